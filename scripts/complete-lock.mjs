@@ -40,8 +40,6 @@ for (const [path, owner] of Object.entries(packages)) {
   }
 }
 for (const entry of Object.values(packages)) if (entry.resolved?.startsWith("http")) delete entry.resolved;
-lock.packages = Object.fromEntries(
-  Object.entries(packages).sort(([a], [b]) => a.localeCompare(b, "en")),
-);
+lock.packages = Object.fromEntries(Object.entries(packages).sort(([a], [b]) => a.localeCompare(b, "en")));
 writeFileSync("package-lock.json", `${JSON.stringify(lock, null, 2)}\n`);
 console.log(`package-lock.json: ${added} platform packages added`);

@@ -1,0 +1,119 @@
+import { readFileSync } from "node:fs";
+import { builtinModules } from "node:module";
+import { join, posix } from "node:path";
+import { describe, expect, test } from "vitest";
+import { type Import, importsOf, type Package, sourceFiles, workspace, workspacePackages } from "./imports.ts";
+
+/** The arrows of the design: the packages of the workspace that each folder may import. */
+const ARROWS: Record<string, readonly string[]> = {
+  "packages/graph": [],
+  "packages/nn": ["graph"],
+  "packages/train": ["graph", "nn"],
+  "packages/runtime": ["graph", "nn"],
+  "packages/codegen": ["graph"],
+  "packages/backend-testkit": ["graph", "nn", "train", "runtime"],
+};
+/** Backends know the graph and nothing of models; the conformance suite is for their tests alone. */
+const BACKEND = ["graph", "codegen"];
+/** Apps name backends, and may import anything but another package's tests. */
+const APP = ["graph", "nn", "train", "runtime", "bench", /^backend-(?!testkit$)/];
+
+/** The language and the layers run in a browser too, and so does what turns graphs into kernels. */
+const WITHOUT_NODE = ["packages/graph", "packages/nn", "packages/codegen"];
+
+function arrowsOf(folder: string): readonly (string | RegExp)[] {
+  if (folder.startsWith("apps/")) return APP;
+  if (ARROWS[folder]) return ARROWS[folder];
+  if (folder.startsWith("packages/backend-")) return BACKEND;
+  throw new Error(`${folder} has no arrows in test/boundaries.test.ts: say what it may import`);
+}
+
+/** Where in the layout a file is: code that ships may import less than tests. */
+const isTest = (path: string) => path.endsWith(".test.ts") || /^[^/]+\/[^/]+\/test\//.test(path);
+
+/** The package's name in a specifier: `@scope/name` or `name`, without the path inside it. */
+const packageIn = (specifier: string) => specifier.split("/", specifier.startsWith("@") ? 2 : 1).join("/");
+
+/** Says in one sentence what is wrong with an import, or nothing where it may stay. */
+function complaint(from: Package, path: string, { specifier, onDemand, typeOnly }: Import): string | undefined {
+  const { folder, name: self, dependencies } = from;
+  if (specifier.startsWith(".")) {
+    const target = posix.join(posix.dirname(path), specifier);
+    if (!target.startsWith(`${folder}/`)) return `${path} leaves its package by "${specifier}"`;
+    return /\.(ts|json)$/.test(specifier) ? undefined : `${path} imports "${specifier}" without its ending`;
+  }
+  if (specifier.startsWith("node:")) {
+    const allowed = isTest(path) || !WITHOUT_NODE.includes(folder);
+    return allowed ? undefined : `${path} imports "${specifier}", which a browser lacks`;
+  }
+  if (builtinModules.includes(specifier)) return `${path} imports "${specifier}" without "node:"`;
+  if (isTest(path)) return undefined;
+  const imported = packageIn(specifier);
+  if (imported === self) return `${path} imports its own package by name`;
+  if (!dependencies.has(imported)) return `${path} imports ${imported}, which ${folder}/package.json does not list`;
+  if (!imported.startsWith("@finegrain/")) return undefined;
+  const short = imported.slice("@finegrain/".length);
+  if (!arrowsOf(folder).some((arrow) => (typeof arrow === "string" ? arrow === short : arrow.test(short)))) {
+    return `${path} imports ${imported}, against the arrows of the design`;
+  }
+  if (short.startsWith("backend-") && !onDemand && !typeOnly)
+    return `${path} imports ${imported} before it is asked for`;
+  return undefined;
+}
+
+function complaints(from: Package, path: string, text: string): string[] {
+  return importsOf(text).flatMap((entry) => complaint(from, path, entry) ?? []);
+}
+
+const packages = workspacePackages();
+
+describe.each(packages)("$folder", (from) => {
+  test("imports along the arrows", () => {
+    const files = sourceFiles(from.folder);
+    expect(files.flatMap((path) => complaints(from, path, readFileSync(join(workspace, path), "utf8")))).toEqual([]);
+  });
+
+  test("depends along the arrows", () => {
+    const wrong = [...from.dependencies]
+      .filter((name) => name.startsWith("@finegrain/"))
+      .map((name) => name.slice("@finegrain/".length))
+      .filter(
+        (name) => !arrowsOf(from.folder).some((arrow) => (arrow instanceof RegExp ? arrow.test(name) : arrow === name)),
+      );
+    expect(wrong).toEqual([]);
+  });
+
+  test("gives its sources to the workspace and its build to others", () => {
+    const code = Object.entries(from.exports).filter(([path]) => !path.endsWith(".json"));
+    for (const [, conditions] of code) {
+      expect(Object.keys(conditions)).toEqual(["@finegrain/source", "types", "default"]);
+    }
+  });
+});
+
+describe("the check", () => {
+  const nn = packages.find(({ folder }) => folder === "packages/nn")!;
+  const cli = packages.find(({ folder }) => folder === "apps/cli")!;
+  const app = "apps/cli/src/main.ts";
+  const layer = "packages/nn/src/layers/x.ts";
+  test.each([
+    ["an arrow backwards", nn, layer, 'import { loop } from "@finegrain/train";', "does not list"],
+    ["a package reached by its path", nn, layer, 'export * from "../../../graph/src/op.ts";', "leaves its package"],
+    ["a module of Node", nn, layer, 'import { join } from "node:path";', "browser lacks"],
+    ["a module of Node by its old name", nn, layer, 'import { join } from "path";', 'without "node:"'],
+    ["a missing ending", nn, layer, 'import { y } from "./y";', "without its ending"],
+    ["an early backend", cli, app, 'import { onnx } from "@finegrain/backend-onnx";', "before it is asked for"],
+    ["the testkit in an app", cli, app, 'await import("@finegrain/backend-testkit");', "does not list"],
+  ])("finds %s", (_, from, path, text, expected) => {
+    expect(complaints(from, path, text)).toEqual([expect.stringContaining(expected)]);
+  });
+
+  test.each([
+    ["a backend on demand", cli, app, 'const { x } = await import("@finegrain/backend-onnx");'],
+    ["a backend's types", cli, app, 'import type { X } from "@finegrain/backend-onnx";'],
+    ["a neighbour", nn, layer, 'import { y } from "../y.ts";'],
+    ["Node in a test", nn, "packages/nn/src/x.test.ts", 'import { join } from "node:path";'],
+  ])("lets %s pass", (_, from, path, text) => {
+    expect(complaints(from, path, text)).toEqual([]);
+  });
+});

@@ -1,0 +1,37 @@
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { defineConfig } from "vitest/config";
+
+/** Packages are read from their sources, so that no test waits for a build. */
+const resolve = { conditions: ["@finegrain/source", "module", "node", "development|production"] };
+const root = fileURLToPath(new URL(".", import.meta.url));
+
+/** One project a package, named like it: `npx vitest run --project @finegrain/graph`. */
+const packages = ["packages", "apps"].flatMap((folder) =>
+  readdirSync(`${root}${folder}`)
+    .map((name) => `${root}${folder}/${name}`)
+    .filter((path) => existsSync(`${path}/package.json`))
+    .map((path) => {
+      const { name } = JSON.parse(readFileSync(`${path}/package.json`, "utf8")) as { name: string };
+      const build = `${path}/test/build.ts`;
+      return {
+        resolve,
+        ssr: { resolve },
+        test: {
+          name,
+          root: path,
+          include: ["src/**/*.test.ts", "test/**/*.test.ts"],
+          // Tests that run the built command build it first; turbo's cache makes that a moment where nothing changed.
+          globalSetup: existsSync(build) ? [build] : [],
+          testTimeout: 30_000,
+        },
+      };
+    }),
+);
+
+export default defineConfig({
+  test: {
+    pool: "forks",
+    projects: [...packages, { test: { name: "workspace", root, include: ["test/**/*.test.ts"], testTimeout: 30_000 } }],
+  },
+});
