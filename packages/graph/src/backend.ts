@@ -1,0 +1,46 @@
+import type { OpName } from "./catalog.ts";
+import type { Graph } from "./graph.ts";
+import type { HostTensor, TensorType } from "./tensor.ts";
+
+/** Where a backend runs. */
+export interface DeviceInfo {
+  /** "cpu", "cuda", "webgpu", "reference". */
+  readonly kind: string;
+  /** What the hardware or its driver calls itself. */
+  readonly description: string;
+  /** The software that runs it, with its version. */
+  readonly provider: string;
+  /** Bytes that the device can hold, where known. */
+  readonly memory?: number;
+  /** Threads that a run uses, where it is a CPU's. */
+  readonly threads?: number;
+}
+
+/** A place where graphs can run. It knows the graph's ops, and nothing of models, training or checkpoints. */
+export interface Backend extends AsyncDisposable {
+  /** As results show it: "onnx:cpu", "webgpu:NVIDIA H200". */
+  readonly name: string;
+  readonly device: DeviceInfo;
+  /** Ops that this backend cannot run. Declared, so that nothing is skipped in silence. */
+  readonly unsupported: ReadonlySet<OpName>;
+  /** Copy a value to the device. The caller may reuse the array afterwards. */
+  upload(value: HostTensor): Buffer;
+  /** Expensive and done once: lower, fuse, plan memory, build kernels. Throws UnsupportedOpError. */
+  compile(graph: Graph, options?: CompileOptions): Promise<Executable>;
+}
+
+export interface CompileOptions {
+  /** Output `o` may overwrite input `i` (optimizer state, KV caches), whose buffer is spent by the run. */
+  readonly donate?: readonly (readonly [input: number, output: number])[];
+}
+
+/** A compiled graph. Calls are queued in order; results stay on the device until they are read. */
+export interface Executable extends Disposable {
+  run(inputs: readonly Buffer[]): Buffer[];
+}
+
+/** A tensor on the device. The only asynchronous thing about it is reading it. */
+export interface Buffer extends Disposable {
+  readonly type: TensorType;
+  read(): Promise<HostTensor>;
+}

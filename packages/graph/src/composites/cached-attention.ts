@@ -1,0 +1,58 @@
+import { f32, i32 } from "../cases.ts";
+import { expectDtype } from "../elementwise.ts";
+import { ShapeError } from "../errors.ts";
+import { type CompositeOp, defineComposite } from "../op.ts";
+import { add } from "../ops/add.ts";
+import { einsum } from "../ops/einsum.ts";
+import { iota } from "../ops/iota.ts";
+import { lessEqual } from "../ops/less-equal.ts";
+import { mul } from "../ops/mul.ts";
+import { select } from "../ops/select.ts";
+import type { Tensor } from "../tensor.ts";
+import { sameShape, typeName } from "../tensor.ts";
+import { softmax } from "./softmax.ts";
+
+/**
+ * Attention of new tokens over a cache that holds their own keys and values already: query i stands at
+ * `position + i` and sees the keys up to there.
+ *
+ *   q         float32  [batch, heads, new, dHead]
+ *   k, v      float32  [batch, heads, capacity, dHead]
+ *   position  int32    []          tokens that were cached before these; position + new <= capacity
+ *   returns   float32  [batch, heads, new, dHead]
+ */
+export const cachedAttention: CompositeOp<[q: Tensor, k: Tensor, v: Tensor, position: Tensor], { scale: number }> =
+  defineComposite({
+    name: "cachedAttention",
+    infer([q, k, v, position]) {
+      expectDtype("cachedAttention", position, "int32");
+      const fits =
+        q.shape.length === 4 && sameShape(k.shape, v.shape) && sameShape(q.shape.with(2, 0), k.shape.with(2, 0));
+      if (!fits || q.shape[2]! > k.shape[2]!)
+        throw new ShapeError(
+          `cachedAttention: q ${typeName(q)} does not fit the cached k ${typeName(k)} and v ${typeName(v)}`,
+        );
+      return { dtype: q.dtype, shape: q.shape };
+    },
+    decompose([q, k, v, position], { scale }) {
+      const shape = [q.shape[2]!, k.shape[2]!];
+      const visible = lessEqual(iota({ shape, axis: 1 }), add(iota({ shape, axis: 0 }), position));
+      const scores = einsum(mul(q, scale), k, "B H T D, B H S D -> B H T S");
+      return einsum(softmax(select(visible, scores, -1e9)), v, "B H T S, B H S D -> B H T D");
+    },
+    cost([q, k]) {
+      const [batch, heads, time, width] = q.shape as [number, number, number, number];
+      const cached = batch * heads * k.shape[2]! * width;
+      return { flops: 4 * cached * time, bytes: 8 * cached + 8 * batch * heads * time * width };
+    },
+    cases: [
+      [f32(1, 2, 1, 3), f32(1, 2, 5, 3), f32(1, 2, 5, 3), i32([], 5), { scale: 0.5 }],
+      [f32(2, 2, 3, 4), f32(2, 2, 6, 4), f32(2, 2, 6, 4), i32([], 4), { scale: 1 }],
+    ],
+    sample(draw) {
+      const [batch, heads, time, width] = [draw.extent(1), draw.extent(1), draw.extent(1), draw.extent(1)];
+      const spare = draw.integer(0, 3);
+      const cache = f32(batch, heads, time + spare, width);
+      return [f32(batch, heads, time, width), cache, cache, i32([], spare + 1), { scale: 0.7 }];
+    },
+  });

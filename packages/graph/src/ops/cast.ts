@@ -1,0 +1,26 @@
+import { bool, f32, i32, typed } from "../cases.ts";
+import { definePrimitive, type Op } from "../op.ts";
+import type { DType, Tensor } from "../tensor.ts";
+
+/** To another dtype. float32 to int32 drops the fraction; to bool asks whether x is not 0; bool becomes 0 or 1. */
+export const cast: Op<[x: Tensor], DType> = definePrimitive({
+  name: "cast",
+  infer: ([x], dtype) => ({ dtype, shape: x.shape }),
+  evaluate([x], dtype) {
+    if (dtype === "int32") return Int32Array.from(x.data, Math.trunc);
+    return dtype === "bool" ? Uint8Array.from(x.data, (v) => (v === 0 ? 0 : 1)) : x.data;
+  },
+  vjp: (ct, [x], dtype) => [x.dtype === "float32" && dtype === "float32" ? ct : null],
+  cases: [
+    [f32(5), "int32"],
+    [i32([5], 3), "bool"],
+    [bool(5), "float32"],
+    [i32([5], 100), "float32"],
+    [bool(5), "int32"],
+    [f32(3), "float32"],
+  ],
+  sample(draw) {
+    const dtypes = ["float32", "int32", "bool"] as const;
+    return [typed(dtypes[draw.integer(0, 2)]!, draw.shape()), dtypes[draw.integer(0, 2)]!];
+  },
+});

@@ -1,0 +1,6 @@
+export * from "./common-subexpressions.ts";
+export * from "./decompose.ts";
+export * from "./fold-constants.ts";
+export * from "./optimize.ts";
+export * from "./rewrite.ts";
+export * from "./simplify.ts";

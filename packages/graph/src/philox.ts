@@ -1,0 +1,60 @@
+/**
+ * Philox 4x32-10, a counter-based generator: Salmon et al., "Parallel Random Numbers: As Easy as 1, 2, 3" (SC 2011).
+ * Element k of a draw is word k mod 4 of the block whose 128-bit counter is (k div 4, counter[0], counter[1], 0).
+ */
+const MULTIPLIER_0 = 0xd2511f53;
+const MULTIPLIER_1 = 0xcd9e8d57;
+const WEYL_0 = 0x9e3779b9;
+const WEYL_1 = 0xbb67ae85;
+const ROUNDS = 10;
+
+/** High 32 bits of the product of two unsigned 32-bit integers: 16-bit halves keep every partial product exact. */
+function multiplyHigh(a: number, b: number): number {
+  const low = (b & 0xffff) >>> 0;
+  const high = b >>> 16;
+  return Math.floor(((a >>> 0) * high + Math.floor(((a >>> 0) * low) / 65536)) / 65536) | 0;
+}
+
+/** One block: four int32 words into `out` from `offset` on. */
+function block(
+  c0: number,
+  c1: number,
+  c2: number,
+  c3: number,
+  k0: number,
+  k1: number,
+  out: Int32Array,
+  offset: number,
+): void {
+  for (let round = 0; round < ROUNDS; round++) {
+    const high0 = multiplyHigh(MULTIPLIER_0, c0);
+    const low0 = Math.imul(MULTIPLIER_0, c0);
+    const high1 = multiplyHigh(MULTIPLIER_1, c2);
+    const low1 = Math.imul(MULTIPLIER_1, c2);
+    c0 = high1 ^ c1 ^ k0;
+    c1 = low1;
+    c2 = high0 ^ c3 ^ k1;
+    c3 = low0;
+    k0 = (k0 + WEYL_0) | 0;
+    k1 = (k1 + WEYL_1) | 0;
+  }
+  out[offset] = c0;
+  out[offset + 1] = c1;
+  out[offset + 2] = c2;
+  out[offset + 3] = c3;
+}
+
+/**
+ * `length` random int32.
+ *   key      two 32-bit words: the seed
+ *   counter  two 32-bit words: which draw (step and number of the draw in it)
+ */
+export function philox(key: ArrayLike<number>, counter: ArrayLike<number>, length: number): Int32Array {
+  const words = new Int32Array(Math.ceil(length / 4) * 4);
+  for (let k = 0; k < words.length; k += 4)
+    block(k >>> 2, counter[0]! | 0, counter[1]! | 0, 0, key[0]! | 0, key[1]! | 0, words, k);
+  return words.subarray(0, length);
+}
+
+/** The 24-bit uniform in the open interval (0, 1) that a random int32 stands for, exact in float32. */
+export const uniformFromBits = (bits: number): number => ((bits >>> 8) + 0.5) / 16777216;

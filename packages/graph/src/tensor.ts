@@ -1,0 +1,65 @@
+import { FinegrainError } from "./errors.ts";
+
+export type DType = "float32" | "int32" | "bool";
+export type Shape = readonly number[];
+
+export interface TensorType {
+  readonly dtype: DType;
+  readonly shape: Shape;
+}
+
+/** A symbolic value: one node of the graph. Immutable; the graph is whatever is reachable through `inputs`. */
+export interface Tensor extends TensorType {
+  /** An `OpName`, or "input". */
+  readonly op: string;
+  readonly inputs: readonly Tensor[];
+  readonly attrs: unknown;
+}
+
+/** A concrete value on the host, row-major. `bool` is one byte an element, 0 or 1. */
+export interface HostTensor extends TensorType {
+  readonly data: Float32Array | Float64Array | Int32Array | Uint8Array;
+}
+
+/** Number of elements of a shape. */
+export const size = (shape: Shape): number => shape.reduce((product, extent) => product * extent, 1);
+
+/** Bytes of a value of this type on a device. */
+export const byteSize = ({ dtype, shape }: TensorType): number => size(shape) * (dtype === "bool" ? 1 : 4);
+
+/** `float32[2,3]`: how messages and printed graphs show a type. */
+export const typeName = ({ dtype, shape }: TensorType): string => `${dtype}[${shape.join(",")}]`;
+
+export const sameShape = (a: Shape, b: Shape): boolean =>
+  a.length === b.length && a.every((extent, axis) => extent === b[axis]);
+
+export const isTensor = (x: unknown): x is Tensor =>
+  typeof x === "object" && x !== null && "op" in x && "dtype" in x && "inputs" in x;
+
+/** A value that is given to each run. `name` is how messages and printed graphs call it. */
+export const input = (shape: Shape, dtype: DType = "float32", name?: string): Tensor => ({
+  op: "input",
+  inputs: [],
+  attrs: name === undefined ? undefined : { name },
+  dtype,
+  shape,
+});
+
+/** The name that was given to `input`, or undefined. */
+export const inputName = (tensor: Tensor): string | undefined =>
+  tensor.op === "input" ? (tensor.attrs as { name: string } | undefined)?.name : undefined; // only `input` writes it
+
+const arrays = { float32: Float32Array, int32: Int32Array, bool: Uint8Array } as const;
+
+/**
+ * A host value of the dtype's own array type.
+ * @throws FinegrainError where `data` has not as many elements as `shape`.
+ */
+export function hostTensor(dtype: DType, shape: Shape, data: ArrayLike<number>): HostTensor {
+  if (data.length !== size(shape))
+    throw new FinegrainError(
+      `a value of ${typeName({ dtype, shape })} needs ${size(shape)} numbers, not ${data.length}`,
+    );
+  const array = arrays[dtype];
+  return { dtype, shape, data: data instanceof array ? data : array.from(data) };
+}
