@@ -1,0 +1,16 @@
+export { tensorBytes } from "./dtypes.ts";
+export {
+  readSafetensorsHeader,
+  type SafetensorsEntry,
+  type SafetensorsHeader,
+  safetensorsHeader,
+  safetensorsHeaderLength,
+} from "./header.ts";
+export { matchTensors } from "./match.ts";
+export {
+  decodeTensor,
+  readSafetensors,
+  type SafetensorsContent,
+  safetensorsChunks,
+  writeSafetensors,
+} from "./safetensors.ts";
