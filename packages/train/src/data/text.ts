@@ -1,0 +1,104 @@
+import { readdir, readFile, stat } from "node:fs/promises";
+import { extname, join } from "node:path";
+import { FinegrainError } from "@finegrain/graph";
+import { decodeUtf8 } from "./utf8.ts";
+
+/** One text of a corpus, and where it came from (a path; for JSONL with the line). */
+export interface TextDocument {
+  readonly name: string;
+  readonly text: string;
+}
+
+export interface ReadTextOptions {
+  /** Name of the field that holds the text of a JSONL line. Default "text". */
+  readonly field?: string;
+}
+
+/** Endings of the files that a folder is searched for. A single file is read whatever its ending. */
+export const TEXT_ENDINGS: readonly string[] = [".txt", ".text", ".md", ".rst", ".tex", ".org", ".jsonl", ".ndjson"];
+const JSONL_ENDINGS = [".jsonl", ".ndjson"];
+
+/**
+ * Read the documents at `path`: a text file; a JSONL file (one document a line); or a folder with such files, searched
+ * recursively, in the order of their paths. Hidden files and folders (".git") are passed over, as are empty documents.
+ *
+ * @throws FinegrainError where the path does not exist, holds no text, a file is not UTF-8 (names the file and the offset
+ *   of the first bad byte), is too large, or a JSONL line is no JSON object with the field (names the line).
+ */
+export async function readText(path: string, { field = "text" }: ReadTextOptions = {}): Promise<TextDocument[]> {
+  const files = await textFiles(path);
+  const documents: TextDocument[] = [];
+  for (const file of files) {
+    const bytes = await readBytes(file);
+    if (JSONL_ENDINGS.includes(extname(file).toLowerCase())) documents.push(...parseLines(bytes, file, field));
+    else documents.push({ name: file, text: decodeUtf8(bytes, file) });
+  }
+  const full = documents.filter(({ text }) => text.length > 0);
+  if (full.length === 0) throw new FinegrainError(`${path} holds no text: ${files.length} files, all empty`);
+  return full;
+}
+
+async function textFiles(path: string): Promise<string[]> {
+  const found = await stat(path).catch((error: NodeJS.ErrnoException) => {
+    throw new FinegrainError(
+      error.code === "ENOENT" ? `there is no file or folder ${path}` : `cannot read ${path}: ${error.message}`,
+    );
+  });
+  if (!found.isDirectory()) return [path];
+  const files = await filesBelow(path);
+  if (files.length === 0) {
+    throw new FinegrainError(`the folder ${path} has no text: found no file that ends in ${TEXT_ENDINGS.join(", ")}`);
+  }
+  return files;
+}
+
+async function filesBelow(folder: string): Promise<string[]> {
+  const names = (await readdir(folder)).filter((name) => !name.startsWith(".")).sort();
+  const files: string[] = [];
+  for (const name of names) {
+    const path = join(folder, name);
+    if ((await stat(path)).isDirectory()) files.push(...(await filesBelow(path)));
+    else if (TEXT_ENDINGS.includes(extname(name).toLowerCase())) files.push(path);
+  }
+  return files;
+}
+
+async function readBytes(file: string): Promise<Buffer> {
+  try {
+    return await readFile(file);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ERR_FS_FILE_TOO_LARGE") {
+      throw new FinegrainError(`${file} is too large to read at once (over 2 GiB): split it`);
+    }
+    throw new FinegrainError(`cannot read ${file}: ${(error as Error).message}`);
+  }
+}
+
+/** The documents of a JSONL file, decoded line by line, so that the file may be longer than a string. */
+function parseLines(bytes: Buffer, file: string, field: string): TextDocument[] {
+  const documents: TextDocument[] = [];
+  let line = 0;
+  for (let begin = 0; begin < bytes.length; ) {
+    const newline = bytes.indexOf(0x0a, begin);
+    const end = newline === -1 ? bytes.length : newline;
+    line++;
+    const source = decodeUtf8(bytes.subarray(begin, end), file, begin);
+    const name = `${file}:${line}`;
+    if (source.trim().length > 0) documents.push({ name, text: textField(source, name, field) });
+    begin = end + 1;
+  }
+  return documents;
+}
+
+function textField(source: string, name: string, field: string): string {
+  let value: unknown;
+  try {
+    value = JSON.parse(source);
+  } catch (error) {
+    throw new FinegrainError(`${name} is not JSON: ${(error as Error).message}`);
+  }
+  const text = typeof value === "object" && value !== null ? (value as Record<string, unknown>)[field] : undefined;
+  if (typeof text === "string") return text;
+  const fields = typeof value === "object" && value !== null ? Object.keys(value).join(", ") : JSON.stringify(value);
+  throw new FinegrainError(`${name} has no string field "${field}": found ${fields}`);
+}
