@@ -1,0 +1,3 @@
+export * from "./data/index.ts";
+export * from "./run-folder/index.ts";
+export * from "./schedules.ts";

@@ -1,0 +1,45 @@
+import { open, rename, rm } from "node:fs/promises";
+import { dirname } from "node:path";
+
+/** What a file is made from: bytes, text, or pieces that need not be in memory together. */
+export type FileContent = string | Uint8Array | AsyncIterable<Uint8Array>;
+
+/**
+ * Replace the file at `path` as one: whoever reads it, even after a power cut, finds the whole old content or the whole
+ * new one. Written beside it, synced and renamed. Where writing fails the old file is untouched and nothing is left over.
+ *
+ * @throws what the file system, or the iterable of `content`, throws.
+ */
+export async function writeFileAtomically(path: string, content: FileContent): Promise<void> {
+  const aside = `${path}.${process.pid}.writing`;
+  try {
+    await writeFileSynced(aside, content);
+    await rename(aside, path);
+  } catch (error) {
+    await rm(aside, { force: true });
+    throw error;
+  }
+  await syncFolder(dirname(path));
+}
+
+/** Write a new file and wait until the disk has it. Its name is on the disk only after {@link syncFolder}. */
+export async function writeFileSynced(path: string, content: FileContent): Promise<void> {
+  const file = await open(path, "w");
+  try {
+    await file.writeFile(content);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+/** Wait until the disk has the names in `folder`: without it a rename may be undone by a power cut. */
+export async function syncFolder(folder: string): Promise<void> {
+  if (process.platform === "win32") return; // it cannot open folders; NTFS journals renames itself
+  const handle = await open(folder, "r");
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}

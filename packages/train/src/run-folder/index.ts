@@ -1,0 +1,17 @@
+export { type FileContent, syncFolder, writeFileAtomically, writeFileSynced } from "./atomic-file.ts";
+export {
+  type Checkpoint,
+  type CheckpointContent,
+  checkpointNames,
+  openCheckpoint,
+  type SavedTensor,
+  saveCheckpoint,
+} from "./checkpoint.ts";
+export {
+  type MetricsRecord,
+  type MetricsWriter,
+  type OpenMetricsOptions,
+  openMetrics,
+  readMetrics,
+} from "./metrics.ts";
+export { readTensorFile, readTensorHeader } from "./tensor-file.ts";
