@@ -1,0 +1,29 @@
+import type { Backend } from "@finegrain/graph";
+import { afterAll, beforeAll, describe } from "vitest";
+import { describeOps } from "./describe-ops.ts";
+
+export interface ConformanceOptions {
+  /** Of float32 results, relative to |expected| + rms(expected). */
+  readonly tolerance?: number;
+  /** Calls of drawn shapes for every op. */
+  readonly drawn?: number;
+}
+
+/**
+ * The conformance suite: a backend is accepted when it passes. A backend that does not open fails; what it declares
+ * unsupported is skipped by name.
+ */
+export function describeBackend(
+  name: string,
+  open: () => Promise<Backend>,
+  { tolerance = 2e-5, drawn = 20 }: ConformanceOptions = {},
+): void {
+  describe(`${name} conforms`, () => {
+    let backend: Backend;
+    beforeAll(async () => {
+      backend = await open();
+    });
+    afterAll(async () => backend?.[Symbol.asyncDispose]());
+    describeOps(() => backend, tolerance, drawn);
+  });
+}

@@ -1,0 +1,6 @@
+export * from "./describe-backend.ts";
+export * from "./describe-gradients.ts";
+export * from "./expect-close.ts";
+export * from "./op-call.ts";
+export * from "./random-value.ts";
+export * from "./run-graph.ts";

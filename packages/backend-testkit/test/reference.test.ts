@@ -1,0 +1,5 @@
+import { referenceBackend } from "@finegrain/graph";
+import { describeBackend, describeGradients } from "../src/index.ts";
+
+describeGradients();
+describeBackend("reference", async () => referenceBackend());
