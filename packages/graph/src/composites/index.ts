@@ -1,5 +1,6 @@
 export * from "./cached-attention.ts";
 export * from "./causal-attention.ts";
+export * from "./checkpoint.ts";
 export * from "./cross-entropy.ts";
 export * from "./fast-gelu.ts";
 export * from "./gelu.ts";
