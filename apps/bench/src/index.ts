@@ -1,0 +1,3 @@
+export * from "./result.ts";
+export * from "./statistics.ts";
+export * from "./suites.ts";
