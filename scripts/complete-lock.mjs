@@ -22,7 +22,7 @@ function platformOf(name) {
   const [, os, cpu, libc] = match;
   return {
     cpu: [CPU[cpu] ?? cpu],
-    ...(os === "linux" && libc ? { libc: [LIBC[libc]] } : {}),
+    libc: os === "linux" && libc ? [LIBC[libc]] : undefined,
     os: [OS[os] ?? os],
   };
 }
@@ -34,8 +34,9 @@ for (const [path, owner] of Object.entries(packages)) {
   for (const [name, version] of Object.entries(owner.optionalDependencies ?? {})) {
     const places = [`node_modules/${name}`, `${path}/node_modules/${name}`];
     if (places.some((place) => place in packages)) continue;
-    const dev = owner.dev ? { dev: true } : {};
-    packages[places[0]] = { version, ...platformOf(name), ...dev, optional: true };
+    const { cpu, libc, os } = platformOf(name);
+    // In the order that npm writes them, so that its next run changes nothing. What is undefined is not written.
+    packages[places[0]] = { version, cpu, dev: owner.dev, libc, optional: true, os };
     added += 1;
   }
 }
