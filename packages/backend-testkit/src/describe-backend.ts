@@ -1,5 +1,6 @@
 import type { Backend } from "@finegrain/graph";
 import { afterAll, beforeAll, describe } from "vitest";
+import { describeMemory } from "./describe-memory.ts";
 import { describeOps } from "./describe-ops.ts";
 
 export interface ConformanceOptions {
@@ -25,5 +26,6 @@ export function describeBackend(
     });
     afterAll(async () => backend?.[Symbol.asyncDispose]());
     describeOps(() => backend, tolerance, drawn);
+    describeMemory(() => backend);
   });
 }

@@ -1,0 +1,38 @@
+import { add, type Backend, type Buffer, graph, hostTensor, input, mul } from "@finegrain/graph";
+import { expect, it } from "vitest";
+
+const RUNS = 1000;
+const SIDE = 128;
+
+/** Bytes of the process, device memory of a software driver included. */
+const used = (): number => process.memoryUsage().rss;
+
+/** Runs that donate their state and free their results leave the process as large as it was. */
+export function describeMemory(backend: () => Backend): void {
+  it(`does not grow over ${RUNS} runs`, { timeout: 120_000 }, async () => {
+    const [state, x] = [input([SIDE, SIDE], "float32", "state"), input([SIDE, SIDE], "float32", "x")];
+    const outputs = [add(state, 1), mul(x, state)];
+    using executable = await backend().compile(graph({ name: "growth", inputs: [state, x], outputs }), {
+      donate: [[0, 0]],
+    });
+    const zeros = hostTensor("float32", [SIDE, SIDE], new Float32Array(SIDE * SIDE));
+    const given = backend().upload(zeros);
+    let current: Buffer = backend().upload(zeros);
+    const run = async (times: number): Promise<void> => {
+      for (let i = 0; i < times; i++) {
+        const [next, result] = executable.run([current, given]) as [Buffer, Buffer]; // the graph has two outputs
+        current = next;
+        if (i % 50 === 0) await result.read();
+        result[Symbol.dispose]();
+      }
+      expect((await current.read()).data[0]).toBeGreaterThan(0);
+    };
+    await run(RUNS / 4);
+    const before = used();
+    await run(RUNS);
+    // A leak of one result a run would be 62 MiB.
+    expect((used() - before) / 2 ** 20, "MiB of growth").toBeLessThan(32);
+    expect((await current.read()).data[0]).toBe(RUNS * 1.25);
+    for (const buffer of [current, given]) buffer[Symbol.dispose]();
+  });
+}
