@@ -1,0 +1,63 @@
+import type { Backend } from "@finegrain/graph";
+import { UsageError } from "./exit.ts";
+
+/** A backend that the command can name. The only place that does. */
+interface Entry {
+  /** The first is what runs where no device is asked for. */
+  readonly devices: readonly string[];
+  /** The npm package of the engine, where it is not ours. */
+  readonly engine?: string;
+  open(device: string): Promise<Backend>;
+}
+
+const BACKENDS: Readonly<Record<string, Entry>> = {
+  onnx: {
+    devices: ["cpu", "webgpu", "cuda"],
+    engine: "onnxruntime-node",
+    async open(device) {
+      const { onnxBackend } = await import("@finegrain/backend-onnx");
+      return onnxBackend({ device: device as "cpu" | "webgpu" | "cuda" }); // one of `devices` above
+    },
+  },
+  reference: {
+    devices: ["cpu"],
+    async open() {
+      const { referenceBackend } = await import("@finegrain/graph");
+      return referenceBackend();
+    },
+  },
+};
+
+/** Every backend with its devices, in the order in which they are listed. */
+export const knownDevices = (): { backend: string; device: string }[] =>
+  Object.entries(BACKENDS).flatMap(([backend, { devices }]) => devices.map((device) => ({ backend, device })));
+
+/**
+ * Open a backend on a device; its package is loaded by this.
+ *
+ * @param device default the backend's first.
+ * @throws UsageError where the backend or the device is not known, FinegrainError where it is known but not there: the
+ *   sentence says what would add it.
+ */
+export async function openBackend(name: string, device?: string): Promise<Backend> {
+  const entry = Object.hasOwn(BACKENDS, name) ? BACKENDS[name]! : undefined;
+  if (!entry) throw new UsageError(`unknown backend "${name}": known are ${Object.keys(BACKENDS).join(", ")}`);
+  const chosen = device ?? entry.devices[0]!;
+  if (!entry.devices.includes(chosen))
+    throw new UsageError(`backend ${name} has no device "${chosen}": known are ${entry.devices.join(", ")}`);
+  try {
+    return await entry.open(chosen);
+  } catch (error) {
+    throw await explained(error, name, entry);
+  }
+}
+
+/** A package that is not installed as the sentence that says how to add it; any other error as it is. */
+async function explained(error: unknown, name: string, { engine }: Entry): Promise<unknown> {
+  const code = (error as NodeJS.ErrnoException).code;
+  if (engine === undefined || !["ERR_MODULE_NOT_FOUND", "MODULE_NOT_FOUND", "ERR_DLOPEN_FAILED"].includes(code ?? ""))
+    return error;
+  const { FinegrainError } = await import("@finegrain/graph");
+  const reason = code === "ERR_DLOPEN_FAILED" ? "could not be loaded" : "is not installed";
+  return new FinegrainError(`backend ${name} needs the package ${engine}, which ${reason}: npm install ${engine}`);
+}

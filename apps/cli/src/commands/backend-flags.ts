@@ -1,0 +1,15 @@
+import type { Flags } from "../arguments.ts";
+
+/** Which backend runs a command, and on which of its devices. */
+export const backendFlags = {
+  backend: { type: "text", value: "NAME", default: "onnx", help: "what runs it: see finegrain devices" },
+  device: {
+    type: "text",
+    value: "NAME",
+    help: "one of the backend's devices, such as cpu, webgpu or cuda; default its first",
+  },
+} as const satisfies Flags;
+
+export const jsonFlag = {
+  json: { type: "switch", help: "print JSON for machines, and nothing for people" },
+} as const satisfies Flags;

@@ -1,0 +1,21 @@
+import { command } from "../command.ts";
+import { backendFlags, jsonFlag } from "./backend-flags.ts";
+
+export const evaluateFlags = {
+  data: { type: "text", value: "PATH", help: "text to judge the model by; default the held-out part of its own data" },
+  batch: { type: "whole", value: "N", least: 1, default: 8, help: "windows at a time" },
+  ...backendFlags,
+  ...jsonFlag,
+} as const;
+
+export const evaluate = command({
+  name: "evaluate",
+  summary: "how well a trained model predicts text, in bits per byte",
+  operands: [{ name: "RUN", required: true, help: "a run folder, or a checkpoint in one" }],
+  flags: evaluateFlags,
+  examples: [
+    ["finegrain evaluate runs/first", "on what was held out of its own data"],
+    ["finegrain evaluate runs/first --data another.txt --json", "on another text, for a script"],
+  ],
+  load: async () => (await import("../actions/evaluate.ts")).evaluate,
+});

@@ -1,0 +1,77 @@
+import type { Flag } from "./arguments.ts";
+import type { Command } from "./command.ts";
+
+const WIDTH = 100;
+
+/** The page of `finegrain --help`. */
+export function mainHelp(commands: readonly Command[], version: string): string {
+  const rows = commands.map(({ name, operands, summary }) => [
+    [name, ...operands.map(shownOperand)].join(" "),
+    summary,
+  ]);
+  return page([
+    `finegrain ${version}: trains and decodes Transformers with fine-grained conditional computation`,
+    section("Usage", ["finegrain COMMAND [flags]"]),
+    section("Commands", table(rows as [string, string][])),
+    section("First steps", [
+      "finegrain demo                        # four minutes: train a sparse and a dense model, let both write",
+      'finegrain generate runs/demo/sparse --prompt "Fellow citizens, "',
+      "finegrain train --data my-texts/ --out runs/mine --steps 500",
+      "finegrain devices                     # what runs here, and how to add what does not",
+    ]),
+    "finegrain COMMAND --help shows a command's flags and examples.",
+  ]);
+}
+
+/** The page of `finegrain COMMAND --help`. */
+export function commandHelp({ name, summary, operands, flags, examples }: Command): string {
+  const rows = Object.entries(flags).map(([flag, spec]): [string, string] => [shownFlag(flag, spec), shownHelp(spec)]);
+  return page([
+    `finegrain ${name}: ${summary}`,
+    section("Usage", [["finegrain", name, ...operands.map(shownOperand), "[flags]"].join(" ")]),
+    ...(operands.length > 0 ? [section("Arguments", table(operands.map((o) => [o.name, o.help])))] : []),
+    section("Flags", table([...rows, ["-h, --help", "show this page"]])),
+    section(
+      "Examples",
+      examples.flatMap(([line, what]) => [`# ${what}`, line]),
+    ),
+  ]);
+}
+
+const shownOperand = ({ name, required }: { name: string; required: boolean }) => (required ? name : `[${name}]`);
+
+function shownFlag(name: string, flag: Flag): string {
+  const dashed = `${flag.short === undefined ? "" : `-${flag.short}, `}--${name}`;
+  if (flag.type === "switch") return dashed;
+  return `${dashed} ${flag.type === "choice" ? flag.choices.join("|") : flag.value}`;
+}
+
+function shownHelp(flag: Flag): string {
+  const otherwise = "default" in flag ? flag.default : undefined;
+  return otherwise === undefined ? flag.help : `${flag.help} (default ${otherwise})`;
+}
+
+const page = (parts: readonly string[]) => `${parts.join("\n\n")}\n`;
+const section = (title: string, lines: readonly string[]) =>
+  `${title}:\n${lines.map((line) => `  ${line}`).join("\n")}`;
+
+/** Two columns; a text that is too long goes on below itself. */
+function table(rows: readonly (readonly [string, string])[]): string[] {
+  const longest = Math.min(30, Math.max(...rows.map(([left]) => left.length)));
+  return rows.flatMap(([left, right]) => {
+    const [first = "", ...rest] = wrap(right, WIDTH - longest - 4);
+    const indent = " ".repeat(longest + 2);
+    const head = left.length > longest ? [left, indent + first] : [left.padEnd(longest + 2) + first];
+    return [...head, ...rest.map((line) => indent + line)];
+  });
+}
+
+function wrap(text: string, width: number): string[] {
+  const lines: string[] = [];
+  for (const word of text.split(" ")) {
+    const last = lines.at(-1);
+    if (last !== undefined && last.length + 1 + word.length <= width) lines[lines.length - 1] = `${last} ${word}`;
+    else lines.push(word);
+  }
+  return lines;
+}
