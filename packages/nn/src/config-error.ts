@@ -1,0 +1,19 @@
+import { FinegrainError } from "@finegrain/graph";
+
+/**
+ * `value / divisor`, where that is whole.
+ * @throws FinegrainError with both names and numbers where it is not, or one of them is no positive integer.
+ */
+export function expectDivisible(owner: string, name: string, value: number, by: string, divisor: number): number {
+  expectPositive(owner, name, value);
+  expectPositive(owner, by, divisor);
+  if (value % divisor !== 0)
+    throw new FinegrainError(`${owner}: ${name} ${value} is not a multiple of ${by} ${divisor}`);
+  return value / divisor;
+}
+
+/** @throws FinegrainError where `value` is no positive integer. */
+export function expectPositive(owner: string, name: string, value: number): void {
+  if (!Number.isInteger(value) || value < 1)
+    throw new FinegrainError(`${owner}: ${name} must be a positive integer, not ${value}`);
+}

@@ -1,0 +1,43 @@
+import { concat, constant, FinegrainError, reshape, type Shape, type Tensor, uniform } from "@finegrain/graph";
+
+/** Where a layer gets its random numbers from while its graph is built. */
+export interface RandomSource {
+  /** float32 uniform in the open interval (0, 1). Every call is another draw. */
+  uniform(shape: Shape): Tensor;
+}
+
+/** What a layer has to know of the pass that it is part of. */
+export interface Context {
+  readonly mode: "train" | "evaluate";
+  readonly random: RandomSource;
+}
+
+/**
+ * Draws from Philox: draw number n of a graph has the counter (counter, n).
+ *
+ *   key      int32 [2]    the seed
+ *   counter  int32 []     a number that no other run with this key has: the step
+ */
+export function randomSource(key: Tensor, counter: Tensor): RandomSource {
+  let draws = 0;
+  const first = reshape(counter, [1]);
+  return {
+    uniform(shape) {
+      const number = constant({ dtype: "int32", shape: [1], data: [draws++] });
+      return uniform(key, concat(first, number, { axis: 0 }), { shape });
+    },
+  };
+}
+
+/** A training pass that draws from `random`. */
+export const training = (random: RandomSource): Context => ({ mode: "train", random });
+
+/** A pass without randomness. */
+export const evaluation: Context = {
+  mode: "evaluate",
+  random: {
+    uniform() {
+      throw new FinegrainError("a layer drew a random number in evaluation, where nothing is random");
+    },
+  },
+};

@@ -1,0 +1,25 @@
+import { FinegrainError } from "@finegrain/graph";
+import { parameterCount } from "../layer.ts";
+import type { ModelConfig } from "./config.ts";
+import { scalingLM } from "./scaling-lm.ts";
+
+/** Two models are of equal parameter count where their numbers differ by no more than this part. */
+const TOLERANCE = 0.01;
+
+/**
+ * `sparse` with the feed-forward width at which it has as many parameters as `dense`, within 1 %.
+ * @throws FinegrainError where no width does it: the rest is larger already, or one block is too large a step.
+ */
+export function equalParameters(dense: ModelConfig, sparse: ModelConfig): ModelConfig {
+  const target = parameterCount(scalingLM(dense).params);
+  const step = sparse.feedForward?.type === "sparse" ? sparse.feedForward.blockSize : 1;
+  const count = (units: number) => parameterCount(scalingLM({ ...sparse, dFf: units * step }).params);
+  const perUnit = count(2) - count(1); // parameters are linear in the width
+  const units = Math.max(1, Math.round((target - (count(1) - perUnit)) / perUnit));
+  const reached = count(units);
+  if (Math.abs(reached - target) > TOLERANCE * target)
+    throw new FinegrainError(
+      `no dFf gives the sparse model the dense one's ${target} parameters within 1 %: ${units * step} gives ${reached}`,
+    );
+  return { ...sparse, dFf: units * step };
+}

@@ -1,0 +1,6 @@
+export * from "./config.ts";
+export * from "./dense-lm.ts";
+export * from "./equal-parameters.ts";
+export * from "./language-model.ts";
+export * from "./presets.ts";
+export * from "./scaling-lm.ts";

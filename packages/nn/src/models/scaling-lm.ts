@@ -1,0 +1,86 @@
+import { FinegrainError, reshape, slice, type Tensor, type TensorType } from "@finegrain/graph";
+import { evaluation } from "../context.ts";
+import type { CacheTree, Params, Tree, Weights } from "../layer.ts";
+import { type BlockParams, block } from "../layers/block.ts";
+import { embedding } from "../layers/embedding.ts";
+import { lossLayer } from "../layers/loss-layer.ts";
+import { checkConfig, type ModelConfig } from "./config.ts";
+import type { LanguageModel } from "./language-model.ts";
+import { attentionOf, feedForwardOf, normOf, positionsOf } from "./parts.ts";
+
+export type LanguageModelParams = {
+  readonly embedding: Params;
+  /** Absent where positions have no parameters. */
+  readonly positions?: Params;
+  /** Blocks by number: "0", "1", ... */
+  readonly blocks: Readonly<Record<string, BlockParams>>;
+  readonly norm: Params;
+  readonly loss: Params;
+};
+
+/**
+ * The Scaling Transformer as a language model: pre-norm blocks in which every part may be sparse.
+ *
+ * Jaszczur et al. 2021; Trax `ConfigurableTransformerLM` without its shift of tokens. Each of `feedForward`, `attention`
+ * and `loss` of the config turns one sparse part on; without them it is the dense baseline.
+ *
+ * @throws FinegrainError where parts of the config do not fit.
+ */
+export function scalingLM(config: ModelConfig): LanguageModel<LanguageModelParams> {
+  checkConfig(config);
+  return assembleLM(config);
+}
+
+/** {@link scalingLM} without the check of its config: each layer still refuses what it cannot compute. */
+export function assembleLM(config: ModelConfig): LanguageModel<LanguageModelParams> {
+  const { vocabulary, dModel, layers, maxLength } = config;
+  const table = embedding({ vocabulary, dModel });
+  const positions = positionsOf(config);
+  const parts = { norm: normOf(config), attention: attentionOf(config), feedForward: feedForwardOf(config) };
+  const one = block(parts);
+  const names = Array.from({ length: layers }, (_, i) => `${i}`);
+  const loss = lossLayer(config.loss ?? { type: "dense" }, { dIn: dModel, dOut: vocabulary });
+
+  type W = Weights<LanguageModelParams>;
+  const embed = (w: W, tokens: Tensor): Tensor => {
+    if (tokens.shape[1]! > maxLength)
+      throw new FinegrainError(`${tokens.shape[1]} tokens are more than the model's maxLength of ${maxLength}`);
+    return table.apply(w.embedding as Weights<typeof table.params>, tokens, evaluation);
+  };
+
+  return {
+    config,
+    params: {
+      embedding: table.params,
+      ...(positions && Object.keys(positions.params).length > 0 ? { positions: positions.params } : {}),
+      blocks: Object.fromEntries(names.map((name) => [name, one.params])),
+      norm: parts.norm.params,
+      loss: loss.params,
+    },
+    logits(w, tokens, context) {
+      const start = embed(w, tokens);
+      const placed = positions ? positions.apply(w.positions ?? {}, start, context) : start;
+      const x = names.reduce((h, name) => one.apply(w.blocks[name]!, h, context), placed);
+      return loss.apply(w.loss, parts.norm.apply(w.norm, x, context), context);
+    },
+    caches: (batch, capacity): CacheTree => ({
+      blocks: Object.fromEntries(names.map((name) => [name, one.caches(batch, capacity)])) as Tree<TensorType>,
+    }),
+    decode(w, tokens, caches, position) {
+      const start = embed(w, tokens);
+      let x = positions ? positions.decode(w.positions ?? {}, start, position) : start;
+      // The tree is the one that `caches` describes.
+      const { blocks } = caches as { readonly blocks: Record<string, Record<string, Tensor>> };
+      const next: Record<string, Readonly<Record<string, Tensor>>> = {};
+      for (const name of names) {
+        const step = one.decode(w.blocks[name]!, x, blocks[name]!, position);
+        x = step.y;
+        next[name] = step.caches;
+      }
+      const [batch, time] = tokens.shape as [number, number];
+      const last = slice(x, { starts: [0, time - 1, 0], ends: [batch, time, dModel] });
+      const logits = loss.apply(w.loss, parts.norm.apply(w.norm, last, evaluation), evaluation);
+      return { logits: reshape(logits, [batch, vocabulary]), caches: { blocks: next } };
+    },
+  };
+}
