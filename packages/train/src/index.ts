@@ -1,3 +1,5 @@
+export * from "./clip.ts";
 export * from "./data/index.ts";
+export * from "./optimizers/index.ts";
 export * from "./run-folder/index.ts";
 export * from "./schedules.ts";

@@ -47,7 +47,13 @@ export function locallyConnectedDense({
         const part = slice(every, { starts, ends: [batch, time, i + 1, modules, units] });
         return rotate(reshape(part, [batch, time, modules, units]), i - half);
       });
-      return reshape(add(parts.reduce(add), w.bias), [batch, time, dOut]);
+      return reshape(
+        add(
+          parts.reduce((sum, part) => add(sum, part)),
+          w.bias,
+        ),
+        [batch, time, dOut],
+      );
     },
   };
 }
