@@ -1,5 +1,6 @@
 import type { Backend } from "@finegrain/graph";
 import { afterAll, beforeAll, describe } from "vitest";
+import { describeDecode } from "./describe-decode.ts";
 import { describeMemory } from "./describe-memory.ts";
 import { describeOps } from "./describe-ops.ts";
 
@@ -26,6 +27,7 @@ export function describeBackend(
     });
     afterAll(async () => backend?.[Symbol.asyncDispose]());
     describeOps(() => backend, tolerance, drawn);
+    describeDecode(() => backend, 10 * tolerance);
     describeMemory(() => backend);
   });
 }
