@@ -26,7 +26,8 @@ export async function writeFileAtomically(path: string, content: FileContent): P
 export async function writeFileSynced(path: string, content: FileContent): Promise<void> {
   const file = await open(path, "w");
   try {
-    await file.writeFile(content);
+    const pieces = typeof content === "string" || content instanceof Uint8Array ? [content] : content;
+    for await (const piece of pieces) await file.appendFile(piece);
     await file.sync();
   } finally {
     await file.close();
