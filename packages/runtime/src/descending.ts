@@ -3,7 +3,8 @@
  * asked for: a binary heap, built in linear time, so that the first few of a large vocabulary cost no sort.
  */
 export function descending(values: Float32Array): { next(): number | undefined } {
-  const heap = Int32Array.from(values, (_, index) => index);
+  const heap = new Int32Array(values.length);
+  for (let index = 0; index < heap.length; index++) heap[index] = index;
   let length = heap.length;
   const precedes = (a: number, b: number) => {
     const x = values[a]!;
