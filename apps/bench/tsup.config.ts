@@ -1,3 +1,8 @@
+import { cpSync } from "node:fs";
 import { packageBuild } from "../../tsup.base.ts";
 
-export default packageBuild(["src/index.ts"]);
+export default {
+  ...packageBuild(["src/index.ts"]),
+  // An installed command finds the suites beside its code.
+  onSuccess: async () => cpSync("../../benchmarks/suites", "dist/suites", { recursive: true }),
+};

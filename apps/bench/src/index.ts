@@ -1,3 +1,14 @@
-export * from "./result.ts";
-export * from "./statistics.ts";
-export * from "./suites.ts";
+export { timeDecode } from "./decode-case.ts";
+export { interleave } from "./method.ts";
+export {
+  errorSentence,
+  type Failure,
+  isFailure,
+  isMeasurement,
+  type Measurement,
+  type Phase,
+  type Result,
+} from "./result.ts";
+export { type Progress, type RunOptions, runSuite } from "./run-suite.ts";
+export { interquartile, isWide, median, quantile, ratio, type Spread } from "./statistics.ts";
+export { BASELINE, type Case, loadSuite, type Measure, parseSuite, type Suite, suiteNames } from "./suites.ts";

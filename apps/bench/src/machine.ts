@@ -1,5 +1,7 @@
-import { arch, availableParallelism, cpus, freemem, platform, release, totalmem } from "node:os";
+import { readFileSync } from "node:fs";
+import { arch, availableParallelism, cpus, platform, release, totalmem } from "node:os";
 import { Worker } from "node:worker_threads";
+import type { Backend } from "@finegrain/graph";
 
 /** What a result was measured on, and that machine's own limits, measured in the same run. */
 export interface Machine {
@@ -7,7 +9,7 @@ export interface Machine {
   readonly threads: number;
   readonly memoryBytes: number;
   readonly os: string;
-  /** Best of the methods of {@link file://./limits.ts}. */
+  /** Best of the methods of `measureBandwidth`. */
   readonly bandwidthBytesPerSecond?: number;
   /** fp32 matrix products alone on the backend, at the case's shapes. */
   readonly gemmFlopsPerSecond?: number;
@@ -24,8 +26,12 @@ export const machine = (): Machine => ({
   peakMemoryBytes: process.resourceUsage().maxRSS * 1024,
 });
 
-/** Bytes that a run may still take without pushing others out. */
-export const freeMemoryBytes = (): number => freemem();
+/** Versions of what a result depends on. */
+export const versions = (backend: Backend): Record<string, string> => ({
+  finegrain: JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")).version,
+  node: process.version,
+  provider: backend.device.provider,
+});
 
 /** Sums its part of a shared buffer as often as it is asked. Eight sums at once, so that no addition waits for another. */
 const SUMMER = `

@@ -1,13 +1,12 @@
-import { type HostTensor, hostTensor, philox, type Shape, size } from "@finegrain/graph";
+import { type Backend, type Buffer, type HostTensor, hostTensor, philox, type Shape, size } from "@finegrain/graph";
+import { type Init, leaves, type Param, type Params } from "@finegrain/nn";
 
 /** Numbers that are drawn; a longer tensor repeats them. A prime, so that no row or column of a matrix equals another. */
 const PERIOD = 65537;
 /** Second counter word of the draws. */
 const WEIGHT_DRAW = 0x77656967;
 
-/**
- * Uniform noise of a standard deviation, float32: good for timing, quick for hundreds of millions of numbers.
- */
+/** Uniform noise of a standard deviation, float32: good for timing, and quick for hundreds of millions of numbers. */
 export function repeatedNoise(shape: Shape, deviation: number, seed = 0): HostTensor {
   const data = new Float32Array(size(shape));
   const length = Math.min(PERIOD, data.length);
@@ -16,4 +15,45 @@ export function repeatedNoise(shape: Shape, deviation: number, seed = 0): HostTe
   for (let k = 0; k < length; k++) data[k] = (bits[k]! / 2 ** 31) * reach;
   for (let filled = length; filled < data.length; filled *= 2) data.copyWithin(filled, 0, filled);
   return hostTensor("float32", shape, data);
+}
+
+/** A parameter as large as its initializer would make it, only quicker. */
+function quickly({ shape, init }: Param, seed: number): HostTensor {
+  if (init.kind !== "constant") return repeatedNoise(shape, deviation(init), seed);
+  return hostTensor("float32", shape, new Float32Array(size(shape)).fill(init.value));
+}
+
+function deviation(init: Exclude<Init, { kind: "constant" }>): number {
+  if (init.kind === "normal") return init.std;
+  return init.kind === "uniform" ? init.limit / Math.sqrt(3) : Math.SQRT1_2; // of a sinusoid
+}
+
+/**
+ * Random weights on a device, shared by models where their names and shapes agree, so that five variants of a large model
+ * fit in memory.
+ */
+export class WeightPool implements Disposable {
+  readonly #backend: Backend;
+  readonly #buffers = new Map<string, Buffer>();
+
+  constructor(backend: Backend) {
+    this.#backend = backend;
+  }
+
+  /** The weights of a model by their checkpoint names. They belong to the pool. */
+  of(params: Params): Map<string, Buffer> {
+    const weights = new Map<string, Buffer>();
+    for (const [name, parameter] of leaves<Param>(params)) {
+      const key = `${name} [${parameter.shape}]`;
+      const buffer = this.#buffers.get(key) ?? this.#backend.upload(quickly(parameter, weights.size));
+      this.#buffers.set(key, buffer);
+      weights.set(name, buffer);
+    }
+    return weights;
+  }
+
+  [Symbol.dispose](): void {
+    for (const buffer of this.#buffers.values()) buffer[Symbol.dispose]();
+    this.#buffers.clear();
+  }
 }

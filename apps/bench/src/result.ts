@@ -45,6 +45,7 @@ export interface Failure extends Line {
 /** One line of a result file: JSON lines, one object a variant of a case. */
 export type Result = Measurement | Failure;
 
+export const isMeasurement = (result: Result): result is Measurement => !isFailure(result);
 export const isFailure = (result: Result): result is Failure => "error" in result;
 
 /** An error as one line of text. */

@@ -6,7 +6,7 @@ import { FinegrainError } from "@finegrain/graph";
 import { fields, isObject } from "./json-fields.ts";
 import type { Phase } from "./result.ts";
 
-/** A model's config, as parsed JSON: see `languageModel` of this package. */
+/** A model's config as parsed JSON: nn's `ModelConfig`, checked when the model is made. */
 export type ModelJson = Readonly<Record<string, unknown>>;
 
 /** How long a case is measured. */

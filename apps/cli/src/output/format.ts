@@ -16,6 +16,10 @@ export const bytes = (value: number): string => scaled(value, ["B", "kB", "MB", 
 /** `12.3 M`. */
 export const count = (value: number): string => (value < 1000 ? whole(value) : scaled(value, ["", "k", "M", "B", "T"]));
 
+/** `281 GFLOP/s`. */
+export const flopRate = (value: number): string =>
+  scaled(value, ["FLOP/s", "kFLOP/s", "MFLOP/s", "GFLOP/s", "TFLOP/s"]);
+
 function scaled(value: number, units: readonly string[]): string {
   const power = Math.min(units.length - 1, Math.max(0, Math.floor(Math.log10(Math.max(1, value)) / 3)));
   return `${digits(value / 1000 ** power)} ${units[power]}`.trimEnd();

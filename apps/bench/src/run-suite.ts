@@ -1,0 +1,91 @@
+import type { Backend } from "@finegrain/graph";
+import { type ModelConfig, scalingLM } from "@finegrain/nn";
+import { measureBandwidth } from "./bandwidth.ts";
+import { prepareDecode } from "./decode-case.ts";
+import { interleave } from "./method.ts";
+import { WeightPool } from "./random-weights.ts";
+import { errorSentence, type Result } from "./result.ts";
+import { results } from "./results.ts";
+import type { Case, Measure, Suite } from "./suites.ts";
+import { prepareTraining } from "./train-case.ts";
+import type { Prepared } from "./variant.ts";
+
+/** What a suite's run is doing. */
+export interface Progress {
+  readonly case: string;
+  /** What is being done: compiled, measured. */
+  readonly activity: string;
+  /** Pieces of this case's work done, and in all, warm-up included. */
+  readonly done: number;
+  readonly of: number;
+}
+
+export interface RunOptions {
+  readonly backend: Backend;
+  /** The short form of every case. */
+  readonly quick?: boolean;
+  /** Rounds to measure, instead of the suite's own number. */
+  readonly rounds?: number | undefined;
+  /** An abort ends the case at hand with the rounds that it has, and the suite behind it. */
+  readonly signal?: AbortSignal | undefined;
+  onProgress?(progress: Progress): void;
+}
+
+/** Run a suite's cases one after the other; results come as their case ends. */
+export async function* runSuite(suite: Suite, options: RunOptions): AsyncGenerator<readonly Result[], void, undefined> {
+  for (const entry of suite.cases) {
+    if (options.signal?.aborted) return;
+    yield await runCase(suite.name, entry, options);
+  }
+}
+
+async function runCase(suite: string, entry: Case, options: RunOptions): Promise<Result[]> {
+  const { backend, signal } = options;
+  const base = options.quick ? entry.quick : entry.measure;
+  const measure = { ...base, rounds: options.rounds ?? base.rounds };
+  const report = (activity: string, done: number, of: number) =>
+    options.onProgress?.({ case: entry.name, activity, done, of });
+  report("measuring the memory's bandwidth", 0, 1);
+  const bandwidth = await measureBandwidth(backend);
+  using pool = new WeightPool(backend);
+  const { variants, failures } = await prepareAll(entry, measure, pool, { ...options, report });
+  try {
+    const samples = await interleave(
+      variants.flatMap(({ contestants }) => contestants),
+      { ...measure, signal, onRound: (done, of) => report("measuring", done, of) },
+    );
+    return results({ suite, entry, backend, variants, failures, samples, bandwidth });
+  } finally {
+    for (const variant of variants) await variant[Symbol.asyncDispose]();
+  }
+}
+
+interface PrepareOptions extends RunOptions {
+  report(activity: string, done: number, of: number): void;
+}
+
+/** Compile every variant of a case; one that fails leaves its sentence. */
+async function prepareAll(
+  { phase, variants }: Case,
+  measure: Measure,
+  pool: WeightPool,
+  { backend, signal, report }: PrepareOptions,
+): Promise<{ variants: Prepared[]; failures: Map<string, string> }> {
+  const prepared: Prepared[] = [];
+  const failures = new Map<string, string>();
+  for (const [i, { name, model: json }] of variants.entries()) {
+    if (signal?.aborted) break;
+    report(`compiling ${name}`, i, variants.length);
+    try {
+      const model = scalingLM(json as unknown as ModelConfig); // which refuses what is none
+      const variant =
+        phase === "decode"
+          ? await prepareDecode(backend, pool, name, model, measure)
+          : await prepareTraining(backend, name, model, measure);
+      prepared.push(variant);
+    } catch (error) {
+      failures.set(name, errorSentence(error));
+    }
+  }
+  return { variants: prepared, failures };
+}

@@ -1,0 +1,139 @@
+import { appendFile } from "node:fs/promises";
+import {
+  isFailure,
+  isMeasurement,
+  isWide,
+  loadSuite,
+  type Measurement,
+  type Progress,
+  type Result,
+  runSuite,
+} from "@finegrain/bench";
+import type { Values } from "../arguments.ts";
+import { openBackend } from "../backends.ts";
+import type { benchFlags } from "../commands/bench.ts";
+import { EXIT, type ExitCode } from "../exit.ts";
+import { interruptible } from "../interrupt.ts";
+import { bytes, count, digits, flopRate } from "../output/format.ts";
+import { progressLine } from "../output/progress.ts";
+import { table } from "../output/table.ts";
+import { type Terminal, terminal } from "../output/terminal.ts";
+
+/**
+ * `finegrain bench SUITE`: measure a suite's cases and print a table of each as it ends. With `--json` every result is
+ * appended to the file at once, so that an interruption keeps the cases that finished.
+ */
+export async function bench(values: Values<typeof benchFlags>, [name]: readonly string[]): Promise<ExitCode> {
+  const suite = await loadSuite(name!); // the operand is required
+  await using backend = await openBackend(values.backend, values.device);
+  const out = terminal();
+  // A file that cannot be written should be known before minutes of measuring.
+  if (values.json !== undefined) await appendFile(values.json, "");
+  using interrupt = interruptible(() => out.note("stopping after this round; Ctrl-C again stops at once"));
+  out.print(out.style.bold(`${suite.name}: ${suite.title}`));
+  out.print(out.style.dim(`${backend.name}, ${backend.device.description}, ${backend.device.provider}`));
+  let failed = false;
+  const { quick, rounds } = values;
+  const options = { backend, quick, rounds, signal: interrupt.signal, onProgress: progress(out) };
+  for await (const results of runSuite(suite, options)) {
+    out.clear();
+    failed ||= results.some(isFailure);
+    printCase(out, results);
+    if (values.json === undefined) continue;
+    await appendFile(values.json, results.map((result) => `${JSON.stringify(result)}\n`).join(""));
+  }
+  out.clear();
+  if (interrupt.signal.aborted) return EXIT.interrupted;
+  return failed ? EXIT.failed : EXIT.ok;
+}
+
+/** Shows the activity; the time left is that of this activity, from its own first piece on. */
+function progress(out: Terminal): (progress: Progress) => void {
+  let current: { key: string; started: number; first: number } | undefined;
+  return ({ case: name, activity, done, of }) => {
+    const key = `${name}: ${activity}`;
+    if (current?.key !== key) current = { key, started: performance.now(), first: done };
+    const seconds = (performance.now() - current.started) / 1000;
+    out.progress(progressLine(done, of, seconds, [key]));
+  };
+}
+
+function printCase(out: Terminal, results: readonly Result[]): void {
+  const [first] = results;
+  if (first === undefined) return;
+  const measured = results.filter(isMeasurement);
+  const { machine } = results.at(-1)!;
+  out.print(`\n${out.style.bold(`${first.case} (${first.phase})`)}`);
+  if (measured.length > 0) out.print(first.phase === "decode" ? decodeTable(measured) : trainTable(measured));
+  for (const failure of results.filter(isFailure)) out.print(`${failure.variant} failed: ${failure.error}`);
+  const { bandwidthBytesPerSecond: bandwidth, gemmFlopsPerSecond: gemm, cpu, threads, peakMemoryBytes } = machine;
+  const limits = [
+    `${cpu}, ${threads} threads`,
+    bandwidth !== undefined && `memory ${bytes(bandwidth)}/s`,
+    gemm !== undefined && `matrix products alone ${flopRate(gemm)}`,
+    `peak memory ${bytes(peakMemoryBytes)}`,
+  ];
+  out.print(out.style.dim(limits.filter(Boolean).join(", ")));
+  for (const { variant, tokensPerSecond } of measured.filter((result) => isWide(result.tokensPerSecond)))
+    out.print(
+      `${variant}: the middle half of its rounds is spread over more than 10 % (${spread(tokensPerSecond)} tokens/s)`,
+    );
+}
+
+const left = (title: string) => ({ title, align: "left" as const });
+const right = (title: string) => ({ title, align: "right" as const });
+const spread = ({ low, high }: { low: number; high: number }) => `${digits(low)} to ${digits(high)}`;
+const share = (part: number) => `${digits(part * 100)} %`;
+
+const overDense = ({ overDense: over }: Measurement) =>
+  over === null ? "-" : `${digits(over.median)} (${spread(over)})`;
+
+function decodeTable(results: readonly Measurement[]): string {
+  const columns = [
+    "tokens/s",
+    "quartiles",
+    "ms/token",
+    "over dense (95 %)",
+    "bytes/token",
+    "of bandwidth",
+    "parameters",
+  ];
+  return table(
+    [left("variant"), ...columns.map(right)],
+    results.map((result) => [
+      result.variant,
+      digits(result.tokensPerSecond.median),
+      spread(result.tokensPerSecond),
+      digits(result.millisecondsPerToken),
+      overDense(result),
+      bytes(result.bytesPerToken ?? Number.NaN),
+      share(result.rooflineShare),
+      count(result.parameters),
+    ]),
+  );
+}
+
+function trainTable(results: readonly Measurement[]): string {
+  const columns = [
+    "tokens/s",
+    "quartiles",
+    "ms/token",
+    "over dense (95 %)",
+    "arithmetic",
+    "of products alone",
+    "parameters",
+  ];
+  return table(
+    [left("variant"), ...columns.map(right)],
+    results.map((result) => [
+      result.variant,
+      digits(result.tokensPerSecond.median),
+      spread(result.tokensPerSecond),
+      digits(result.millisecondsPerToken),
+      overDense(result),
+      flopRate((result.machine.gemmFlopsPerSecond ?? Number.NaN) * result.rooflineShare),
+      share(result.rooflineShare),
+      count(result.parameters),
+    ]),
+  );
+}

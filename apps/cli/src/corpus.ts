@@ -1,0 +1,28 @@
+import { readFile } from "node:fs/promises";
+import { FinegrainError } from "@finegrain/graph";
+import { byteTokenizer, huggingFaceTokenizer, type Tokenizer } from "@finegrain/runtime";
+import { type Corpus, readText, tokenizeCorpus } from "@finegrain/train";
+import { SPEECHES, speeches } from "./speeches.ts";
+
+/**
+ * The tokenizer of a config: "byte", or the path of a tokenizer.json.
+ * @throws FinegrainError where the file cannot be read or is none.
+ */
+export async function openTokenizer(name: string): Promise<Tokenizer> {
+  if (name === "byte") return byteTokenizer();
+  const json = await readFile(name, "utf8").catch((error: Error) => {
+    throw new FinegrainError(`cannot read the tokenizer ${name}: ${error.message}`);
+  });
+  return huggingFaceTokenizer(json, name);
+}
+
+/**
+ * The texts at a path, or the speeches, as tokens; the last tenth of the bytes held out.
+ *
+ * @param heldOutFraction another part than a tenth.
+ * @throws FinegrainError as `readText`.
+ */
+export async function loadCorpus(data: string, tokenizer: Tokenizer, heldOutFraction = 0.1): Promise<Corpus> {
+  const documents = data === SPEECHES ? await speeches() : await readText(data);
+  return tokenizeCorpus(documents, (text) => tokenizer.encode(text), { heldOutFraction });
+}
