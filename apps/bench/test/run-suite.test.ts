@@ -1,0 +1,82 @@
+import { type Backend, type Graph, referenceBackend } from "@finegrain/graph";
+import { expect, test } from "vitest";
+import { isMeasurement, type Result } from "../src/result.ts";
+import { type Progress, runSuite } from "../src/run-suite.ts";
+import { parseSuite } from "../src/suites.ts";
+
+const model = { vocabulary: 16, dModel: 8, dFf: 16, layers: 1, heads: 2, maxLength: 16 };
+const variants = [
+  { name: "dense", model: {} },
+  { name: "sparse-ff", model: { feedForward: { type: "sparse", blockSize: 4, rank: 2 } } },
+];
+const tiny = parseSuite(
+  {
+    name: "tiny",
+    title: "as small as it gets",
+    cases: [
+      { name: "d", phase: "decode", model, variants, measure: { prompt: 4, units: 2, rounds: 3, warmup: 1 } },
+      { name: "t", phase: "train", model, variants, measure: { batch: 2, length: 8, units: 1, rounds: 2, warmup: 1 } },
+    ],
+  },
+  "tiny",
+);
+
+async function run(backend: Backend, options: { signal?: AbortSignal; onProgress?(progress: Progress): void } = {}) {
+  const all: Result[] = [];
+  for await (const results of runSuite(tiny, { backend, ...options })) all.push(...results);
+  return all;
+}
+
+test("measures decode and training of every variant", async () => {
+  const activities = new Set<string>();
+  const results = await run(referenceBackend(), { onProgress: ({ activity }) => activities.add(activity) });
+  expect(results.filter(isMeasurement)).toHaveLength(4);
+  const [dense, sparse, trained] = results.filter(isMeasurement);
+  expect(dense).toMatchObject({
+    suite: "tiny",
+    case: "d",
+    phase: "decode",
+    backend: "reference",
+    variant: "dense",
+    rounds: 3,
+  });
+  expect(dense!.overDense).toEqual({ median: 1, low: 1, high: 1 });
+  expect(dense!.tokensPerSecond.median).toBeGreaterThan(0);
+  expect(dense!.millisecondsPerToken).toBeCloseTo(1000 / dense!.tokensPerSecond.median, 6);
+  expect(dense!.machine.bandwidthBytesPerSecond).toBeGreaterThan(1e8);
+  // Of a model so small everything is read but the rows of the embeddings that were not asked for.
+  expect(dense!.bytesPerToken).toBeGreaterThan(0.7 * 4 * dense!.parameters);
+  // One unit of four: three quarters of both matrices stay unread.
+  expect(sparse!.bytesPerToken! / sparse!.parameters).toBeLessThan(dense!.bytesPerToken! / dense!.parameters);
+  expect(trained).toMatchObject({ phase: "train", bytesPerToken: null, rounds: 2 });
+  expect(trained!.rooflineShare).toBeGreaterThan(0);
+  expect(trained!.rooflineShare).toBeLessThan(1);
+  expect(trained!.machine.gemmFlopsPerSecond).toBeGreaterThan(0);
+  expect([...activities]).toEqual(expect.arrayContaining(["compiling dense", "compiling sparse-ff", "measuring"]));
+}, 60_000);
+
+test("a variant that fails is a line, and the run goes on", async () => {
+  const reference = referenceBackend();
+  // Sparse layers alone choose by argmax.
+  const withoutArgMax: Backend = {
+    ...reference,
+    async compile(graph: Graph) {
+      if (graph.nodes.some(({ op }) => op === "argMax")) throw new Error("argMax is not supported");
+      return reference.compile(graph);
+    },
+  };
+  const results = await run(withoutArgMax);
+  expect(results.map(({ variant }) => variant)).toEqual(["dense", "sparse-ff", "dense", "sparse-ff"]);
+  expect(results[1]).toMatchObject({ variant: "sparse-ff", error: "argMax is not supported" });
+  expect(results[1]).not.toHaveProperty("tokensPerSecond");
+  expect(isMeasurement(results[2]!)).toBe(true);
+}, 60_000);
+
+test("an abort keeps the cases that finished", async () => {
+  const controller = new AbortController();
+  const results = await run(referenceBackend(), {
+    signal: controller.signal,
+    onProgress: ({ case: name }) => name === "t" && controller.abort(),
+  });
+  expect(results.map((result) => result.case)).toEqual(["d", "d"]);
+}, 60_000);

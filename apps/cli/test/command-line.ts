@@ -1,0 +1,54 @@
+import { spawn } from "node:child_process";
+import { mkdtemp } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+export const MAIN = fileURLToPath(new URL("../dist/main.js", import.meta.url));
+
+/** How a command ended and what it wrote. */
+export interface Ended {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly milliseconds: number;
+}
+
+export interface RunSettings {
+  readonly cwd?: string;
+  /** What stdin holds. */
+  readonly stdin?: string;
+  /** Called with all of stdout so far, and a way to send a signal. */
+  onOutput?(stdout: string, kill: (signal: NodeJS.Signals) => void): void;
+}
+
+/** Run the built command as a shell would. */
+export function finegrain(args: readonly string[], { cwd, stdin, onOutput }: RunSettings = {}): Promise<Ended> {
+  const started = performance.now();
+  const child = spawn(process.execPath, [MAIN, ...args], { cwd, stdio: ["pipe", "pipe", "pipe"] });
+  child.stdin.end(stdin ?? "");
+  let stdout = "";
+  let stderr = "";
+  child.stdout.setEncoding("utf8").on("data", (piece: string) => {
+    stdout += piece;
+    onOutput?.(stdout, (signal) => child.kill(signal));
+  });
+  child.stderr.setEncoding("utf8").on("data", (piece: string) => {
+    stderr += piece;
+  });
+  return new Promise((resolve, reject) => {
+    child.on("error", reject);
+    child.on("close", (code) => resolve({ code, stdout, stderr, milliseconds: performance.now() - started }));
+  });
+}
+
+/** A new empty folder. */
+export const emptyFolder = (): Promise<string> => mkdtemp(join(tmpdir(), "finegrain-"));
+
+/** Flags of a model and a run that take a second on the reference backend. */
+export const TINY = [
+  ...["--backend", "reference", "--layers", "1", "--d-model", "8", "--d-ff", "16", "--heads", "2", "--block-size", "4"],
+  ...["--length", "16", "--batch", "2", "--steps", "4"],
+];
+
+export const TEXT = "It was the best of times, it was the worst of times. ".repeat(40);

@@ -1,0 +1,142 @@
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { beforeAll, expect, test } from "vitest";
+import { emptyFolder, finegrain, TEXT, TINY } from "./command-line.ts";
+
+let folder: string;
+let text: string;
+
+beforeAll(async () => {
+  folder = await emptyFolder();
+  text = join(folder, "text.txt");
+  await writeFile(text, TEXT);
+});
+
+const metricsOf = async (run: string) =>
+  (await readFile(join(run, "metrics.jsonl"), "utf8"))
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line) as Record<string, number>);
+
+test("--help lists the commands, and loads nothing that takes time", async () => {
+  const runs = [await finegrain(["--help"]), await finegrain(["--help"]), await finegrain(["--help"])];
+  for (const command of ["demo", "train", "generate", "evaluate", "bench", "devices"])
+    expect(runs[0]!.stdout).toContain(`  ${command} `);
+  // 300 ms on a quiet machine; tests share theirs.
+  expect(Math.min(...runs.map(({ milliseconds }) => milliseconds))).toBeLessThan(600);
+});
+
+test("every command has a help page with examples", async () => {
+  for (const command of ["demo", "train", "generate", "evaluate", "bench", "devices"]) {
+    const { code, stdout } = await finegrain([command, "--help"]);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(new RegExp(`Examples:\\n  # .*\\n  finegrain ${command}`));
+  }
+});
+
+test("devices says of each what it is, or how to add it", async () => {
+  const { code, stdout } = await finegrain(["devices", "--json"]);
+  expect(code).toBe(0);
+  const found = JSON.parse(stdout) as { backend: string; device: string; available: boolean; description: string }[];
+  expect(found.map(({ backend, device }) => `${backend}:${device}`)).toEqual([
+    "onnx:cpu",
+    "onnx:webgpu",
+    "onnx:cuda",
+    "reference:cpu",
+  ]);
+  expect(found.find(({ backend }) => backend === "reference")).toMatchObject({ available: true });
+  for (const { description } of found) expect(description).not.toMatch(/mistake in finegrain/);
+});
+
+test("train, evaluate and generate, from text to text", async () => {
+  const run = join(folder, "whole");
+  const trained = await finegrain(["train", ...TINY, "--data", text, "--out", run]);
+  expect(trained).toMatchObject({ code: 0, stderr: "" });
+  expect(trained.stdout).toMatch(/parameters: 1 layers of width 8/);
+  expect(trained.stdout).toMatch(/done: [\d.]+ bits per byte held out/);
+  expect(trained.stdout).not.toContain("\x1b");
+  expect((await readdir(run)).sort()).toEqual(["checkpoints", "config.json", "metrics.jsonl"]);
+  const losses = (await metricsOf(run)).filter(({ loss }) => loss !== undefined);
+  expect(losses.map(({ step }) => step)).toEqual([0, 1, 2, 3]);
+
+  const evaluated = await finegrain(["evaluate", run, "--backend", "reference", "--json"]);
+  expect(evaluated.code).toBe(0);
+  const { bitsPerByte } = JSON.parse(evaluated.stdout);
+  const last = (await metricsOf(run)).findLast((record) => record.heldOutBitsPerByte !== undefined);
+  expect(bitsPerByte).toBeCloseTo(last!.heldOutBitsPerByte!, 4);
+
+  const flags = ["--backend", "reference", "--max-tokens", "6", "--seed", "3"];
+  const generated = await finegrain(["generate", run, "--prompt", "It was", ...flags]);
+  expect(generated.code).toBe(0);
+  expect(generated.stdout).toMatch(/^It was/);
+  const json = await finegrain(["generate", run, ...flags, "--json"], { stdin: "It was\n" });
+  expect(json).toMatchObject({ code: 0, stderr: "" });
+  const { prompt, text: continuation, tokens } = JSON.parse(json.stdout);
+  expect(prompt).toBe("It was");
+  expect(tokens).toHaveLength(6);
+  expect(generated.stdout.trimEnd()).toBe(`It was${continuation}`.trimEnd());
+}, 60_000);
+
+test("trains on a folder of text and JSONL, with Adafactor and every part sparse", async () => {
+  const data = join(folder, "data");
+  await mkdir(data);
+  await writeFile(join(data, "a.txt"), TEXT);
+  await writeFile(join(data, "b.jsonl"), `${JSON.stringify({ text: TEXT })}\n`);
+  const sparse = ["--attention", "sparse", "--qkv-sparsity", "2", "--kernel", "3", "--loss-sparsity", "4"];
+  const flags = ["--optimizer", "adafactor", "--schedule", "inverse-sqrt", "--accumulate", "2", "--steps", "2"];
+  const run = join(folder, "sparse");
+  const { code, stdout, stderr } = await finegrain([
+    "train",
+    ...TINY,
+    "--data",
+    data,
+    "--out",
+    run,
+    ...sparse,
+    ...flags,
+    "--json",
+  ]);
+  expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+  expect(JSON.parse(stdout)).toMatchObject({ folder: run, step: 2, interrupted: false });
+}, 60_000);
+
+test("Ctrl-C finishes the step, writes a checkpoint and exits 130; --resume then ends like a run that was never stopped", async () => {
+  const flags = [...TINY, "--data", text, "--steps", "30", "--evaluate-every", "2"];
+  const stopped = join(folder, "stopped");
+  let sent = false;
+  const first = await finegrain(["train", ...flags, "--out", stopped], {
+    onOutput(stdout, kill) {
+      if (sent || !/step 4:/.test(stdout)) return;
+      sent = true;
+      kill("SIGINT");
+    },
+  });
+  expect(first.code).toBe(130);
+  expect(first.stdout).toMatch(/stopped after step \d+; go on with: finegrain train --resume/);
+  const done = (await metricsOf(stopped)).filter(({ loss }) => loss !== undefined).length;
+  expect(done).toBeLessThan(30);
+  expect(first.stdout).toContain(`stopped after step ${done};`);
+
+  const resumed = await finegrain(["train", "--resume", stopped, "--backend", "reference"]);
+  expect(resumed).toMatchObject({ code: 0, stderr: "" });
+  const whole = join(folder, "never-stopped");
+  expect((await finegrain(["train", ...flags, "--out", whole])).code).toBe(0);
+  const losses = async (run: string) =>
+    (await metricsOf(run)).flatMap(({ step, loss }) => (loss === undefined ? [] : [[step, loss]]));
+  expect(await losses(stopped)).toEqual(await losses(whole));
+}, 120_000);
+
+test("a second Ctrl-C ends it at once", async () => {
+  let sent = 0;
+  const ended = await finegrain(
+    ["train", ...TINY, "--data", text, "--steps", "100000", "--out", join(folder, "twice"), "--evaluate-every", "1"],
+    {
+      onOutput(_, kill) {
+        if (sent++ > 0) return;
+        kill("SIGINT");
+        setTimeout(() => kill("SIGINT"), 1);
+      },
+    },
+  );
+  expect(ended.code).toBe(130);
+}, 60_000);
