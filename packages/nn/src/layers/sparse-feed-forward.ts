@@ -102,7 +102,7 @@ export function sparseFeedForward(config: SparseFeedForwardConfig): DecodedLayer
   };
   const evaluated = (w: W, x: Tensor): Tensor => {
     const logits = controllerLogits(w, x);
-    const factor = multiplyByControllerOutput ? stopGradient(softmax(logits)) : undefined;
+    const factor = multiplyByControllerOutput ? softmax(logits) : undefined;
     return masked(w, x, oneHot(argMax(logits), { classes: blockSize }), factor);
   };
   const first = constant({

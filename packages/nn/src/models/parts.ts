@@ -19,7 +19,7 @@ import type { ModelConfig } from "./config.ts";
  * of any tree.
  */
 
-export function attentionOf(config: ModelConfig): CachedLayer {
+export function attentionOf(config: Pick<ModelConfig, "dModel" | "heads" | "attention" | "positions">): CachedLayer {
   const { dModel, heads, attention = { type: "dense" }, positions } = config;
   const shape = { dModel, heads, rotary: positions === "rotary" };
   switch (attention.type) {
@@ -40,7 +40,9 @@ export function attentionOf(config: ModelConfig): CachedLayer {
   }
 }
 
-export function feedForwardOf(config: ModelConfig): Layer | DecodedLayer {
+export function feedForwardOf(
+  config: Pick<ModelConfig, "dModel" | "dFf" | "activation" | "feedForward">,
+): Layer | DecodedLayer {
   const { dModel, dFf, activation = "relu" } = config;
   return config.feedForward?.type === "sparse"
     ? sparseFeedForward({ ...config.feedForward, dModel, dFf })

@@ -1,0 +1,64 @@
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import { type Backend, FinegrainError, UnsupportedOpError } from "@finegrain/graph";
+import { type GoldenCase, readCase, Unsupported } from "./case.ts";
+import { runTrial, shown, type Trial } from "./checks.ts";
+import { traxTrial } from "./trax/index.ts";
+
+/** What came of one case file: a line of the report. */
+export interface Outcome {
+  readonly status: "ok" | "FAIL" | "unsupported";
+  readonly name: string;
+  /** The largest errors, or what is missing or wrong. */
+  readonly detail: string;
+}
+
+/**
+ * Case files in a folder and the folders in it, in the order of their paths.
+ * @throws FinegrainError where the folder is not there, or has none.
+ */
+export function caseFiles(folder: string): string[] {
+  let entries: string[];
+  try {
+    entries = readdirSync(folder, { recursive: true, encoding: "utf8" });
+  } catch {
+    throw new FinegrainError(`there is no folder ${folder}`);
+  }
+  const files = entries.filter((path) => path.endsWith(".safetensors")).sort();
+  if (files.length === 0) throw new FinegrainError(`${folder} has no .safetensors files`);
+  return files.map((path) => join(folder, path));
+}
+
+/** Run one case file. Never throws: what goes wrong is a FAIL. */
+export async function runCase(backend: Backend, path: string): Promise<Outcome> {
+  let name = path;
+  try {
+    const golden = readCase(path);
+    name = golden.name;
+    const { absolute, relative, failures } = await runTrial(backend, trialOf(golden));
+    const errors = `largest absolute error ${shown(absolute)}, relative ${shown(relative)}`;
+    if (failures.length === 0) return { status: "ok", name, detail: errors };
+    return { status: "FAIL", name, detail: `${errors}; ${failures.join("; ")}` };
+  } catch (error) {
+    if (error instanceof Unsupported || error instanceof UnsupportedOpError)
+      return { status: "unsupported", name, detail: error.message };
+    return { status: "FAIL", name, detail: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+/** The two families of cases are told apart by their metadata. */
+function trialOf(golden: GoldenCase): Trial {
+  if (golden.metadata.source !== undefined) return traxTrial(golden);
+  throw new Unsupported(
+    golden.metadata.class === undefined ? "a file that names no layer" : `the layer ${golden.metadata.class}`,
+  );
+}
+
+/** "ok NAME: largest ..." */
+export const outcomeLine = ({ status, name, detail }: Outcome): string => `${status} ${name}: ${detail}`;
+
+/** "49 ok, 0 FAIL, 17 unsupported". */
+export function summaryLine(outcomes: readonly Outcome[]): string {
+  const count = (status: Outcome["status"]) => outcomes.filter((outcome) => outcome.status === status).length;
+  return `${count("ok")} ok, ${count("FAIL")} FAIL, ${count("unsupported")} unsupported`;
+}

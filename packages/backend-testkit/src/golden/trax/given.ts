@@ -1,0 +1,166 @@
+import {
+  broadcastTo,
+  FinegrainError,
+  type Graph,
+  gradient,
+  graph,
+  input,
+  mul,
+  reduceSum,
+  reshape,
+  type Shape,
+  sameShape,
+  scalar,
+  size,
+  type Tensor,
+} from "@finegrain/graph";
+import { type Context, evaluation, type RandomSource, training } from "@finegrain/nn";
+import { Arguments } from "../arguments.ts";
+import { type GoldenCase, tensorOf, Unsupported } from "../case.ts";
+import { largestOf, type Trial } from "../checks.ts";
+
+/** Where a layer's weights come from, in the order and layout of the original. */
+export interface WeightSource {
+  /** The next weight. `name` is without its "weights."; a source in order ignores it. */
+  take(name: string): Tensor;
+  /** Whether a weight of this name is there to be taken. */
+  has(name: string): boolean;
+}
+
+/** README.md of the cases: outputs to 1e-5 of the largest, gradients to 1e-4. */
+const OUTPUT = 1e-5;
+const GRADIENT = 1e-4;
+/**
+ * Gradients are not held to less than this part of the case's largest: some vanish in exact arithmetic (the bias of keys
+ * adds the same to all scores of a query), and what is stored of them is rounding.
+ */
+const LEAST_SCALE = 1e-2;
+
+/** A case of a layer as its adapter sees it: stored tensors become inputs of one graph, in their own layout. */
+export class Given implements WeightSource {
+  readonly arguments: Arguments;
+  readonly mode: "eval" | "train" | "predict";
+  readonly context: Context;
+  readonly #case: GoldenCase;
+  readonly #inputs = new Map<string, Tensor>();
+  #drawn = 0;
+
+  constructor(golden: GoldenCase) {
+    this.#case = golden;
+    this.arguments = Arguments.parse(golden.metadata.arguments);
+    const mode = golden.metadata.mode ?? "eval";
+    if (mode !== "eval" && mode !== "train" && mode !== "predict") throw new Unsupported(`the mode "${mode}"`);
+    this.mode = mode;
+    this.context = mode === "train" ? training(this.#random()) : evaluation;
+  }
+
+  get metadata(): GoldenCase["metadata"] {
+    return this.#case.metadata;
+  }
+
+  has(name: string): boolean {
+    return this.#case.tensors.has(`weights.${name}`);
+  }
+
+  take(name: string): Tensor {
+    if (!this.has(name)) throw new Unsupported(`a case without the weight ${name}`);
+    return this.tensor(`weights.${name}`);
+  }
+
+  /** Names of the stored weights, without their "weights.". */
+  weightNames(): string[] {
+    return [...this.#case.tensors.keys()]
+      .filter((key) => key.startsWith("weights."))
+      .map((key) => key.slice("weights.".length))
+      .sort();
+  }
+
+  shapeOf(weight: string): Shape {
+    return tensorOf(this.#case, `weights.${weight}`).shape;
+  }
+
+  /** A stored tensor as an input of the graph. */
+  tensor(name: string): Tensor {
+    const known = this.#inputs.get(name);
+    if (known) return known;
+    const { shape, dtype } = tensorOf(this.#case, name);
+    const fresh = input(shape, dtype, name);
+    this.#inputs.set(name, fresh);
+    return fresh;
+  }
+
+  /** The only input of the layer. */
+  input(): Tensor {
+    return this.tensor("input");
+  }
+
+  /** The uniform numbers that the original drew, in its order. */
+  #random(): RandomSource {
+    return {
+      uniform: (shape) => {
+        const name = `random.${this.#drawn++}`;
+        const stored = this.#case.tensors.get(name);
+        if (!stored) throw new FinegrainError(`a draw of [${shape}] is missing: the file has no tensor "${name}"`);
+        if (size(stored.shape) !== size(shape))
+          throw new FinegrainError(`the draw "${name}" is [${stored.shape}], expected [${shape}]`);
+        const draw = this.tensor(name);
+        return sameShape(draw.shape, shape) ? draw : reshape(draw, shape);
+      },
+    };
+  }
+
+  /**
+   * The graph of `output` and, where the file has a cotangent, of the gradients that it stores.
+   * @throws Unsupported where an argument or a weight was never read, FinegrainError where a draw was not.
+   */
+  trial(output: Tensor): Trial {
+    const { tensors, name } = this.#case;
+    this.arguments.expectAllRead(this.mode);
+    const unread = this.weightNames().find((weight) => !this.#inputs.has(`weights.${weight}`));
+    if (unread !== undefined) throw new Unsupported(`the weight ${unread}`);
+    if (tensors.has(`random.${this.#drawn}`)) throw new FinegrainError(`the draw "random.${this.#drawn}" was not used`);
+
+    const gradients = [...tensors.keys()].filter((key) => key.startsWith("grad."));
+    const results = gradients.length === 0 ? [] : this.#gradients(output, gradients);
+    const expected = (key: string) => tensorOf(this.#case, key);
+    const scale = LEAST_SCALE * Math.max(0, ...gradients.map((key) => largestOf(expected(key))));
+    return {
+      graph: this.#graph(name, [output, ...results]),
+      values: [...this.#inputs.keys()].map(expected),
+      checks: [
+        { name: "output", expected: expected("output"), allowed: { ofLargest: OUTPUT } },
+        ...gradients.map((key) => ({ name: key, expected: expected(key), allowed: { ofLargest: GRADIENT, scale } })),
+      ],
+    };
+  }
+
+  #gradients(output: Tensor, names: readonly string[]): Tensor[] {
+    const loss = reduceSum(mul(output, this.tensor("cotangent")), { axes: output.shape.map((_, axis) => axis) });
+    return gradient(
+      loss,
+      names.map((name) => this.tensor(name.slice("grad.".length))),
+    );
+  }
+
+  #graph(name: string, outputs: readonly Tensor[]): Graph {
+    return graph({ name, inputs: [...this.#inputs.values()], outputs });
+  }
+}
+
+/** The weights of a whole model, which are numbered in the order in which the original holds them. */
+export function numbered(given: Given): WeightSource & { left(): number } {
+  const names = given.weightNames();
+  let next = 0;
+  return {
+    take(name) {
+      const number = names[next++];
+      if (number === undefined) throw new Unsupported(`a model without the weight ${name}`);
+      return given.take(number);
+    },
+    has: () => next < names.length,
+    left: () => names.length - next,
+  };
+}
+
+/** A bias that the original was made without. */
+export const zeros = (shape: Shape): Tensor => broadcastTo(scalar(0), shape);

@@ -1,0 +1,110 @@
+import type { Tensor } from "@finegrain/graph";
+import {
+  assembleLM,
+  type FeedForwardType,
+  type LanguageModelParams,
+  type LossLayerConfig,
+  type ModelConfig,
+  type Params,
+  type Weights,
+} from "@finegrain/nn";
+import { Arguments } from "../arguments.ts";
+import { Unsupported } from "../case.ts";
+import { traxAttention } from "./attention.ts";
+import { type Given, numbered, type WeightSource } from "./given.ts";
+import { activationOf, shiftRight } from "./layers.ts";
+import {
+  denseWeights,
+  feedForwardWeights,
+  lowRankWeights,
+  multiplicativeWeights,
+  sparseFeedForwardWeights,
+} from "./weights.ts";
+
+/** Trax's `ff_sparsity`: N, [N, rank], or [N, rank, temperature, quantisation probability], as numbers or as text. */
+function sparseFeedForwardOf(value: unknown, dFf: number): FeedForwardType {
+  const parts = typeof value === "string" ? value.split(/\s+/).map(Number) : Array.isArray(value) ? value : [value];
+  if (![1, 2, 4].includes(parts.length) || parts.some((part) => typeof part !== "number" || Number.isNaN(part)))
+    throw new Unsupported(`ff_sparsity ${JSON.stringify(value)}`);
+  const [blockSize, rank, temperature = 0.1, quantizeProbability = 0.3] = parts as [number, ...number[]];
+  return { type: "sparse", blockSize, rank: rank ?? Math.floor(dFf / blockSize), temperature, quantizeProbability };
+}
+
+function feedForwardOptions(options: Arguments, dFf: number): FeedForwardType {
+  const sparsity = options.any("ff_sparsity");
+  const kind = options.text("ff_sparsity_type", "1inN");
+  if (!sparsity) return { type: "dense" };
+  if (kind !== "1inN") throw new Unsupported(`ff_sparsity_type ${kind}`);
+  return sparseFeedForwardOf(sparsity, dFf);
+}
+
+function lossOptions(options: Arguments): LossLayerConfig {
+  const kind = options.oneOf("loss_sparsity_type", ["mult", "lowrank", "None"], "mult");
+  const modules = options.any("loss_sparsity");
+  const rank = options.any("loss_d_lowrank");
+  if (kind === "mult" && modules) return { type: "multiplicative", modules: options.number("loss_sparsity") };
+  if (kind === "lowrank" && rank) return { type: "low-rank", rank: options.number("loss_d_lowrank") };
+  return { type: "dense" };
+}
+
+/** Trax's `attention_type`: a layer's name, or its name and arguments. */
+function attentionOptions(options: Arguments): { source: string; own: Arguments } {
+  const given = options.any("attention") ?? options.any("attention_type") ?? "CausalAttention";
+  options.any("attention_type");
+  if (typeof given === "string") return { source: given, own: new Arguments({}) };
+  const { type, ...own } = given as Record<string, unknown>; // the other form that the cases have
+  return { source: String(type), own: new Arguments(own) };
+}
+
+const lossWeights = (loss: LossLayerConfig, source: WeightSource): Weights<Params> => {
+  if (loss.type === "multiplicative") return { ...multiplicativeWeights(source, "loss") };
+  return loss.type === "low-rank" ? { ...lowRankWeights(source, "loss") } : { ...denseWeights(source, "loss") };
+};
+
+const norm = (source: WeightSource): Weights<Params> => ({ scale: source.take("scale"), bias: source.take("bias") });
+
+/** Trax `ConfigurableTransformerLM`: our model behind a shift of its tokens. */
+export function languageModelCase(given: Given): Tensor {
+  const { arguments: options } = given;
+  const dFf = options.number("d_ff", 2048);
+  const heads = options.number("n_heads", 8);
+  const { source: kind, own } = attentionOptions(options);
+  const attention = traxAttention(kind, own, heads);
+  own.expectAllRead(given.mode);
+  const feedForward = feedForwardOptions(options, dFf);
+  const loss = lossOptions(options);
+  if (feedForward.type === "sparse") options.any("ff_activation");
+  const config: ModelConfig = {
+    vocabulary: options.number("vocab_size"),
+    dModel: options.number("d_model", 512),
+    dFf,
+    layers: options.number("n_layers", 6),
+    heads,
+    maxLength: options.number("max_len", 2048),
+    feedForward,
+    attention: attention.config,
+    loss,
+    ...(feedForward.type === "dense" ? { activation: activationOf(options, "ff_activation") } : {}),
+  };
+
+  options.expectAllRead(given.mode); // before weights are taken: an unknown option has unknown weights
+
+  const source = numbered(given);
+  const block = () => ({
+    attentionNorm: norm(source),
+    attention: attention.weights(source),
+    feedForwardNorm: norm(source),
+    feedForward:
+      feedForward.type === "sparse" ? { ...sparseFeedForwardWeights(source) } : { ...feedForwardWeights(source) },
+  });
+  const w: Weights<LanguageModelParams> = {
+    embedding: { table: source.take("embedding") },
+    positions: { table: source.take("positions") },
+    blocks: Object.fromEntries(Array.from({ length: config.layers }, (_, i) => [`${i}`, block()])),
+    norm: norm(source),
+    loss: lossWeights(loss, source),
+  };
+  if (source.left() > 0) throw new Unsupported(`${source.left()} weights more than our model has`);
+  const tokens = given.mode === "predict" ? given.input() : shiftRight(given.input());
+  return assembleLM(config).logits(w, tokens, given.context);
+}

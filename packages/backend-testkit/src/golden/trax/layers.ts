@@ -1,0 +1,233 @@
+import { pad, type Shape, scalar, slice, type Tensor, type TensorType } from "@finegrain/graph";
+import {
+  type Activation,
+  attentionOf,
+  type CachedLayer,
+  dense,
+  feedForward,
+  layerNorm,
+  learnedPositions,
+  locallyConnectedDense,
+  locallyConvolutionalDense,
+  lowRankDense,
+  multiplicativeDense,
+  multiplicativeModularDense,
+  type Params,
+  rmsNorm,
+  sparseFeedForward,
+  type Weights,
+} from "@finegrain/nn";
+import type { Arguments } from "../arguments.ts";
+import { Unsupported } from "../case.ts";
+import { traxAttention } from "./attention.ts";
+import { type Given, zeros } from "./given.ts";
+import {
+  connectedWeights,
+  convolutionWeights,
+  feedForwardWeights,
+  lowRankWeights,
+  modularWeights,
+  multiplicativeWeights,
+  sparseFeedForwardWeights,
+} from "./weights.ts";
+
+/** A layer of Trax in our layers: the output as a graph over what the case gives. */
+export type Adapter = (given: Given) => Tensor;
+
+const dIn = (given: Given): number => given.input().shape.at(-1)!;
+
+/** In `predict` mode one call of Trax is a step from empty caches. */
+function applyOrStep<P extends Params>(layer: CachedLayer<P>, w: Weights<P>, given: Given): Tensor {
+  const x = given.input();
+  if (given.mode !== "predict") return layer.apply(w, x, given.context);
+  const [batch, time] = x.shape as [number, number];
+  const caches = Object.entries(layer.caches(batch, time)).map(([name, { shape }]: [string, TensorType]) => [
+    name,
+    zeros(shape),
+  ]);
+  return layer.decode(w, x, Object.fromEntries(caches), scalar(0, "int32")).y;
+}
+
+const spelling = (name: string): string => name.replaceAll("_", "").toLowerCase();
+const activationNames: Readonly<Record<string, Activation>> = {
+  relu: "relu",
+  gelu: "gelu",
+  fastgelu: "fastGelu",
+  silu: "silu",
+  swish: "silu",
+};
+
+/** @throws Unsupported where our feed-forward layer has no such activation. */
+export function activationOf(options: Arguments, argument: string): Activation {
+  const name = options.text(argument, "relu");
+  const found = activationNames[spelling(name)];
+  if (found === undefined) throw new Unsupported(`the activation ${name}`);
+  return found;
+}
+
+function feedForwardCase(given: Given): Tensor {
+  const w = feedForwardWeights(given);
+  const [dFf, dModel] = w.inner.kernel.shape as [number, number];
+  given.arguments.any("d_model");
+  given.arguments.any("d_ff");
+  const layer = feedForward({ dModel, dFf, activation: activationOf(given.arguments, "activation") });
+  return layer.apply(w, given.input(), given.context);
+}
+
+function sparseFeedForwardCase(given: Given): Tensor {
+  const { arguments: options } = given;
+  const w = sparseFeedForwardWeights(given);
+  const layer = sparseFeedForward({
+    dModel: dIn(given),
+    dFf: options.number("d_ff"),
+    blockSize: options.number("n_elements_in_block", 32),
+    rank: options.number("d_lowrank", 64),
+    temperature: options.number("temperature", 0.1),
+    quantizeProbability: options.number("quant_prob", 0.3),
+    multiplyByControllerOutput: options.boolean("multiply_by_controller_output", false),
+    kernelScaling: options.boolean("kernel_scaling", false),
+  });
+  return given.mode === "predict" ? layer.decode(w, given.input()) : layer.apply(w, given.input(), given.context);
+}
+
+function normCase(given: Given): Tensor {
+  const epsilon = given.arguments.number("epsilon", 1e-6);
+  const config = { dModel: dIn(given), epsilon };
+  const [scale, bias] = [given.take("scale"), given.take("bias")];
+  return given.arguments.boolean("center", true)
+    ? layerNorm(config).apply({ scale, bias }, given.input(), given.context)
+    : rmsNorm(config).apply({ scale }, given.input(), given.context);
+}
+
+/** The table is the only weight, whatever its name. */
+function positionsCase(given: Given): Tensor {
+  const stored = given.take(given.weightNames()[0] ?? "000");
+  const [maxLength, dModel] = stored.shape as [number, number];
+  return learnedPositions({ dModel, maxLength }).apply({ table: stored }, given.input(), given.context);
+}
+
+/** Trax's models see their tokens one later, behind a zero. In `predict` they are fed that way. */
+export function shiftRight(tokens: Tensor, by = 1): Tensor {
+  const low = tokens.shape.map((_, axis) => (axis === 1 ? by : 0));
+  const none: Shape = tokens.shape.map(() => 0);
+  return slice(pad(tokens, { low, high: none }), { starts: none, ends: tokens.shape });
+}
+
+function multiplicativeCase(given: Given): Tensor {
+  const { arguments: options } = given;
+  const bias = options.boolean("use_bias", true);
+  const layer = multiplicativeDense({
+    dIn: options.number("d_in"),
+    dOut: options.number("d_out"),
+    modules: options.number("n_modules"),
+    bias,
+  });
+  return layer.apply(multiplicativeWeights(given, "", bias), given.input(), given.context);
+}
+
+function modularCase(given: Given): Tensor {
+  const dOut = given.arguments.number("d_feature");
+  const layer = multiplicativeModularDense({ dIn: dIn(given), dOut, modules: given.arguments.number("sparsity") });
+  return layer.apply(modularWeights(given, ""), given.input(), given.context);
+}
+
+function convolutionalCase(given: Given): Tensor {
+  const { arguments: options } = given;
+  const modules = options.number("n_modules");
+  const layer = locallyConvolutionalDense({
+    dIn: dIn(given),
+    dOut: modules * options.number("n_units"),
+    modules,
+    kernel: options.number("kernel_size", 1),
+    lengthKernel: options.number("length_kernel_size", 1),
+  });
+  return applyOrStep(layer, convolutionWeights(given, ""), given);
+}
+
+function connectedCase(given: Given): Tensor {
+  const { arguments: options } = given;
+  const modules = options.number("n_modules");
+  const kernel = options.number("kernel_size", 1);
+  const layer = locallyConnectedDense({ dIn: dIn(given), dOut: modules * options.number("n_units"), modules, kernel });
+  const w = connectedWeights(given, "", options.boolean("use_bias", true));
+  return layer.apply(w, given.input(), given.context);
+}
+
+function lowRankCase(given: Given): Tensor {
+  const { arguments: options } = given;
+  const config = { dIn: dIn(given), dOut: options.number("n_units"), rank: options.number("d_lowrank") };
+  return lowRankDense(config).apply(lowRankWeights(given, ""), given.input(), given.context);
+}
+
+/** A plain dense layer, whose kernel may have any name. */
+function denseCase(given: Given): Tensor {
+  const dOut = given.arguments.number("n_units");
+  const kernel = given.weightNames().find((name) => given.shapeOf(name).length === 2);
+  if (kernel === undefined) throw new Unsupported("a dense layer without a matrix");
+  const bias = given.arguments.boolean("use_bias", true);
+  const vector = given.weightNames().find((name) => given.shapeOf(name).length === 1);
+  if (bias && vector === undefined) throw new Unsupported("a dense layer without its bias");
+  const w = bias ? { kernel: given.take(kernel), bias: given.take(vector!) } : { kernel: given.take(kernel) };
+  return dense({ dIn: dIn(given), dOut, bias }).apply(w, given.input(), given.context);
+}
+
+/** Trax's choice of a sparse loss layer. */
+function lossCase(given: Given): Tensor {
+  const { arguments: options } = given;
+  const type = options.oneOf("sparsity_type", ["None", "mult", "lowrank", "local", "local3"], "None");
+  const [dOut, x] = [options.number("n_units"), given.input()];
+  const modules = () => options.number("sparsity");
+  const bias = options.boolean("use_bias", true);
+  options.any("d_input");
+  if (type !== "lowrank") options.any("d_lowrank");
+  if (type === "None" || type === "lowrank") options.any("sparsity");
+  switch (type) {
+    case "None":
+      return denseCase(given);
+    case "mult": {
+      const layer = multiplicativeDense({ dIn: dIn(given), dOut, modules: modules(), bias });
+      return layer.apply(multiplicativeWeights(given, "", bias), x, given.context);
+    }
+    case "lowrank":
+      return lowRankCase(given);
+    case "local":
+    case "local3": {
+      const kernel = type === "local" ? 1 : 3;
+      const layer = locallyConnectedDense({ dIn: dIn(given), dOut, modules: modules(), kernel });
+      return layer.apply(connectedWeights(given, "", bias), x, given.context);
+    }
+  }
+}
+
+function attentionCase(given: Given): Tensor {
+  const { arguments: options, metadata } = given;
+  const dModel = options.number("d_feature", dIn(given));
+  const heads = options.number("n_heads", 1);
+  const { config, weights } = traxAttention(metadata.source!, options, heads);
+  const layer = attentionOf({ dModel, heads, attention: config });
+  return applyOrStep(layer, weights(given), given);
+}
+
+/** By Trax's names. */
+export const layerAdapters: Readonly<Record<string, Adapter>> = {
+  CausalAttention: attentionCase,
+  ConvCausalAttention: attentionCase,
+  LowRankCausalAttention: attentionCase,
+  ModularCausalAttention: attentionCase,
+  MultiplicativeCausalAttention: attentionCase,
+  MultiplicativeConvCausalAttention: attentionCase,
+  MultiplicativeModularCausalAttention: attentionCase,
+  Dense: denseCase,
+  FactoredDense: multiplicativeCase,
+  FeedForward: feedForwardCase,
+  LayerNorm: normCase,
+  LocallyConnectedDense: connectedCase,
+  LocallyConvDense: convolutionalCase,
+  LowRankDense: lowRankCase,
+  MultiplicativeModularSparseDense: modularCase,
+  PositionalEncoding: positionsCase,
+  ShiftRight: (given) =>
+    given.mode === "predict" ? given.input() : shiftRight(given.input(), given.arguments.number("n_positions", 1)),
+  SparseDenseWithOptions: lossCase,
+  SparseFF: sparseFeedForwardCase,
+};

@@ -1,0 +1,103 @@
+import { reshape, type Tensor, transpose } from "@finegrain/graph";
+import type {
+  DenseParams,
+  FeedForwardParams,
+  LocallyConvolutionalDenseParams,
+  LowRankDenseParams,
+  MultiplicativeDenseParams,
+  MultiplicativeModularDenseParams,
+  SparseFeedForwardParams,
+  Weights,
+} from "@finegrain/nn";
+import { type WeightSource, zeros } from "./given.ts";
+
+/*
+ * Trax's weights as ours: each function takes the weights of one layer in Trax's order and lays them out as our layer
+ * has them. The layout is part of the graph, so that gradients come back in Trax's own.
+ */
+
+/** "key" and "bias" as "key.bias"; a layer alone has no prefix. */
+const under = (prefix: string, name: string): string => (prefix === "" ? name : `${prefix}.${name}`);
+
+/** kernel [in, out] under `prefix` itself, bias under `prefix.bias`. */
+export const denseWeights = (source: WeightSource, prefix: string): Weights<DenseParams> => ({
+  kernel: source.take(prefix),
+  bias: source.take(under(prefix, "bias")),
+});
+
+export const normWeights = (source: WeightSource): Weights<{ scale: Tensor; bias: Tensor }> => ({
+  scale: source.take("scale"),
+  bias: source.take("bias"),
+});
+
+export const lowRankWeights = (source: WeightSource, prefix: string): Weights<LowRankDenseParams> => ({
+  down: denseWeights(source, under(prefix, "down")),
+  up: denseWeights(source, under(prefix, "up")),
+});
+
+/** gating [S, d], projection [d, M], bias. */
+export const multiplicativeWeights = (
+  source: WeightSource,
+  prefix: string,
+  bias = true,
+): Weights<MultiplicativeDenseParams> => ({
+  gating: source.take(under(prefix, "gating")),
+  projection: source.take(under(prefix, "projection")),
+  ...(bias ? { bias: source.take(under(prefix, "bias")) } : {}),
+});
+
+/** As {@link multiplicativeWeights}, with modular [S, M, M] before the bias. */
+export const modularWeights = (source: WeightSource, prefix: string): Weights<MultiplicativeModularDenseParams> => ({
+  gating: source.take(under(prefix, "gating")),
+  projection: source.take(under(prefix, "projection")),
+  modular: source.take(under(prefix, "modular")),
+  bias: source.take(under(prefix, "bias")),
+});
+
+/** kernel [length, modules, width, units], bias [units] under a name that is not always the kernel's. */
+export function convolutionWeights(
+  source: WeightSource,
+  prefix: string,
+  bias = under(prefix, "bias"),
+): Weights<LocallyConvolutionalDenseParams> {
+  const kernel = source.take(under(prefix, "kernel"));
+  const [length, modules, width, units] = kernel.shape as [number, number, number, number];
+  return { kernel: reshape(kernel, [length * modules * width, units]), bias: source.take(bias) };
+}
+
+/** kernel [S, modules, width, units] under `prefix` itself or as "kernel", bias [S, units]. */
+export const connectedWeights = (
+  source: WeightSource,
+  prefix: string,
+  bias = true,
+): { kernel: Tensor; bias: Tensor } => {
+  const kernel = source.take(prefix === "" ? "kernel" : prefix);
+  const [modules, , , units] = kernel.shape as [number, number, number, number];
+  return { kernel, bias: bias ? source.take(under(prefix, "bias")) : zeros([modules, units]) };
+};
+
+/** in [d, F], out [F, d]. */
+export function feedForwardWeights(source: WeightSource): Weights<FeedForwardParams> {
+  const inner = denseWeights(source, "in");
+  return {
+    inner: { kernel: transpose(inner.kernel, [1, 0]), bias: inner.bias! },
+    outer: { kernel: source.take("out"), bias: source.take("out.bias") },
+  };
+}
+
+/** in [d, G, N], out [N, G, d], controller.up [r, G, N]. */
+export function sparseFeedForwardWeights(source: WeightSource): Weights<SparseFeedForwardParams> {
+  const down = source.take("controller.down");
+  const up = source.take("controller.up");
+  const [rank, blocks, blockSize] = up.shape as [number, number, number];
+  const units = blocks * blockSize;
+  const bias = reshape(source.take("controller.bias"), [units]);
+  const inner = source.take("in");
+  const outer = source.take("out");
+  const dModel = inner.shape[0]!;
+  return {
+    controller: { down, up: reshape(up, [rank, units]), bias },
+    inner: { kernel: reshape(transpose(inner, [1, 2, 0]), [units, dModel]) },
+    outer: { kernel: reshape(transpose(outer, [1, 0, 2]), [units, dModel]), bias: source.take("bias") },
+  };
+}
