@@ -35,16 +35,20 @@ export const seedKey = (seed: number): readonly [number, number] => [seed | 0, M
 
 function draw(shape: Shape, init: Init, key: readonly [number, number], path: string): HostTensor {
   const length = size(shape);
-  switch (init.kind) {
-    case "constant":
-      return hostTensor("float32", shape, new Float32Array(length).fill(init.value));
-    case "sinusoid":
-      return hostTensor("float32", shape, sinusoidTable(shape[0]!, shape[1]!));
-    case "uniform":
-      return hostTensor("float32", shape, symmetric(philox(key, [hash(path), INITIALISATION], length), init.limit));
-    case "normal":
-      return hostTensor("float32", shape, gaussian(philox(key, [hash(path), INITIALISATION], 2 * length), init.std));
-  }
+  const bits = (words: number) => philox(key, [hash(path), INITIALISATION], words);
+  const values = (): Float32Array => {
+    switch (init.kind) {
+      case "constant":
+        return new Float32Array(length).fill(init.value);
+      case "sinusoid":
+        return sinusoidTable(shape[0]!, shape[1]!);
+      case "uniform":
+        return symmetric(bits(length), init.limit);
+      case "normal":
+        return gaussian(bits(length + (length % 2)), length, init.std);
+    }
+  };
+  return hostTensor("float32", shape, values());
 }
 
 /** Second counter word of these draws: a training step's draws count up from 0. */
@@ -57,12 +61,14 @@ function symmetric(bits: Int32Array, limit: number): Float32Array {
   return values;
 }
 
-/** Box and Muller 1958: one normal number from every two uniform ones. */
-function gaussian(bits: Int32Array, std: number): Float32Array {
-  const values = new Float32Array(bits.length / 2);
-  for (let i = 0; i < values.length; i++) {
-    const radius = Math.sqrt(-2 * Math.log(uniformFromBits(bits[2 * i]!)));
-    values[i] = std * radius * Math.cos(2 * Math.PI * uniformFromBits(bits[2 * i + 1]!));
+/** Box and Muller 1958: two normal numbers from every two uniform ones. */
+function gaussian(bits: Int32Array, length: number, std: number): Float32Array {
+  const values = new Float32Array(length);
+  for (let i = 0; i < length; i += 2) {
+    const radius = std * Math.sqrt(-2 * Math.log(uniformFromBits(bits[i]!)));
+    const angle = 2 * Math.PI * uniformFromBits(bits[i + 1]!);
+    values[i] = radius * Math.cos(angle);
+    if (i + 1 < length) values[i + 1] = radius * Math.sin(angle);
   }
   return values;
 }
