@@ -2,7 +2,8 @@ import { FinegrainError } from "@finegrain/graph";
 import { Unsupported } from "./case.ts";
 
 /** Arguments that change no number: how weights start, how they are stored, how much memory a computation takes. */
-const HARMLESS = /initializer|^dropout_shared_axes$|^max_inference_length$|^(attention|ff)_chunk_size$|^max_len$/;
+const HARMLESS =
+  /initializer|^init_|^dropout_shared_axes$|^max_inference_length$|^(attention|ff)_chunk_size$|^max_len$/;
 /** Arguments that change nothing outside training. */
 const TRAINING_ONLY = /dropout/;
 

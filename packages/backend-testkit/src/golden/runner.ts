@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { type Backend, FinegrainError, UnsupportedOpError } from "@finegrain/graph";
 import { type GoldenCase, readCase, Unsupported } from "./case.ts";
 import { runTrial, shown, type Trial } from "./checks.ts";
+import { llmRandomTrial } from "./llm-random/index.ts";
 import { traxTrial } from "./trax/index.ts";
 
 /** What came of one case file: a line of the report. */
@@ -49,9 +50,8 @@ export async function runCase(backend: Backend, path: string): Promise<Outcome> 
 /** The two families of cases are told apart by their metadata. */
 function trialOf(golden: GoldenCase): Trial {
   if (golden.metadata.source !== undefined) return traxTrial(golden);
-  throw new Unsupported(
-    golden.metadata.class === undefined ? "a file that names no layer" : `the layer ${golden.metadata.class}`,
-  );
+  if (golden.metadata.class !== undefined) return llmRandomTrial(golden);
+  throw new Unsupported("a file that names no layer");
 }
 
 /** "ok NAME: largest ..." */

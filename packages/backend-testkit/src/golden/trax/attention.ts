@@ -2,7 +2,7 @@ import type { Tensor } from "@finegrain/graph";
 import type { AttentionConfig, Params, Weights } from "@finegrain/nn";
 import type { Arguments } from "../arguments.ts";
 import { Unsupported } from "../case.ts";
-import type { WeightSource } from "./given.ts";
+import type { WeightSource } from "../given.ts";
 import {
   connectedWeights,
   convolutionWeights,

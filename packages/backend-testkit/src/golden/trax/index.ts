@@ -1,9 +1,19 @@
 import { type GoldenCase, Unsupported } from "../case.ts";
 import type { Trial } from "../checks.ts";
-import { Given } from "./given.ts";
+import { Given, type Tolerances } from "../given.ts";
 import { languageModelCase } from "./language-model.ts";
 import { type Adapter, layerAdapters } from "./layers.ts";
 import { isOptimizer, optimizerTrial } from "./optimizers.ts";
+
+/**
+ * README.md of the cases: outputs to 1e-5 of the largest, gradients to 1e-4. No gradient is held to less than a hundredth
+ * of the case's largest: some vanish in exact arithmetic (the bias of keys adds the same to all scores of a query), and
+ * what is stored of them is rounding.
+ */
+const tolerances: Tolerances = {
+  output: { ofLargest: 1e-5 },
+  gradient: (largest) => ({ ofLargest: 1e-4, scale: 1e-2 * largest }),
+};
 
 const adapters: Readonly<Record<string, Adapter>> = { ...layerAdapters, ConfigurableTransformerLM: languageModelCase };
 
@@ -18,6 +28,6 @@ export function traxTrial(golden: GoldenCase): Trial {
   if (isOptimizer(source)) return optimizerTrial(golden);
   const adapter = Object.hasOwn(adapters, source) ? adapters[source] : undefined;
   if (!adapter) throw new Unsupported(`the layer ${source}`);
-  const given = new Given(golden);
+  const given = new Given(golden, golden.metadata.arguments, tolerances);
   return given.trial(adapter(given));
 }

@@ -10,8 +10,8 @@ import {
 } from "@finegrain/nn";
 import { Arguments } from "../arguments.ts";
 import { Unsupported } from "../case.ts";
+import { type Given, numbered, type WeightSource } from "../given.ts";
 import { traxAttention } from "./attention.ts";
-import { type Given, numbered, type WeightSource } from "./given.ts";
 import { activationOf, shiftRight } from "./layers.ts";
 import {
   denseWeights,

@@ -19,8 +19,8 @@ import {
 } from "@finegrain/nn";
 import type { Arguments } from "../arguments.ts";
 import { Unsupported } from "../case.ts";
+import { type Given, zeros } from "../given.ts";
 import { traxAttention } from "./attention.ts";
-import { type Given, zeros } from "./given.ts";
 import {
   connectedWeights,
   convolutionWeights,

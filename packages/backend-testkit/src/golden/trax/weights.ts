@@ -9,7 +9,7 @@ import type {
   SparseFeedForwardParams,
   Weights,
 } from "@finegrain/nn";
-import { type WeightSource, zeros } from "./given.ts";
+import { type WeightSource, zeros } from "../given.ts";
 
 /*
  * Trax's weights as ours: each function takes the weights of one layer in Trax's order and lays them out as our layer

@@ -15,9 +15,9 @@ import {
   type Tensor,
 } from "@finegrain/graph";
 import { type Context, evaluation, type RandomSource, training } from "@finegrain/nn";
-import { Arguments } from "../arguments.ts";
-import { type GoldenCase, tensorOf, Unsupported } from "../case.ts";
-import { largestOf, type Trial } from "../checks.ts";
+import { Arguments } from "./arguments.ts";
+import { type GoldenCase, tensorOf, Unsupported } from "./case.ts";
+import { type Allowance, largestOf, type Trial } from "./checks.ts";
 
 /** Where a layer's weights come from, in the order and layout of the original. */
 export interface WeightSource {
@@ -27,14 +27,12 @@ export interface WeightSource {
   has(name: string): boolean;
 }
 
-/** README.md of the cases: outputs to 1e-5 of the largest, gradients to 1e-4. */
-const OUTPUT = 1e-5;
-const GRADIENT = 1e-4;
-/**
- * Gradients are not held to less than this part of the case's largest: some vanish in exact arithmetic (the bias of keys
- * adds the same to all scores of a query), and what is stored of them is rounding.
- */
-const LEAST_SCALE = 1e-2;
+/** How far a family's outputs and gradients may be from what is stored, as its README says. */
+export interface Tolerances {
+  readonly output: Allowance;
+  /** `largest` is the largest gradient of the case. */
+  gradient(largest: number): Allowance;
+}
 
 /** A case of a layer as its adapter sees it: stored tensors become inputs of one graph, in their own layout. */
 export class Given implements WeightSource {
@@ -42,12 +40,15 @@ export class Given implements WeightSource {
   readonly mode: "eval" | "train" | "predict";
   readonly context: Context;
   readonly #case: GoldenCase;
+  readonly #tolerances: Tolerances;
   readonly #inputs = new Map<string, Tensor>();
   #drawn = 0;
 
-  constructor(golden: GoldenCase) {
+  /** @param options the JSON of the layer's arguments. */
+  constructor(golden: GoldenCase, options: string | undefined, tolerances: Tolerances) {
     this.#case = golden;
-    this.arguments = Arguments.parse(golden.metadata.arguments);
+    this.#tolerances = tolerances;
+    this.arguments = Arguments.parse(options);
     const mode = golden.metadata.mode ?? "eval";
     if (mode !== "eval" && mode !== "train" && mode !== "predict") throw new Unsupported(`the mode "${mode}"`);
     this.mode = mode;
@@ -123,13 +124,14 @@ export class Given implements WeightSource {
     const gradients = [...tensors.keys()].filter((key) => key.startsWith("grad."));
     const results = gradients.length === 0 ? [] : this.#gradients(output, gradients);
     const expected = (key: string) => tensorOf(this.#case, key);
-    const scale = LEAST_SCALE * Math.max(0, ...gradients.map((key) => largestOf(expected(key))));
+    const { output: ofOutput, gradient: ofGradient } = this.#tolerances;
+    const allowed = ofGradient(Math.max(0, ...gradients.map((key) => largestOf(expected(key)))));
     return {
       graph: this.#graph(name, [output, ...results]),
       values: [...this.#inputs.keys()].map(expected),
       checks: [
-        { name: "output", expected: expected("output"), allowed: { ofLargest: OUTPUT } },
-        ...gradients.map((key) => ({ name: key, expected: expected(key), allowed: { ofLargest: GRADIENT, scale } })),
+        { name: "output", expected: expected("output"), allowed: ofOutput },
+        ...gradients.map((key) => ({ name: key, expected: expected(key), allowed })),
       ],
     };
   }
