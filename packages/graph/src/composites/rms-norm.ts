@@ -40,7 +40,7 @@ export const rmsNorm: CompositeOp<[x: Tensor, scale: Tensor], { epsilon: number 
   },
   cases: [[f32(2, 3, 4), f32(4), { epsilon: 1e-6 }]],
   sample(draw) {
-    const n = draw.integer(2, 5);
+    const n = draw.integer(2, 6);
     return [f32(...draw.shape(0, 2), n), f32(n), { epsilon: 1e-5 }];
   },
 });

@@ -1,0 +1,103 @@
+import { availableParallelism, cpus, totalmem } from "node:os";
+import {
+  type Backend,
+  type CompileOptions,
+  type DeviceInfo,
+  FinegrainError,
+  type Graph,
+  type HostTensor,
+  hostTensor,
+  type OpName,
+  type TensorType,
+} from "@finegrain/graph";
+import type * as Ort from "onnxruntime-node";
+import { OnnxBuffer } from "./buffer.ts";
+import { emit } from "./emit.ts";
+import { type MakeTensor, OnnxExecutable } from "./executable.ts";
+import { loadOnnxRuntime, openProvider, type Provider } from "./providers.ts";
+
+export interface OnnxOptions {
+  /** Which of ONNX Runtime's execution providers runs the graphs. Default "cpu". */
+  readonly device?: Provider;
+  /** Threads of the CPU provider. Default: as many as this process may use. */
+  readonly threads?: number;
+}
+
+/**
+ * ONNX Runtime as a backend: every graph becomes a model whose weights are inputs, so that they are never copied and may be
+ * of any size.
+ * @throws FinegrainError where onnxruntime-node or the provider is not there, with what to install.
+ */
+export async function onnxBackend({
+  device = "cpu",
+  threads = availableParallelism(),
+}: OnnxOptions = {}): Promise<Backend> {
+  const ort = await loadOnnxRuntime();
+  await openProvider(ort, device);
+  return new OnnxBackend(ort, device, threads);
+}
+
+class OnnxBackend implements Backend {
+  readonly name: string;
+  readonly device: DeviceInfo;
+  readonly unsupported: ReadonlySet<OpName> = new Set();
+  readonly #ort: typeof Ort;
+  readonly #provider: Provider;
+  readonly #threads: number;
+  readonly #tensor: MakeTensor;
+  #queue: Promise<void> = Promise.resolve();
+
+  constructor(ort: typeof Ort, provider: Provider, threads: number) {
+    this.name = `onnx:${provider}`;
+    this.device = {
+      kind: provider,
+      description: provider === "cpu" ? (cpus()[0]?.model.trim() ?? "CPU") : provider,
+      provider: `onnxruntime-node ${ort.env.versions.node}`,
+      ...(provider === "cpu" ? { memory: totalmem(), threads } : {}),
+    };
+    this.#ort = ort;
+    this.#provider = provider;
+    this.#threads = threads;
+    // The array types are those of the dtypes; ONNX Runtime's constructor has an overload for each.
+    this.#tensor = ({ dtype, shape }, data) => new ort.Tensor(dtype as "float32", data as Float32Array, shape);
+  }
+
+  upload(value: HostTensor): OnnxBuffer {
+    const { dtype, shape } = value;
+    const type: TensorType = { dtype, shape: [...shape] };
+    const own = hostTensor(dtype, shape, value.data instanceof Float64Array ? value.data : value.data.slice());
+    return new OnnxBuffer(type, { value: own.data as Float32Array }, Promise.resolve()); // hostTensor gives the dtype's array
+  }
+
+  async compile(graph: Graph, { donate = [] }: CompileOptions = {}): Promise<OnnxExecutable> {
+    const program = emit(graph, donate);
+    const session = program.model && (await this.#session(graph.name, program.model));
+    const donated = new Set(donate.map(([input]) => input));
+    const enqueue = (task: () => Promise<void>) => {
+      this.#queue = this.#queue.then(task);
+      return this.#queue;
+    };
+    return new OnnxExecutable({ graph, program, session, donated, tensor: this.#tensor, enqueue, backend: this.name });
+  }
+
+  /** @throws FinegrainError that names the graph, with ONNX Runtime's own reason. */
+  async #session(name: string, model: Uint8Array): Promise<Ort.InferenceSession> {
+    try {
+      return await this.#ort.InferenceSession.create(model, {
+        executionProviders: [this.#provider],
+        graphOptimizationLevel: "all",
+        intraOpNumThreads: this.#threads,
+        interOpNumThreads: 1,
+        executionMode: "sequential",
+        logSeverityLevel: 3,
+      });
+    } catch (cause) {
+      const reason = cause instanceof Error ? cause.message : cause;
+      throw new FinegrainError(`graph "${name}" does not compile on ${this.name}: ${reason}`, { cause });
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#queue;
+  }
+}

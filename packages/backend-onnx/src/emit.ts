@@ -1,0 +1,200 @@
+import {
+  type CompileOptions,
+  catalog,
+  type Graph,
+  inputName,
+  type OpName,
+  optimize,
+  rewrite,
+  size,
+  type Tensor,
+  type TensorType,
+  UnsupportedOpError,
+} from "@finegrain/graph";
+import { HostValues } from "./host-values.ts";
+import { appendedAttention } from "./lowerings/attention.ts";
+import { lowerEinsum } from "./lowerings/einsum.ts";
+import { lowerings, lowersWhole } from "./lowerings/index.ts";
+import type { Lowerings } from "./lowerings/lowering.ts";
+import { ModelBuilder } from "./model-builder.ts";
+import type { Feed, Program, Result } from "./program.ts";
+
+type Donations = NonNullable<CompileOptions["donate"]>;
+
+/** Lower a graph to an ONNX model and to what the host has to do around its runs. */
+export function emit(source: Graph, donate: Donations): Program {
+  const graph = optimize(separateCaches(optimize(source, lowersWhole)), lowersWhole);
+  const host = new HostValues(graph.inputs);
+  const donor = new Map(donate.map(([input, output]) => [output, input]));
+  const plans = graph.outputs.map((out, o) => planOutput(out, `output_${o}`, graph, donor.get(o), host));
+  const emitter = new Emitter(graph, host);
+  const values = emitter.lower(plans.flatMap(({ value }) => (value ? [value] : [])));
+  const outputs = plans.flatMap(({ value, result }) =>
+    value && result.kind !== "empty" ? [[result.name, values.get(value)!, value] as const] : [],
+  );
+  return {
+    model: outputs.length > 0 ? emitter.model.finish(source.name, outputs) : undefined,
+    feeds: emitter.feeds,
+    results: plans.map(({ result }) => result),
+    host: host.finish(source.name),
+  };
+}
+
+/** Attention whose caches are inputs that the same step appends to, which is lowered without a copy of them. */
+function isAppended(node: Tensor, inputs: readonly Tensor[]): boolean {
+  const [q, k, v, position] = node.inputs;
+  return [k, v].every(
+    (cache) =>
+      cache!.op === "updateSlice" &&
+      inputs.includes(cache!.inputs[0]!) &&
+      cache!.inputs[2] === position &&
+      cache!.inputs[1]!.shape[2] === q!.shape[2] &&
+      (cache!.attrs as { axis: number }).axis === 2, // the attributes of updateSlice
+  );
+}
+
+/** Other attention over caches runs its decomposition. */
+const separateCaches = (graph: Graph): Graph =>
+  rewrite(graph, (node) =>
+    node.op === "cachedAttention" && !isAppended(node, graph.inputs)
+      ? catalog.cachedAttention.decompose(node.inputs, node.attrs)
+      : node,
+  );
+
+/** Where an output comes from, and the value that the model computes for it. */
+function planOutput(
+  out: Tensor,
+  name: string,
+  graph: Graph,
+  donor: number | undefined,
+  host: HostValues,
+): { result: Result; value?: Tensor } {
+  const type: TensorType = { dtype: out.dtype, shape: out.shape };
+  if (size(out.shape) === 0) return { result: { kind: "empty", type } };
+  const [whole, rows, start] = out.inputs;
+  const patches = out.op === "updateSlice" && donor !== undefined && whole === graph.inputs[donor];
+  if (!patches || size(rows!.shape) === 0 || !host.knows(start!))
+    return { result: { kind: "output", name, type }, value: out };
+  const { axis } = out.attrs as { axis: number }; // the attributes of updateSlice
+  const patch = {
+    input: donor,
+    axis,
+    start: host.want(start!, "where a cache grows"),
+    rows: { dtype: rows!.dtype, shape: rows!.shape },
+  };
+  return { result: { kind: "patch", name, type, ...patch }, value: rows! };
+}
+
+type Lower = (inputs: string[], attrs: unknown, out: Tensor) => string;
+
+const drawn = new Set(["uniform", "randomBits"]);
+
+/** Writes the nodes that some values need into a model. */
+class Emitter {
+  readonly model = new ModelBuilder();
+  readonly feeds: Feed[] = [];
+  readonly #graph: Graph;
+  readonly #host: HostValues;
+  readonly #values = new Map<Tensor, string>();
+  readonly #table = lowerings(this.model);
+
+  constructor(graph: Graph, host: HostValues) {
+    this.#graph = graph;
+    this.#host = host;
+  }
+
+  lower(wanted: readonly Tensor[]): ReadonlyMap<Tensor, string> {
+    const needed = new Set<Tensor>();
+    const open = [...wanted];
+    for (let node = open.pop(); node !== undefined; node = open.pop()) {
+      if (needed.has(node)) continue;
+      needed.add(node);
+      open.push(...this.#operands(node));
+    }
+    for (const node of [...this.#graph.inputs.filter((x) => needed.has(x)), ...this.#graph.nodes]) {
+      if (!needed.has(node) || this.#values.has(node)) continue;
+      this.model.scope = node.op;
+      this.#values.set(node, this.model.shaped(this.#lower(node), node.shape));
+    }
+    return this.#values;
+  }
+
+  /** What a node's lowering reads. */
+  #operands(node: Tensor): readonly Tensor[] {
+    if (size(node.shape) === 0 || drawn.has(node.op)) return [];
+    if (node.op !== "cachedAttention") return node.inputs;
+    const [q, k, v, position] = node.inputs as [Tensor, Tensor, Tensor, Tensor];
+    return [q, position, k.inputs[0]!, k.inputs[1]!, v.inputs[0]!, v.inputs[1]!];
+  }
+
+  #lower(node: Tensor): string {
+    if (size(node.shape) === 0) return this.model.constant(node.dtype, node.shape, []);
+    if (node.op === "input") return this.#input(node);
+    if (drawn.has(node.op)) return this.#draw(node);
+    const operands = this.#operands(node).map((x) => this.#values.get(x)!);
+    if (node.op === "cachedAttention") return this.#attention(node, operands);
+    if (node.op === "einsum") return this.#einsum(node, operands);
+    // Operands and attributes are those of the node's own op.
+    const lower = (this.#table as Lowerings)[node.op as OpName] as Lower | undefined;
+    if (lower === undefined) throw new UnsupportedOpError(`ONNX Runtime has no lowering of ${node.op as OpName}`);
+    return lower(operands, node.attrs, node);
+  }
+
+  #input(node: Tensor): string {
+    const input = this.#graph.inputs.indexOf(node);
+    const own = `${input}_${inputName(node) ?? "input"}`;
+    const declare = (shape: readonly number[]): string => {
+      const name = shape === node.shape ? own : `${own}[${shape}]`;
+      const type = { dtype: node.dtype, shape };
+      if (!this.feeds.some((feed) => feed.name === name)) this.feeds.push({ name, type, input });
+      return this.model.input(name, type, declare);
+    };
+    return declare(node.shape);
+  }
+
+  #draw(node: Tensor): string {
+    const [key, counter] = node.inputs as [Tensor, Tensor];
+    const draw = {
+      key: this.#host.want(key, "a random key"),
+      counter: this.#host.want(counter, "a random counter"),
+      uniform: node.op === "uniform",
+    };
+    const name = `draw_${this.feeds.length}`;
+    const type = { dtype: node.dtype, shape: node.shape };
+    this.feeds.push({ name, type, draw });
+    return this.model.input(name, type);
+  }
+
+  #attention(node: Tensor, [q, position, pastKeys, newKeys, pastValues, newValues]: string[]): string {
+    const parts = {
+      q: q!,
+      position: position!,
+      pastKeys: pastKeys!,
+      newKeys: newKeys!,
+      pastValues: pastValues!,
+      newValues: newValues!,
+    };
+    const { scale } = node.attrs as { scale: number }; // the attributes of cachedAttention
+    return appendedAttention(this.model, parts, node.inputs[0]!, node.inputs[1]!.shape[2]!, scale);
+  }
+
+  /** A product with an operand times a number is the product, with the number as the factor that it takes anyway. */
+  #einsum(node: Tensor, operands: readonly string[]): string {
+    let alpha = 1;
+    const inner = operands.map((value, i) => {
+      const factor = scaledOperand(node.inputs[i]!);
+      if (factor === undefined) return value;
+      alpha *= factor.by;
+      return this.#values.get(factor.of)!;
+    });
+    return lowerEinsum(this.model, inner, node.attrs as string, node, alpha); // an einsum's attributes are its text
+  }
+}
+
+function scaledOperand(x: Tensor): { of: Tensor; by: number } | undefined {
+  if (x.op !== "mul") return undefined;
+  const at = x.inputs.findIndex((y) => y.op === "constant" && y.shape.length === 0);
+  const of = x.inputs[1 - at];
+  if (at < 0 || of!.shape.length !== x.shape.length || size(of!.shape) !== size(x.shape)) return undefined;
+  return { of: of!, by: (x.inputs[at]!.attrs as { data: readonly number[] }).data[0]! }; // the attributes of a constant
+}

@@ -1,0 +1,137 @@
+import {
+  type Buffer,
+  checkInputs,
+  type Executable,
+  evaluate,
+  FinegrainError,
+  type Graph,
+  type HostTensor,
+  philox,
+  size,
+  type TensorType,
+  uniformFromBits,
+} from "@finegrain/graph";
+import type { InferenceSession, Tensor as OrtTensor, TypedTensor } from "onnxruntime-node";
+import { type Cell, type Numbers, OnnxBuffer } from "./buffer.ts";
+import { writeRows } from "./patch.ts";
+import type { Draw, Feed, Program, Result } from "./program.ts";
+
+export type MakeTensor = (type: TensorType, data: Numbers) => OrtTensor;
+/** Runs after everything queued before it, and whatever became of that. */
+export type Enqueue = (task: () => Promise<void>) => Promise<void>;
+
+interface Options {
+  readonly graph: Graph;
+  readonly program: Program;
+  readonly session: InferenceSession | undefined;
+  readonly donated: ReadonlySet<number>;
+  readonly tensor: MakeTensor;
+  readonly enqueue: Enqueue;
+  readonly backend: string;
+}
+
+/** A session and what the host does around its runs. */
+export class OnnxExecutable implements Executable {
+  readonly #options: Options;
+  #open = true;
+
+  constructor(options: Options) {
+    this.#options = options;
+  }
+
+  run(inputs: readonly Buffer[]): Buffer[] {
+    const { graph, program, donated, enqueue } = this.#options;
+    if (!this.#open) throw new FinegrainError(`graph "${graph.name}" was run after its executable was disposed`);
+    checkInputs(
+      graph,
+      inputs.map(({ type }) => type),
+    );
+    const given = inputs.map((buffer) => {
+      if (!(buffer instanceof OnnxBuffer))
+        throw new FinegrainError(`graph "${graph.name}" was given a buffer of another backend`);
+      return buffer.cell();
+    });
+    inputs.forEach((buffer, i) => {
+      if (donated.has(i)) (buffer as OnnxBuffer).spend(graph.name); // checked above
+    });
+    const results = program.results.map((): Cell => ({}));
+    const settled = enqueue(() => this.#run(given, results));
+    return program.results.map(({ type }, i) => new OnnxBuffer(type, results[i]!, settled));
+  }
+
+  async #run(given: readonly Cell[], results: readonly Cell[]): Promise<void> {
+    try {
+      const values = given.map(({ value, error }) => {
+        if (value === undefined) throw error;
+        return value;
+      });
+      const host = this.#hostValues(values);
+      const outputs = (await this.#options.session?.run(this.#feeds(values, host))) ?? {};
+      this.#options.program.results.forEach((result, i) => {
+        results[i]!.value = take(result, outputs, values, host);
+      });
+    } catch (cause) {
+      const error = cause instanceof FinegrainError ? cause : this.#failure(cause);
+      for (const cell of results) cell.error = error;
+    }
+  }
+
+  #failure(cause: unknown): FinegrainError {
+    const { graph, backend } = this.#options;
+    return new FinegrainError(
+      `graph "${graph.name}" failed on ${backend}: ${cause instanceof Error ? cause.message : cause}`,
+      { cause },
+    );
+  }
+
+  #hostValues(values: readonly Numbers[]): HostTensor[] {
+    const { graph, inputs } = this.#options.program.host;
+    if (graph.outputs.length === 0) return [];
+    return evaluate(
+      graph,
+      inputs.map((i, k) => ({ dtype: graph.inputs[k]!.dtype, shape: graph.inputs[k]!.shape, data: values[i]! })),
+    );
+  }
+
+  #feeds(values: readonly Numbers[], host: readonly HostTensor[]): Record<string, OrtTensor> {
+    const { tensor, program } = this.#options;
+    const numbers = (feed: Feed) => ("input" in feed ? values[feed.input]! : draw(feed.draw, feed.type, host));
+    return Object.fromEntries(program.feeds.map((feed) => [feed.name, tensor(feed.type, numbers(feed))]));
+  }
+
+  [Symbol.dispose](): void {
+    if (!this.#open) return;
+    this.#open = false;
+    void this.#options.enqueue(async () => this.#options.session?.release());
+  }
+}
+
+function draw({ key, counter, uniform }: Draw, { shape }: TensorType, host: readonly HostTensor[]): Numbers {
+  const bits = philox(host[key]!.data, host[counter]!.data, size(shape));
+  return uniform ? Float32Array.from(bits, uniformFromBits) : bits;
+}
+
+function take(
+  result: Result,
+  outputs: InferenceSession.OnnxValueMapType,
+  values: readonly Numbers[],
+  host: readonly HostTensor[],
+): Numbers {
+  if (result.kind === "empty")
+    return result.type.dtype === "float32"
+      ? new Float32Array(0)
+      : result.type.dtype === "int32"
+        ? new Int32Array(0)
+        : new Uint8Array(0);
+  const { data } = outputs[result.name] as TypedTensor<"float32" | "int32" | "bool">; // the dtypes that we declare
+  if (result.kind === "output") return data;
+  writeRows(
+    values[result.input]!,
+    result.type.shape,
+    data,
+    result.axis,
+    result.rows.shape[result.axis]!,
+    host[result.start]!.data[0]!,
+  );
+  return values[result.input]!;
+}

@@ -1,0 +1,2 @@
+export { type OnnxOptions, onnxBackend } from "./backend.ts";
+export type { Provider } from "./providers.ts";

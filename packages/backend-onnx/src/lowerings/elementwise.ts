@@ -1,0 +1,58 @@
+import { CONTRIB, dataTypeOf, type ModelBuilder } from "../model-builder.ts";
+import type { Lowerings } from "./lowering.ts";
+
+/** One ONNX operator of the same operands. */
+const same =
+  (m: ModelBuilder, opType: string, attributes = {}, domain = "") =>
+  (inputs: string[]): string =>
+    m.node(opType, inputs, attributes, domain);
+
+export const elementwise = (m: ModelBuilder) =>
+  ({
+    neg: same(m, "Neg"),
+    abs: same(m, "Abs"),
+    sign: same(m, "Sign"),
+    exp: same(m, "Exp"),
+    log: same(m, "Log"),
+    sqrt: same(m, "Sqrt"),
+    sin: same(m, "Sin"),
+    cos: same(m, "Cos"),
+    tanh: same(m, "Tanh"),
+    erf: same(m, "Erf"),
+    floor: same(m, "Floor"),
+    not: same(m, "Not"),
+    add: same(m, "Add"),
+    sub: same(m, "Sub"),
+    mul: same(m, "Mul"),
+    div: same(m, "Div"),
+    max: same(m, "Max"),
+    min: same(m, "Min"),
+    pow: same(m, "Pow"),
+    rem: same(m, "Mod", { fmod: 1 }),
+    equal: same(m, "Equal"),
+    less: same(m, "Less"),
+    lessEqual: same(m, "LessOrEqual"),
+    and: same(m, "And"),
+    or: same(m, "Or"),
+    select: same(m, "Where"),
+    cast: (inputs, dtype) => m.node("Cast", inputs, { to: dataTypeOf(dtype) }),
+    // BitShift takes unsigned integers alone; casts between the two keep the bits.
+    shiftRight: ([x], { bits }) => {
+      const count = m.node("Cast", [m.constant("int32", [], [bits])], { to: dataTypeOf("uint32") });
+      const unsigned = m.node("Cast", [x!], { to: dataTypeOf("uint32") });
+      return m.node("Cast", [m.node("BitShift", [unsigned, count], { direction: "RIGHT" })], {
+        to: dataTypeOf("int32"),
+      });
+    },
+    stopGradient: ([x]) => x!,
+    barrier: ([x]) => x!,
+    relu: same(m, "Relu"),
+    sigmoid: same(m, "Sigmoid"),
+    silu: same(m, "QuickGelu", { alpha: { float: 1 } }, CONTRIB),
+    gelu: same(m, "Gelu", {}, CONTRIB),
+    // FastGelu refuses scalars.
+    fastGelu: ([x], _, out) =>
+      out.shape.length > 0
+        ? m.node("FastGelu", [x!], {}, CONTRIB)
+        : m.reshape(m.node("FastGelu", [m.reshape(x!, [1])], {}, CONTRIB), []),
+  }) satisfies Lowerings;
