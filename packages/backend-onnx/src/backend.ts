@@ -90,6 +90,8 @@ class OnnxBackend implements Backend {
         interOpNumThreads: 1,
         executionMode: "sequential",
         logSeverityLevel: 3,
+        // Every session has threads of its own, which would spin on after a run while another session's work.
+        extra: { session: { force_spinning_stop: "1" } },
       });
     } catch (cause) {
       const reason = cause instanceof Error ? cause.message : cause;

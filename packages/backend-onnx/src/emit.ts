@@ -17,7 +17,7 @@ import { lowerEinsum } from "./lowerings/einsum.ts";
 import { lowerings, lowersWhole } from "./lowerings/index.ts";
 import type { Lowerings } from "./lowerings/lowering.ts";
 import { ModelBuilder } from "./model-builder.ts";
-import type { Feed, Program, Result } from "./program.ts";
+import type { Feed, Patch, Program, Result } from "./program.ts";
 
 type Donations = NonNullable<CompileOptions["donate"]>;
 
@@ -26,18 +26,18 @@ export function emit(source: Graph, donate: Donations): Program {
   const graph = optimize(separateCaches(optimize(source, lowersWhole)), lowersWhole);
   const host = new HostValues(graph.inputs);
   const donor = new Map(donate.map(([input, output]) => [output, input]));
-  const plans = graph.outputs.map((out, o) => planOutput(out, `output_${o}`, graph, donor.get(o), host));
+  const plans = graph.outputs.map((out, o) => planOutput(out, graph, donor.get(o), host));
   const emitter = new Emitter(graph, host);
-  const values = emitter.lower(plans.flatMap(({ value }) => (value ? [value] : [])));
-  const outputs = plans.flatMap(({ value, result }) =>
-    value && result.kind !== "empty" ? [[result.name, values.get(value)!, value] as const] : [],
+  emitter.lower(plans.flatMap(({ value }) => (value ? [value] : [])));
+  const results = plans.map(
+    ({ type, value, patch }): Result =>
+      value === undefined
+        ? { kind: "empty", type }
+        : patch
+          ? { kind: "patch", type, name: emitter.output(value), ...patch }
+          : { kind: "output", type, name: emitter.output(value) },
   );
-  return {
-    model: outputs.length > 0 ? emitter.model.finish(source.name, outputs) : undefined,
-    feeds: emitter.feeds,
-    results: plans.map(({ result }) => result),
-    host: host.finish(source.name),
-  };
+  return { model: emitter.finish(source.name), feeds: emitter.feeds, results, host: host.finish(source.name) };
 }
 
 /** Attention whose caches are inputs that the same step appends to, which is lowered without a copy of them. */
@@ -61,28 +61,21 @@ const separateCaches = (graph: Graph): Graph =>
       : node,
   );
 
-/** Where an output comes from, and the value that the model computes for it. */
+/** What the model computes for an output, and where the host writes it; no value where it is empty. */
 function planOutput(
   out: Tensor,
-  name: string,
   graph: Graph,
   donor: number | undefined,
   host: HostValues,
-): { result: Result; value?: Tensor } {
+): { type: TensorType; value?: Tensor; patch?: Patch } {
   const type: TensorType = { dtype: out.dtype, shape: out.shape };
-  if (size(out.shape) === 0) return { result: { kind: "empty", type } };
+  if (size(out.shape) === 0) return { type };
   const [whole, rows, start] = out.inputs;
   const patches = out.op === "updateSlice" && donor !== undefined && whole === graph.inputs[donor];
-  if (!patches || size(rows!.shape) === 0 || !host.knows(start!))
-    return { result: { kind: "output", name, type }, value: out };
+  if (!patches || size(rows!.shape) === 0 || !host.knows(start!)) return { type, value: out };
   const { axis } = out.attrs as { axis: number }; // the attributes of updateSlice
-  const patch = {
-    input: donor,
-    axis,
-    start: host.want(start!, "where a cache grows"),
-    rows: { dtype: rows!.dtype, shape: rows!.shape },
-  };
-  return { result: { kind: "patch", name, type, ...patch }, value: rows! };
+  const place = { input: donor, axis, start: host.want(start!, "where a cache grows") };
+  return { type, value: rows!, patch: { ...place, rows: { dtype: rows!.dtype, shape: rows!.shape } } };
 }
 
 type Lower = (inputs: string[], attrs: unknown, out: Tensor) => string;
@@ -96,6 +89,7 @@ class Emitter {
   readonly #graph: Graph;
   readonly #host: HostValues;
   readonly #values = new Map<Tensor, string>();
+  readonly #outputs = new Map<string, TensorType>();
   readonly #table = lowerings(this.model);
 
   constructor(graph: Graph, host: HostValues) {
@@ -103,7 +97,8 @@ class Emitter {
     this.#host = host;
   }
 
-  lower(wanted: readonly Tensor[]): ReadonlyMap<Tensor, string> {
+  /** Write the nodes of these values, and of all that they need. */
+  lower(wanted: readonly Tensor[]): void {
     const needed = new Set<Tensor>();
     const open = [...wanted];
     for (let node = open.pop(); node !== undefined; node = open.pop()) {
@@ -116,7 +111,20 @@ class Emitter {
       this.model.scope = node.op;
       this.#values.set(node, this.model.shaped(this.#lower(node), node.shape));
     }
-    return this.#values;
+  }
+
+  /** The name of a lowered value as an output of the model, each of its own. */
+  output(value: Tensor): string {
+    const own = this.#values.get(value)!;
+    const free = this.model.computes(own) && !this.#outputs.has(own);
+    const name = free ? own : this.model.node("Identity", [own], {}, "", `copy ${this.#outputs.size}`);
+    this.#outputs.set(name, value);
+    return name;
+  }
+
+  /** The model's bytes; undefined where it has no output. */
+  finish(name: string): Uint8Array | undefined {
+    return this.#outputs.size > 0 ? this.model.finish(name, [...this.#outputs]) : undefined;
   }
 
   /** What a node's lowering reads. */

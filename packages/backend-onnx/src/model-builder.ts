@@ -40,17 +40,20 @@ export class ModelBuilder {
   /** Prefix of the names of the nodes to come: the op that is being lowered. */
   scope = "";
   readonly #nodes: object[] = [];
+  readonly #computed = new Set<string>();
   readonly #initializers: object[] = [];
   readonly #inputs: object[] = [];
   readonly #known = new Map<string, string>();
   readonly #shapes = new Map<string, readonly number[]>();
+  /** What a reshaped value was before. */
+  readonly #originals = new Map<string, string>();
   /** Names of inputs of another shape, by the input that they are the same numbers as. */
   readonly #views = new Map<string, (shape: readonly number[]) => string>();
   #count = 0;
 
-  /** A node of one output; returns the output's name. */
-  node(opType: string, inputs: readonly string[], attributes: Attributes = {}, domain = ""): string {
-    return this.nodes(opType, inputs, 1, attributes, domain)[0]!;
+  /** A node of one output; returns the output's name. `apart` keeps it from being one with its equals. */
+  node(opType: string, inputs: readonly string[], attributes: Attributes = {}, domain = "", apart = ""): string {
+    return this.nodes(opType, inputs, 1, attributes, domain, apart)[0]!;
   }
 
   /** A node of several outputs. */
@@ -60,13 +63,15 @@ export class ModelBuilder {
     outputs: number,
     attributes: Attributes = {},
     domain = "",
+    apart = "",
   ): string[] {
-    const key = JSON.stringify([opType, inputs, outputs, attributes, domain]);
+    const key = JSON.stringify([opType, inputs, outputs, attributes, domain, apart]);
     const known = this.#known.get(key);
     if (known !== undefined) return known.split("\n");
     const name = `${this.scope}/${opType}_${this.#count++}`;
     const names = Array.from({ length: outputs }, (_, i) => (i === 0 ? name : `${name}:${i}`));
     this.#known.set(key, names.join("\n"));
+    for (const output of names) this.#computed.add(output);
     const attributeList = Object.entries(attributes).map(([key, value]) => attribute(key, value));
     this.#nodes.push({ opType, domain, name, input: inputs, output: names, attribute: attributeList });
     return names;
@@ -110,16 +115,22 @@ export class ModelBuilder {
     return value;
   }
 
-  /** A value's elements under another shape. */
+  /** The shape of a value, where it was noted. */
+  shapeOf(value: string): readonly number[] | undefined {
+    return this.#shapes.get(value);
+  }
+
+  /** A value's elements under another shape: the value itself, or what it was reshaped from, where that has it already. */
   reshape(value: string, shape: readonly number[]): string {
-    const known = this.#shapes.get(value);
-    if (known !== undefined && sameShape(known, shape)) return value;
-    const view = this.#views.get(value);
+    const original = this.#originals.get(value) ?? value;
+    const known = [value, original].find((name) => sameShape(this.#shapes.get(name) ?? [-1], shape));
+    if (known !== undefined) return known;
+    const view = this.#views.get(original);
     if (view) return view(shape);
-    return this.shaped(
-      this.node("Reshape", [value, this.ints(...shape)], shape.includes(0) ? { allowzero: 1 } : {}),
-      shape,
-    );
+    const options = shape.includes(0) ? { allowzero: 1 } : {};
+    const result = this.shaped(this.node("Reshape", [original, this.ints(...shape)], options), shape);
+    this.#originals.set(result, original);
+    return result;
   }
 
   /** A filled tensor. */
@@ -128,10 +139,13 @@ export class ModelBuilder {
     return this.node("Expand", [this.constant(dtype, [], [value]), this.ints(...shape)]);
   }
 
-  /** The finished model. `outputs`: values by the names that a run gives them. */
-  finish(name: string, outputs: readonly (readonly [name: string, value: string, type: TensorType])[]): Uint8Array {
-    for (const [output, value] of outputs)
-      this.#nodes.push({ opType: "Identity", name: output, input: [value], output: [output] });
+  /** Whether a value is a node's, and so can be an output of the model itself. */
+  computes(value: string): boolean {
+    return this.#computed.has(value);
+  }
+
+  /** The finished model, whose outputs are these values of nodes. */
+  finish(name: string, outputs: readonly (readonly [value: string, type: TensorType])[]): Uint8Array {
     return encodeModel({
       irVersion: IR_VERSION,
       producerName: "finegrain",
@@ -144,7 +158,7 @@ export class ModelBuilder {
         node: this.#nodes,
         initializer: this.#initializers,
         input: this.#inputs,
-        output: outputs.map(([output, , type]) => valueInfo(output, type)),
+        output: outputs.map(([value, type]) => valueInfo(value, type)),
       },
     });
   }

@@ -33,7 +33,7 @@ const missing: Readonly<Record<Provider, string>> = {
 export async function openProvider(ort: typeof Ort, provider: Provider): Promise<void> {
   const m = new ModelBuilder();
   const type = { dtype: "float32", shape: [1] } as const;
-  const model = m.finish("probe", [["y", m.node("Neg", [m.input("x", type)]), type]]);
+  const model = m.finish("probe", [[m.node("Neg", [m.input("x", type)]), type]]);
   try {
     const session = await ort.InferenceSession.create(model, { executionProviders: [provider], logSeverityLevel: 4 });
     await session.run({ x: new ort.Tensor("float32", Float32Array.of(1), [1]) });

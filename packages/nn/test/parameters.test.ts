@@ -38,9 +38,9 @@ test("paths of a dense model", () => {
     ]),
     "blocks.0.feedForwardNorm.scale 64",
     "blocks.0.feedForwardNorm.bias 64",
-    "blocks.0.feedForward.inner.kernel 256,64",
+    "blocks.0.feedForward.inner.kernel 64,256",
     "blocks.0.feedForward.inner.bias 256",
-    "blocks.0.feedForward.outer.kernel 256,64",
+    "blocks.0.feedForward.outer.kernel 64,256",
     "blocks.0.feedForward.outer.bias 64",
     "norm.scale 64",
     "norm.bias 64",
@@ -55,7 +55,7 @@ test("paths of a sparse block", () => {
   expect(paths.filter((path) => !path.includes("orm."))).toEqual([
     "embedding.table 256,64",
     "blocks.0.attention.shared.gating 4,64",
-    "blocks.0.attention.shared.projection 64,16",
+    "blocks.0.attention.shared.projection 16,64",
     "blocks.0.attention.shared.bias 64",
     "blocks.0.attention.query.kernel 144,16",
     "blocks.0.attention.query.bias 16",
@@ -63,7 +63,7 @@ test("paths of a sparse block", () => {
     "blocks.0.attention.key.bias 16",
     "blocks.0.attention.value.kernel 48,16",
     "blocks.0.attention.value.bias 16",
-    "blocks.0.feedForward.controller.down 64,8",
+    "blocks.0.feedForward.controller.down 8,64",
     "blocks.0.feedForward.controller.up 8,384",
     "blocks.0.feedForward.controller.bias 384",
     "blocks.0.feedForward.inner.kernel 384,64",
@@ -147,7 +147,7 @@ test("a tree of parameters is mapped with its paths", () => {
   const { params } = multiplicativeDense({ dIn: 4, dOut: 6, modules: 2 });
   const mapped = mapParams({ layer: params }, (param, path) => `${path} ${param.shape}`);
   expect(mapped).toEqual({
-    layer: { gating: "layer.gating 2,4", projection: "layer.projection 4,3", bias: "layer.bias 6" },
+    layer: { gating: "layer.gating 2,4", projection: "layer.projection 3,4", bias: "layer.bias 6" },
   });
   expect(leaves<Param>(params).map(([path]) => path)).toEqual(["gating", "projection", "bias"]);
 });

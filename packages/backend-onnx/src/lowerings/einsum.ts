@@ -124,13 +124,20 @@ function multiply(m: ModelBuilder, plan: Plan, batch: Axes, extent: (axes: Axes)
             [...batch, ...rows, ...columns],
             new Map([...axes].map((axis) => [axis, extent([axis])])),
           );
-    return { value: m.reshape(straight, [...lead, extent(rows), extent(columns)]), flip: false };
+    // A matrix that is multiplied by a single other may have any leading axes: no reshape before, and none behind.
+    const own = m.shapeOf(straight);
+    const fits = batch.length === 0 && rows === plan.rows && own !== undefined && own.at(-1) === extent(columns);
+    return { value: fits ? straight : m.reshape(straight, [...lead, extent(rows), extent(columns)]), flip: false };
   };
   const a = matrix(plan.left, plan.rows, plan.summed);
   const b = matrix(plan.right, plan.summed, plan.columns);
-  if (!a.flip && !b.flip && alpha === 1) return m.node("MatMul", [a.value, b.value]);
   const flags = { transA: a.flip ? 1 : 0, transB: b.flip ? 1 : 0, alpha: { float: alpha } };
-  return m.node("FusedMatMul", [a.value, b.value], flags, CONTRIB);
+  const product =
+    !a.flip && !b.flip && alpha === 1
+      ? m.node("MatMul", [a.value, b.value])
+      : m.node("FusedMatMul", [a.value, b.value], flags, CONTRIB);
+  const lead = a.flip ? [extent(plan.rows)] : m.shapeOf(a.value)!.slice(0, -1);
+  return m.shaped(product, [...(batch.length > 0 && a.flip ? [extent(batch)] : []), ...lead, extent(plan.columns)]);
 }
 
 /** Axes in another order. */

@@ -19,22 +19,22 @@ export type FeedForwardParams = {
 /**
  * y = f(x·W₁ + b₁)·W₂ + b₂. Vaswani et al. 2017, 3.3.
  *
- * Both matrices are stored unit-major, [F, D]: the weights of a hidden unit are one row of each.
+ * Both matrices are stored as [D, F]: a product of one token reads a matrix fastest along its longer axis.
  * Axes: B batch, T time, D model, F hidden units.
  */
 export function feedForward({ dModel, dFf, activation = "relu" }: FeedForwardConfig): Layer<FeedForwardParams> {
-  const kernel = param([dFf, dModel], glorot(dModel, dFf));
+  const kernel = param([dModel, dFf], glorot(dModel, dFf));
   const inner = { kernel, bias: param([dFf], zeros) };
   const outer = { kernel, bias: param([dModel], zeros) };
   return {
     params: activation === "swiglu" ? { inner, gate: inner, outer } : { inner, outer },
     apply(w, x) {
-      const units = add(einsum(x, w.inner.kernel, "B T D, F D -> B T F"), w.inner.bias);
+      const units = add(einsum(x, w.inner.kernel, "B T D, D F -> B T F"), w.inner.bias);
       const hidden =
         activation === "swiglu"
-          ? mul(silu(add(einsum(x, w.gate!.kernel, "B T D, F D -> B T F"), w.gate!.bias)), units)
+          ? mul(silu(add(einsum(x, w.gate!.kernel, "B T D, D F -> B T F"), w.gate!.bias)), units)
           : activations[activation](units);
-      return add(einsum(hidden, w.outer.kernel, "B T F, F D -> B T D"), w.outer.bias);
+      return add(einsum(hidden, w.outer.kernel, "B T F, D F -> B T D"), w.outer.bias);
     },
   };
 }

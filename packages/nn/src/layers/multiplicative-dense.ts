@@ -24,6 +24,7 @@ export const gate = (x: Tensor, gating: Tensor): Tensor => {
  * y[s, m] = Σ_d x_d gating[s, d] projection[d, m], + b: any matrix of outputs whose modules share one projection.
  *
  * Jaszczur et al. 2021, section 3.2, "multiplicative layer"; Trax `FactoredDense`. It has (S + M) D weights, not S M D.
+ * The projection is stored as [M, D], so that a product of one token reads it row by row; theirs is [D, M].
  * Axes: B batch, T time, D in, S modules, M outputs of a module.
  *
  * @throws FinegrainError where `dOut` is not a multiple of `modules`.
@@ -32,12 +33,12 @@ export function multiplicativeDense(config: MultiplicativeDenseConfig): Layer<Mu
   const { dIn, dOut, modules, bias = true } = config;
   const width = expectDivisible("multiplicativeDense", "dOut", dOut, "modules", modules);
   const gating = param([modules, dIn], normal(0.5));
-  const projection = param([dIn, width], glorot(dIn, width));
+  const projection = param([width, dIn], glorot(dIn, width));
   return {
     params: bias ? { gating, projection, bias: param([dOut], zeros) } : { gating, projection },
     apply(w, x) {
       const [batch, time] = x.shape as [number, number];
-      const modular = einsum(gate(x, w.gating), w.projection, "B T S D, D M -> B T S M");
+      const modular = einsum(gate(x, w.gating), w.projection, "B T S D, M D -> B T S M");
       const y = reshape(modular, [batch, time, dOut]);
       return w.bias ? add(y, w.bias) : y;
     },

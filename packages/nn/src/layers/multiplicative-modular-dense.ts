@@ -28,13 +28,13 @@ export function multiplicativeModularDense({
   return {
     params: {
       gating: param([modules, dIn], normal(0.5)),
-      projection: param([dIn, width], glorot(dIn, width)),
+      projection: param([width, dIn], glorot(dIn, width)),
       modular: param([modules, width, width], glorot(width, width)),
       bias: param([dOut], zeros),
     },
     apply(w, x) {
       const [batch, time] = x.shape as [number, number];
-      const factored = einsum(gate(x, w.gating), w.projection, "B T S D, D X -> B T S X");
+      const factored = einsum(gate(x, w.gating), w.projection, "B T S D, X D -> B T S X");
       const y = einsum(factored, w.modular, "B T S X, S X O -> B T S O");
       return add(reshape(y, [batch, time, dOut]), w.bias);
     },

@@ -76,7 +76,7 @@ export function sparseFeedForward(config: SparseFeedForwardConfig): DecodedLayer
   /** The controller's opinion: [B, T, D] -> [B, T, G, N]. */
   const controllerLogits = ({ controller: c }: W, x: Tensor): Tensor => {
     const [batch, time] = x.shape as [number, number];
-    const narrow = einsum(x, c.down, "B T D, D R -> B T R");
+    const narrow = einsum(x, c.down, "B T D, R D -> B T R");
     return reshape(add(einsum(narrow, c.up, "B T R, R F -> B T F"), c.bias), [batch, time, blocks, blockSize]);
   };
   const units = (w: W, x: Tensor) => einsum(x, w.inner.kernel, "B T D, F D -> B T F");
@@ -115,7 +115,7 @@ export function sparseFeedForward(config: SparseFeedForwardConfig): DecodedLayer
   return {
     params: {
       controller: {
-        down: param([dModel, rank], glorot(dModel, rank)),
+        down: param([rank, dModel], glorot(dModel, rank)),
         up: param([rank, dFf], glorot(rank, blockSize)),
         bias: param([dFf], zeros),
       },

@@ -22,21 +22,21 @@ function feedForwardCase(given: Given): Tensor {
   const bias = (name: string, place: "first" | "second", units: number) =>
     which === "both" || which === place ? given.take(`${name}.bias`) : zeros([units]);
   const w = {
-    inner: { kernel: given.take(`${pre}.weight`), bias: bias(pre, "first", dFf) },
-    outer: { kernel: linear(given, post), bias: bias(post, "second", dModel) },
+    inner: { kernel: linear(given, pre), bias: bias(pre, "first", dFf) },
+    outer: { kernel: given.take(`${post}.weight`), bias: bias(post, "second", dModel) },
   };
   return feedForward({ dModel, dFf }).apply(w, given.input(), given.context);
 }
 
-/** The first half of the rows of w1_gate is the branch that silu gates. */
+/** The first half of the units of w1_gate is the branch that silu gates. */
 function swigluCase(given: Given): Tensor {
   const [dModel, dFf] = [given.arguments.number("dmodel"), given.arguments.number("dff")];
-  const both = given.take("w1_gate.weight");
-  const half = (start: number) => slice(both, { starts: [start, 0], ends: [start + dFf, dModel] });
+  const both = linear(given, "w1_gate");
+  const half = (start: number) => slice(both, { starts: [0, start], ends: [dModel, start + dFf] });
   const w = {
     gate: { kernel: half(0), bias: zeros([dFf]) },
     inner: { kernel: half(dFf), bias: zeros([dFf]) },
-    outer: { kernel: linear(given, "w2"), bias: zeros([dModel]) },
+    outer: { kernel: given.take("w2.weight"), bias: zeros([dModel]) },
   };
   return feedForward({ dModel, dFf, activation: "swiglu" }).apply(w, given.input(), given.context);
 }
@@ -73,7 +73,7 @@ function lowRankCase(given: Given): Tensor {
 function factoredDenseCase(given: Given): Tensor {
   const { arguments: options } = given;
   const sizes = { dIn: options.number("dinput"), dOut: options.number("doutput"), modules: options.number("modules") };
-  const w = { gating: given.take("gating"), projection: given.take("projection") };
+  const w = { gating: given.take("gating"), projection: transpose(given.take("projection"), [1, 0]) };
   return multiplicativeDense({ ...sizes, bias: false }).apply(w, given.input(), given.context);
 }
 

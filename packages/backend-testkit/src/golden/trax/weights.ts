@@ -42,14 +42,14 @@ export const multiplicativeWeights = (
   bias = true,
 ): Weights<MultiplicativeDenseParams> => ({
   gating: source.take(under(prefix, "gating")),
-  projection: source.take(under(prefix, "projection")),
+  projection: transpose(source.take(under(prefix, "projection")), [1, 0]),
   ...(bias ? { bias: source.take(under(prefix, "bias")) } : {}),
 });
 
 /** As {@link multiplicativeWeights}, with modular [S, M, M] before the bias. */
 export const modularWeights = (source: WeightSource, prefix: string): Weights<MultiplicativeModularDenseParams> => ({
   gating: source.take(under(prefix, "gating")),
-  projection: source.take(under(prefix, "projection")),
+  projection: transpose(source.take(under(prefix, "projection")), [1, 0]),
   modular: source.take(under(prefix, "modular")),
   bias: source.take(under(prefix, "bias")),
 });
@@ -80,8 +80,8 @@ export const connectedWeights = (
 export function feedForwardWeights(source: WeightSource): Weights<FeedForwardParams> {
   const inner = denseWeights(source, "in");
   return {
-    inner: { kernel: transpose(inner.kernel, [1, 0]), bias: inner.bias! },
-    outer: { kernel: source.take("out"), bias: source.take("out.bias") },
+    inner: { kernel: inner.kernel, bias: inner.bias! },
+    outer: { kernel: transpose(source.take("out"), [1, 0]), bias: source.take("out.bias") },
   };
 }
 
@@ -96,7 +96,7 @@ export function sparseFeedForwardWeights(source: WeightSource): Weights<SparseFe
   const outer = source.take("out");
   const dModel = inner.shape[0]!;
   return {
-    controller: { down, up: reshape(up, [rank, units]), bias },
+    controller: { down: transpose(down, [1, 0]), up: reshape(up, [rank, units]), bias },
     inner: { kernel: reshape(transpose(inner, [1, 2, 0]), [units, dModel]) },
     outer: { kernel: reshape(transpose(outer, [1, 0, 2]), [units, dModel]), bias: source.take("bias") },
   };
