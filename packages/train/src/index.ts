@@ -3,3 +3,5 @@ export * from "./data/index.ts";
 export * from "./optimizers/index.ts";
 export * from "./run-folder/index.ts";
 export * from "./schedules.ts";
+export * from "./train-step.ts";
+export * from "./trainer.ts";

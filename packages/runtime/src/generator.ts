@@ -1,0 +1,115 @@
+import { type Backend, type Buffer, type Executable, FinegrainError, type HostTensor } from "@finegrain/graph";
+import { type LanguageModel, matchTensors, paramTypes } from "@finegrain/nn";
+import { type DecodeShape, decodeGraph } from "./decode-graph.ts";
+import { checkSampling, type SamplingOptions, sampler, seededRandom } from "./sampling.ts";
+import { capacityFor, type Decoder, type Session, startSession } from "./session.ts";
+import { stopSequences } from "./stop.ts";
+import type { Tokenizer } from "./tokenizer/index.ts";
+
+export interface GeneratorOptions {
+  readonly backend: Backend;
+  readonly model: LanguageModel;
+  /** By path. Values are copied to the device; buffers are used as they are, and stay their owner's. */
+  readonly weights: ReadonlyMap<string, HostTensor | Buffer>;
+  /** Tokens that caches have room for from the start. Default: few; they grow. */
+  readonly capacity?: number;
+}
+
+export interface GenerateOptions extends SamplingOptions {
+  readonly maxTokens: number;
+  readonly tokenizer: Tokenizer;
+  /** Of the sampling; the same seed writes the same text. Default 0. */
+  readonly seed?: number;
+  /** Texts before which the output ends. */
+  readonly stop?: readonly string[];
+  /** An abort ends the output after the token at hand. */
+  readonly signal?: AbortSignal;
+}
+
+/** A token that was drawn, and the text that can be shown now: whole characters that are part of no stop sequence. */
+export interface Generated {
+  readonly token: number;
+  readonly text: string;
+}
+
+/** A language model that writes. */
+export interface Generator extends AsyncDisposable {
+  /** A new stream of text, for those who sample themselves. */
+  start(): Session;
+  /**
+   * Go on from a prompt, token by token, until `maxTokens`, a stop sequence, the end of the model's context or an abort.
+   * @throws FinegrainError where the prompt is empty or longer than the context, or the sampling options cannot be.
+   */
+  generate(prompt: Int32Array, options: GenerateOptions): AsyncGenerator<Generated, void, undefined>;
+}
+
+/**
+ * Put a language model on a backend for writing.
+ * @throws FinegrainError where the weights are not the model's.
+ */
+export async function createGenerator({ backend, model, weights, capacity = 1 }: GeneratorOptions): Promise<Generator> {
+  const types = paramTypes(model.params);
+  matchTensors(new Map([...weights].map(([path, value]) => [path, typeOf(value)])), types, "the weights");
+  const own: Buffer[] = [];
+  const resident = [...types.keys()].map((path) => {
+    const value = weights.get(path)!; // matched above
+    if (isBuffer(value)) return value;
+    own.push(backend.upload(value));
+    return own.at(-1)!;
+  });
+  const executables = new Map<string, Promise<Executable>>();
+  const decoder: Decoder = {
+    backend,
+    model,
+    weights: resident,
+    capacity: capacityFor(capacity, model.config.maxLength),
+    compiled(shape) {
+      const key = `${shape.tokens} ${shape.capacity}`;
+      const known = executables.get(key) ?? compile(backend, model, shape);
+      executables.set(key, known);
+      return known;
+    },
+  };
+  return {
+    start: () => startSession(decoder),
+    generate: (prompt, options) => generate(decoder, prompt, options),
+    async [Symbol.asyncDispose]() {
+      for (const executable of executables.values()) (await executable)[Symbol.dispose]();
+      for (const buffer of own) buffer[Symbol.dispose]();
+    },
+  };
+}
+
+const isBuffer = (value: HostTensor | Buffer): value is Buffer => "read" in value;
+const typeOf = (value: HostTensor | Buffer) => (isBuffer(value) ? value.type : value);
+
+function compile(backend: Backend, model: LanguageModel, shape: DecodeShape): Promise<Executable> {
+  const { graph, donate } = decodeGraph(model, shape);
+  return backend.compile(graph, { donate });
+}
+
+async function* generate(
+  decoder: Decoder,
+  prompt: Int32Array,
+  options: GenerateOptions,
+): AsyncGenerator<Generated, void, undefined> {
+  const { maxTokens, tokenizer, seed = 0, stop = [], signal } = options;
+  const { maxLength } = decoder.model.config;
+  checkSampling(options);
+  if (prompt.length === 0) throw new FinegrainError("the prompt is empty: there is nothing to go on from");
+  if (prompt.length > maxLength)
+    throw new FinegrainError(`the prompt has ${prompt.length} tokens, more than the model's context of ${maxLength}`);
+  const draw = sampler(options, seededRandom(seed));
+  const [stream, stops] = [tokenizer.stream(), stopSequences(stop)];
+  using session = startSession(decoder);
+  let logits = await session.prefill(prompt);
+  for (let count = 1; count <= maxTokens && !signal?.aborted; count++) {
+    const token = draw(logits);
+    const { text, stopped } = stops.push(stream.push(token));
+    const last = stopped || count === maxTokens || session.position === maxLength;
+    // What was held back in case more was to come is shown now, unless a stop sequence ended the text.
+    yield { token, text: last && !stopped ? text + stops.push(stream.flush()).text + stops.flush() : text };
+    if (last) return;
+    logits = await session.step(token);
+  }
+}
