@@ -1,4 +1,4 @@
-import type { Backend } from "@finegrain/graph";
+import { type Backend, hostTensor } from "@finegrain/graph";
 import { type LanguageModel, parameterCount } from "@finegrain/nn";
 import { adamW, createTrainer, schedule } from "@finegrain/train";
 import { matrixProducts, prepareProducts } from "./matrix-products.ts";
@@ -30,7 +30,8 @@ export async function prepareTraining(
     length,
     seed: 0,
   });
-  const tokens = Int32Array.from({ length: batch * (length + 1) }, (_, i) => (i * 7919) % model.config.vocabulary);
+  const ids = Int32Array.from({ length: batch * (length + 1) }, (_, i) => (i * 7919) % model.config.vocabulary);
+  const tokens = hostTensor("int32", [batch, length + 1], ids);
   record.reset();
   await trainer.run([tokens]);
   const steps = [...record.runs()].flatMap(([graph, runs]) => Array.from({ length: runs }, () => graph));

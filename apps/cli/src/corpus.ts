@@ -17,12 +17,17 @@ export async function openTokenizer(name: string): Promise<Tokenizer> {
 }
 
 /**
- * The texts at a path, or the speeches, as tokens; the last tenth of the bytes held out.
- *
- * @param heldOutFraction another part than a tenth.
+ * The texts at a path, or the speeches, as tokens; the last tenth of the bytes held out, or all of them.
  * @throws FinegrainError as `readText`.
  */
-export async function loadCorpus(data: string, tokenizer: Tokenizer, heldOutFraction = 0.1): Promise<Corpus> {
+export async function loadCorpus(
+  data: string,
+  tokenizer: Tokenizer,
+  { all = false }: { readonly all?: boolean } = {},
+): Promise<Corpus> {
   const documents = data === SPEECHES ? await speeches() : await readText(data);
-  return tokenizeCorpus(documents, (text) => tokenizer.encode(text), { heldOutFraction });
+  const encode = (text: string) => tokenizer.encode(text);
+  if (!all) return tokenizeCorpus(documents, encode);
+  const { train, trainBytes } = tokenizeCorpus(documents, encode, { heldOutFraction: 0 });
+  return { train: new Int32Array(), heldOut: train, heldOutBytes: trainBytes, trainBytes: 0 };
 }

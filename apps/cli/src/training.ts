@@ -81,7 +81,8 @@ export async function runTraining(input: RunInput): Promise<Outcome> {
   if (checkpoint === undefined) await makeRunFolder(folder, config);
   const resumeAt = checkpoint && { resumeAt: checkpoint.step };
   await using metrics = await openMetrics(runPaths(folder).metrics, resumeAt);
-  return loop(input, trainer, metrics, batches, heldOut);
+  // Awaited here: trainer and metrics are closed when this function returns.
+  return await loop(input, trainer, metrics, batches, heldOut);
 }
 
 async function openTrainer({ backend, config, checkpoint }: RunInput, model: LanguageModel): Promise<Trainer> {

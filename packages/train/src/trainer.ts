@@ -10,7 +10,8 @@ import {
 } from "@finegrain/graph";
 import { initialize, matchTensors, paramTypes, seedKey } from "@finegrain/nn";
 import type { HeldOutBatch } from "./data/index.ts";
-import { accumulateGraph, evaluationGraph, type StepConfig, slotTypes, stepGraph, updateGraph } from "./train-step.ts";
+import { createEvaluator, type Evaluator } from "./evaluator.ts";
+import { accumulateGraph, type StepConfig, slotTypes, stepGraph, updateGraph } from "./train-step.ts";
 
 export interface TrainerOptions extends StepConfig {
   readonly backend: Backend;
@@ -95,12 +96,159 @@ class ModelTrainer implements Trainer {
   readonly #options: TrainerOptions;
   readonly #accumulate: number;
   readonly #executables = new Map<string, Promise<Executable>>();
+  readonly #evaluator: Evaluator;
   #held: Held;
   #step: number;
 
   constructor(options: TrainerOptions, accumulate: number, held: Held) {
     this.#options = options;
     this.#accumulate = accumulate;
+    this.#evaluator = createEvaluator(options.backend, options.model);
+    this.#held = held;
+    this.#step = options.state?.step ?? 0;
+  }
+
+  get step(): number {
+    return this.#step;
+  }
+
+  async run(batches: readonly HostTensor[]): Promise<StepReport> {
+    if (batches.length !== this.#accumulate)
+      throw new FinegrainError(`a step takes ${this.#accumulate} micro-batches, not ${batches.length}`);
+    const { schedule, batch, length } = this.#options;
+    const learningRate = schedule(this.#step);
+    const started = performance.now();
+    const outputs = await (this.#accumulate === 1
+      ? this.#whole(batches[0]!, learningRate)
+      : this.#inParts(batches, learningRate));
+    const [loss, gradientNorm] = await this.#take(outputs, learningRate);
+    const milliseconds = performance.now() - started;
+    return {
+      step: this.#step++,
+      loss,
+      gradientNorm,
+      learningRate,
+      tokens: batches.length * batch * length,
+      milliseconds,
+    };
+  }
+
+  /** Keep what a step made, unless it is not finite: until then the state before it is still there, and not donated. */
+  async #take(outputs: readonly Buffer[], learningRate: number): Promise<[loss: number, norm: number]> {
+    const { params, slots } = this.#held;
+    const [loss, norm] = (await Promise.all(
+      outputs.slice(-2).map(async (buffer) => (await buffer.read()).data[0]!),
+    )) as [number, number];
+    if (!Number.isFinite(loss) || !Number.isFinite(norm)) {
+      dispose(outputs);
+      throw new FinegrainError(
+        `the loss of step ${this.#step} is ${loss} and its gradient's norm ${norm}, at a learning rate of ${learningRate}: the weights are left as they were before the step`,
+      );
+    }
+    dispose([...params, ...slots, ...outputs.slice(-2)]);
+    this.#held = { params: outputs.slice(0, params.length), slots: outputs.slice(params.length, -2) };
+    return [loss, norm];
+  }
+
+  async #whole(tokens: HostTensor, learningRate: number): Promise<Buffer[]> {
+    const executable = await this.#compiled("step", () => this.#options.backend.compile(stepGraph(this.#options)));
+    const { params, slots } = this.#held;
+    return this.#with([...this.#batchInputs(tokens, this.#step), ...this.#stepInputs(learningRate)], (given) =>
+      executable.run([...params, ...slots, ...given]),
+    );
+  }
+
+  async #inParts(batches: readonly HostTensor[], learningRate: number): Promise<Buffer[]> {
+    const { backend } = this.#options;
+    const { params, slots } = this.#held;
+    const donate = [...params, null].map((_, i) => [params.length + i, i] as const);
+    const accumulate = await this.#compiled("accumulate", () =>
+      backend.compile(accumulateGraph(this.#options), { donate }),
+    );
+    const update = await this.#compiled("update", () => backend.compile(updateGraph(this.#options, batches.length)));
+    let sums = [...params.map(({ type }) => zeros(type)), scalarOf(zeros({ dtype: "float32", shape: [1] }))].map(
+      (value) => backend.upload(value),
+    );
+    for (const [micro, tokens] of batches.entries()) {
+      const counter = this.#step * batches.length + micro;
+      sums = this.#with(this.#batchInputs(tokens, counter), (given) => accumulate.run([...params, ...sums, ...given]));
+    }
+    const outputs = this.#with(this.#stepInputs(learningRate), (given) =>
+      update.run([...params, ...slots, ...sums, ...given]),
+    );
+    dispose(sums);
+    return outputs;
+  }
+
+  #batchInputs(tokens: HostTensor, counter: number): HostTensor[] {
+    return [tokens, int32(...seedKey(this.#options.seed)), scalarOf(int32(counter))];
+  }
+
+  #stepInputs(learningRate: number): HostTensor[] {
+    return [scalarOf(int32(this.#step)), hostTensor("float32", [], [learningRate])];
+  }
+
+  /** Upload small inputs for one run, and free them behind it. */
+  #with(values: readonly HostTensor[], run: (given: Buffer[]) => Buffer[]): Buffer[] {
+    const given = values.map((value) => this.#options.backend.upload(value));
+    const outputs = run(given);
+    dispose(given);
+    return outputs;
+  }
+
+  #compiled(name: string, compile: () => Promise<Executable>): Promise<Executable> {
+    const known = this.#executables.get(name) ?? compile();
+    this.#executables.set(name, known);
+    return known;
+  }
+
+  evaluate(batches: Iterable<HeldOutBatch>): Promise<{ nats: number; tokens: number }> {
+    return this.#evaluator.evaluate(this.#held.params, batches);
+  }
+
+  buffers(): Map<string, Buffer>;
+}
+
+/**
+ * Put a model on a backend for training.
+ * @throws FinegrainError where given weights or slots are not those of the model and optimizer.
+ */
+export async function createTrainer(options: TrainerOptions): Promise<Trainer> {
+  const { backend, model, seed, accumulate = 1, state } = options;
+  const params = paramTypes(model.params);
+  const slots = slotTypes(options);
+  const weights = options.weights ?? initialize(model.params, seed);
+  matchTensors(weights, params, "the weights");
+  if (state) matchTensors(state.slots, slots, "the optimizer's state");
+  return new ModelTrainer(options, accumulate, {
+    params: [...params.keys()].map((path) => backend.upload(weights.get(path)!)),
+    slots: [...slots].map(([name, type]) => backend.upload(state?.slots.get(name) ?? zeros(type))),
+  });
+}
+
+const zeros = ({ dtype, shape }: TensorType): HostTensor => hostTensor(dtype, shape, new Float32Array(size(shape)));
+const int32 = (...values: number[]): HostTensor => hostTensor("int32", [values.length], Int32Array.from(values));
+const scalarOf = (value: HostTensor): HostTensor => ({ ...value, shape: [] });
+const dispose = (buffers: Iterable<Buffer>): void => {
+  for (const buffer of buffers) buffer[Symbol.dispose]();
+};
+
+interface Held {
+  readonly params: readonly Buffer[];
+  readonly slots: readonly Buffer[];
+}
+
+class ModelTrainer implements Trainer {
+  readonly #options: TrainerOptions;
+  readonly #accumulate: number;
+  readonly #executables = new Map<string, Promise<Executable>>();
+  #held: Held;
+  #step: number;
+
+  constructor(options: TrainerOptions, accumulate: number, held: Held) {
+    this.#options = options;
+    this.#accumulate = accumulate;
+    this.#evaluator = createEvaluator(options.backend, options.model);
     this.#held = held;
     this.#step = options.state?.step ?? 0;
   }
@@ -232,6 +380,7 @@ class ModelTrainer implements Trainer {
 
   async [Symbol.asyncDispose](): Promise<void> {
     dispose([...this.#held.params, ...this.#held.slots]);
+    await this.#evaluator[Symbol.asyncDispose]();
     for (const executable of this.#executables.values()) (await executable)[Symbol.dispose]();
   }
 }

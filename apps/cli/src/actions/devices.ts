@@ -1,9 +1,11 @@
+import { execFile } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import type { Values } from "../arguments.ts";
 import { knownDevices, openBackend } from "../backends.ts";
 import type { devicesFlags } from "../commands/devices.ts";
-import { EXIT, type ExitCode, failure } from "../exit.ts";
+import { EXIT, type ExitCode, failure, UsageError } from "../exit.ts";
 import { bytes } from "../output/format.ts";
-import { table } from "../output/table.ts";
 import { terminal } from "../output/terminal.ts";
 
 interface Found {
@@ -16,35 +18,52 @@ interface Found {
 
 /** `finegrain devices`: open every device of every backend and say what was there. */
 export async function devices(values: Values<typeof devicesFlags>): Promise<ExitCode> {
-  const found: Found[] = [];
-  // One after the other: two engines that look for a GPU at once may get into each other's way.
-  for (const { backend, device } of knownDevices()) found.push(await look(backend, device));
+  const known = knownDevices();
+  const asked = known.filter(
+    ({ backend, device }) => values.only === undefined || values.only === `${backend}:${device}`,
+  );
+  if (asked.length === 0) {
+    const names = known.map(({ backend, device }) => `${backend}:${device}`);
+    throw new UsageError(`there is no device "${values.only}": known are ${names.join(", ")}`);
+  }
+  const found = await Promise.all(asked.map(values.only === undefined ? lookApart : look));
   const out = terminal({ quiet: values.json });
   if (values.json) out.write(`${JSON.stringify(found, null, 2)}\n`);
-  const rows = found.map(({ backend, device, available, description }) => [
-    backend,
-    device,
-    available ? "yes" : "no",
-    description,
-  ]);
-  const left = (title: string) => ({ title, align: "left" as const });
-  out.print(table([left("backend"), left("device"), left("there"), left("what it is, or how to add it")], rows));
+  const width = Math.max(...found.map(({ backend, device }) => `${backend}:${device}`.length));
+  for (const { backend, device, available, description } of found) {
+    const there = available ? out.style.green("yes") : "no ";
+    out.print(`${`${backend}:${device}`.padEnd(width)}  ${there}  ${description}`);
+  }
   return EXIT.ok;
 }
 
-async function look(name: string, device: string): Promise<Found> {
+type Asked = ReturnType<typeof knownDevices>[number];
+
+/** In a process of its own: a driver that crashes, or that writes to stderr, does neither here. */
+async function lookApart(asked: Asked): Promise<Found> {
+  const main = process.argv[1] ?? fileURLToPath(import.meta.url);
+  const args = [main, "devices", "--json", "--only", `${asked.backend}:${asked.device}`];
+  try {
+    const { stdout } = await promisify(execFile)(process.execPath, args);
+    return JSON.parse(stdout)[0] as Found; // printed by `devices` above
+  } catch (error) {
+    const { signal } = error as { signal?: string };
+    const description = `its driver ended the process${signal ? ` by ${signal}` : ""} when it was opened`;
+    return { ...asked, available: false, description };
+  }
+}
+
+async function look({ backend: name, device }: Asked): Promise<Found> {
   try {
     await using backend = await openBackend(name, device);
     const { description, provider, memory, threads } = backend.device;
-    const facts = [threads !== undefined && `${threads} threads`, memory !== undefined && bytes(memory)].filter(
-      Boolean,
-    );
-    return {
-      backend: name,
-      device,
-      available: true,
-      description: [`${description}, ${provider}`, ...facts].join(", "),
-    };
+    const facts = [
+      description,
+      provider,
+      threads !== undefined && `${threads} threads`,
+      memory !== undefined && bytes(memory),
+    ];
+    return { backend: name, device, available: true, description: facts.filter(Boolean).join(", ") };
   } catch (error) {
     return { backend: name, device, available: false, description: failure(error).text };
   }

@@ -27,15 +27,15 @@ export interface CorpusOptions {
  * apart, so that no token spans it.
  *
  * @param encode the tokenizer: called once for each document, twice for the one that is cut.
- * @throws FinegrainError where the fraction is not in [0, 1).
+ * @throws FinegrainError where the fraction is not from 0 to 1.
  */
 export function tokenizeCorpus(
   documents: readonly TextDocument[],
   encode: (text: string) => ArrayLike<number>,
   { heldOutFraction = 0.1, separator = "\n\n" }: CorpusOptions = {},
 ): Corpus {
-  if (!(heldOutFraction >= 0 && heldOutFraction < 1)) {
-    throw new FinegrainError(`the held-out fraction must be at least 0 and less than 1, not ${heldOutFraction}`);
+  if (!(heldOutFraction >= 0 && heldOutFraction <= 1)) {
+    throw new FinegrainError(`the held-out fraction must be from 0 to 1, not ${heldOutFraction}`);
   }
   const texts = documents.map(({ text }, i) => (i + 1 < documents.length ? text + separator : text));
   const lengths = texts.map((text) => Buffer.byteLength(text));
