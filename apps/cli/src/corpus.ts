@@ -26,8 +26,6 @@ export async function loadCorpus(
   { all = false }: { readonly all?: boolean } = {},
 ): Promise<Corpus> {
   const documents = data === SPEECHES ? await speeches() : await readText(data);
-  const encode = (text: string) => tokenizer.encode(text);
-  if (!all) return tokenizeCorpus(documents, encode);
-  const { train, trainBytes } = tokenizeCorpus(documents, encode, { heldOutFraction: 0 });
-  return { train: new Int32Array(), heldOut: train, heldOutBytes: trainBytes, trainBytes: 0 };
+  const options = all ? { heldOutFraction: 1 } : {};
+  return tokenizeCorpus(documents, (text) => tokenizer.encode(text), options);
 }

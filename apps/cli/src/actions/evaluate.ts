@@ -1,4 +1,3 @@
-import { FinegrainError } from "@finegrain/graph";
 import { paramTypes } from "@finegrain/nn";
 import { createEvaluator, heldOutBatches } from "@finegrain/train";
 import type { Values } from "../arguments.ts";
@@ -7,35 +6,49 @@ import type { evaluateFlags } from "../commands/evaluate.ts";
 import { loadCorpus } from "../corpus.ts";
 import { EXIT, type ExitCode } from "../exit.ts";
 import { bitsPerByte } from "../held-out.ts";
-import { digits, whole } from "../output/format.ts";
+import { interruptible } from "../interrupt.ts";
+import { whole } from "../output/format.ts";
+import { progressLine } from "../output/progress.ts";
 import { terminal } from "../output/terminal.ts";
 import { openRun } from "../run-folder.ts";
 
-/** `finegrain evaluate RUN`: bits per byte of held-out text, all of it. */
+/** `finegrain evaluate RUN`: bits per byte on all of a text, or on all that was held out of the run's own data. */
 export async function evaluate(flags: Values<typeof evaluateFlags>, [path]: readonly string[]): Promise<ExitCode> {
-  const { checkpoint, config, model, tokenizer } = await openRun(path!); // the operand is required
+  const { config, checkpoint, tokenizer, model } = await openRun(path!); // the operand is required
   // Another text is judged whole; of its own data a model has seen all but the end.
   const corpus = await (flags.data ? loadCorpus(flags.data, tokenizer, 1) : loadCorpus(config.data, tokenizer));
-  const { length } = config.training;
-  if (corpus.heldOut.length < 2)
-    throw new FinegrainError(
-      `${flags.data ?? config.data} has ${corpus.heldOut.length} tokens to judge by, fewer than 2`,
-    );
+  const windows = [...heldOutBatches(corpus.heldOut, { batch: flags.batch, length: config.training.length })];
   await using backend = await openBackend(flags.backend, flags.device);
   await using evaluator = createEvaluator(backend, model);
   const weights = await checkpoint.readModel();
   const params = [...paramTypes(model.params).keys()].map((name) => backend.upload(weights.get(name)!)); // openRun matched them
-  const batches = heldOutBatches(corpus.heldOut, { batch: flags.batch, length });
-  const { nats, tokens } = await evaluator.evaluate(params, batches);
-  const result = bitsPerByte({ nats, tokens }, corpus);
   const out = terminal({ quiet: flags.json });
-  if (flags.json)
+  using interrupt = interruptible(() => {});
+  const sum = { nats: 0, tokens: 0 };
+  const started = performance.now();
+  for (const [done, window] of windows.entries()) {
+    if (interrupt.signal.aborted) return EXIT.interrupted;
+    const { nats, tokens } = await evaluator.evaluate(params, [window]);
+    sum.nats += nats;
+    sum.tokens += tokens;
+    const seconds = (performance.now() - started) / 1000;
+    const facts = [`${whole(sum.tokens)} tokens`, `${bitsPerByte(sum, corpus).toFixed(3)} bits per byte`];
+    out.progress(progressLine(done + 1, windows.length, seconds, facts));
+  }
+  out.clear();
+  const bits = bitsPerByte(sum, corpus);
+  const data = flags.data ?? `${config.data}, the held-out part`;
+  if (flags.json) {
+    const facts = {
+      bitsPerByte: bits,
+      natsPerToken: sum.nats / sum.tokens,
+      tokens: sum.tokens,
+      bytes: corpus.heldOutBytes,
+    };
     out.write(
-      `${JSON.stringify({ bitsPerByte: result, natsPerToken: nats / tokens, tokens, bytes: corpus.heldOutBytes, step: checkpoint.step, backend: backend.name })}\n`,
+      `${JSON.stringify({ run: checkpoint.path, step: checkpoint.step, data, ...facts, backend: backend.name })}\n`,
     );
-  else
-    out.print(
-      `${digits(result)} bits per byte over ${whole(corpus.heldOutBytes)} bytes (${whole(tokens)} tokens), step ${checkpoint.step}, on ${backend.name}`,
-    );
+  }
+  out.print(`${bits.toFixed(4)} bits per byte on ${whole(corpus.heldOutBytes)} bytes of ${data}`);
   return EXIT.ok;
 }

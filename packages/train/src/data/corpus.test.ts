@@ -32,6 +32,6 @@ test("the cut lies between characters, never inside one", () => {
   }
 });
 
-test("a fraction outside [0, 1) is refused", () => {
-  expect(() => tokenizeCorpus(documents("x"), bytesOf, { heldOutFraction: 1 })).toThrow("less than 1, not 1");
+test("a fraction outside [0, 1] is refused", () => {
+  expect(() => tokenizeCorpus(documents("x"), bytesOf, { heldOutFraction: 1.5 })).toThrow("from 0 to 1, not 1.5");
 });
