@@ -142,7 +142,8 @@ async function loop(
     }
     if (last || step % checkpointEvery === 0) {
       await metrics.flush();
-      listener?.onCheckpoint?.(await checkpointOf(trainer, config, folder), step);
+      const path = await checkpointOf(trainer, config, folder);
+      listener?.onCheckpoint?.(path, step);
     }
   }
   const interrupted = trainer.step < steps;

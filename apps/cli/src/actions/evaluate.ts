@@ -16,7 +16,9 @@ import { openRun } from "../run-folder.ts";
 export async function evaluate(flags: Values<typeof evaluateFlags>, [path]: readonly string[]): Promise<ExitCode> {
   const { config, checkpoint, tokenizer, model } = await openRun(path!); // the operand is required
   // Another text is judged whole; of its own data a model has seen all but the end.
-  const corpus = await (flags.data ? loadCorpus(flags.data, tokenizer, 1) : loadCorpus(config.data, tokenizer));
+  const corpus = await (flags.data
+    ? loadCorpus(flags.data, tokenizer, { all: true })
+    : loadCorpus(config.data, tokenizer));
   const windows = [...heldOutBatches(corpus.heldOut, { batch: flags.batch, length: config.training.length })];
   await using backend = await openBackend(flags.backend, flags.device);
   await using evaluator = createEvaluator(backend, model);
