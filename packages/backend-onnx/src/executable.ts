@@ -108,7 +108,11 @@ export class OnnxExecutable implements Executable {
 
 function draw({ key, counter, uniform }: Draw, { shape }: TensorType, host: readonly HostTensor[]): Numbers {
   const bits = philox(host[key]!.data, host[counter]!.data, size(shape));
-  return uniform ? Float32Array.from(bits, uniformFromBits) : bits;
+  if (!uniform) return bits;
+  // A loop: `Float32Array.from` takes ten times as long, and these are millions a step.
+  const numbers = new Float32Array(bits.length);
+  for (let i = 0; i < bits.length; i++) numbers[i] = uniformFromBits(bits[i]!);
+  return numbers;
 }
 
 function take(

@@ -2,17 +2,23 @@
  * Philox 4x32-10, a counter-based generator: Salmon et al., "Parallel Random Numbers: As Easy as 1, 2, 3" (SC 2011).
  * Element k of a draw is word k mod 4 of the block whose 128-bit counter is (k div 4, counter[0], counter[1], 0).
  */
-const MULTIPLIER_0 = 0xd2511f53;
-const MULTIPLIER_1 = 0xcd9e8d57;
-const WEYL_0 = 0x9e3779b9;
-const WEYL_1 = 0xbb67ae85;
+// As int32, so that no sum below leaves the integers.
+const MULTIPLIER_0 = 0xd2511f53 | 0;
+const MULTIPLIER_1 = 0xcd9e8d57 | 0;
+const WEYL_0 = 0x9e3779b9 | 0;
+const WEYL_1 = 0xbb67ae85 | 0;
 const ROUNDS = 10;
 
-/** High 32 bits of the product of two unsigned 32-bit integers: 16-bit halves keep every partial product exact. */
+/** High 32 bits of the product of two unsigned 32-bit integers, from 16-bit halves: int32 arithmetic alone is fast. */
 function multiplyHigh(a: number, b: number): number {
-  const low = (b & 0xffff) >>> 0;
-  const high = b >>> 16;
-  return Math.floor(((a >>> 0) * high + Math.floor(((a >>> 0) * low) / 65536)) / 65536) | 0;
+  const aLow = a & 0xffff;
+  const aHigh = a >>> 16;
+  const bLow = b & 0xffff;
+  const bHigh = b >>> 16;
+  const lowHigh = Math.imul(aLow, bHigh);
+  const highLow = Math.imul(aHigh, bLow);
+  const middle = (Math.imul(aLow, bLow) >>> 16) + (lowHigh & 0xffff) + (highLow & 0xffff);
+  return (Math.imul(aHigh, bHigh) + (lowHigh >>> 16) + (highLow >>> 16) + (middle >>> 16)) | 0;
 }
 
 /** One block: four int32 words into `out` from `offset` on. */
