@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import type { Backend } from "@finegrain/graph";
 import { type LanguageModel, matchTensors, paramTypes, scalingLM } from "@finegrain/nn";
 import {
@@ -127,6 +128,8 @@ async function loop(
   let evaluated: number | undefined;
   const started = performance.now();
   while (trainer.step < steps && !signal?.aborted) {
+    // A backend that computes at once would otherwise never let a signal through.
+    await setImmediate();
     const micro = Array.from({ length: accumulate }, (_, k) => batches.at(trainer.step * accumulate + k));
     const { step: index, loss, gradientNorm, learningRate, tokens, milliseconds } = await trainer.run(micro);
     const step = trainer.step;
