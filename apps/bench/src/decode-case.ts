@@ -43,6 +43,12 @@ export async function prepareDecode(
   const weights = pool.of(model.params);
   const generator = await createGenerator({ backend: record.backend, model, weights, capacity: prompt + units });
   const tokens = Int32Array.from({ length: prompt }, (_, position) => (position * 7919) % model.config.vocabulary);
+  try {
+    await timeDecode(generator, tokens, 1); // compiles what a round needs
+  } catch (error) {
+    await generator[Symbol.asyncDispose]();
+    throw error;
+  }
   let bytes = 0;
   const round = async () => {
     const seconds = await timeDecode(generator, tokens, units, () => record.reset());

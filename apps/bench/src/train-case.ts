@@ -32,8 +32,12 @@ export async function prepareTraining(
   });
   const ids = Int32Array.from({ length: batch * (length + 1) }, (_, i) => (i * 7919) % model.config.vocabulary);
   const tokens = hostTensor("int32", [batch, length + 1], ids);
-  record.reset();
-  await trainer.run([tokens]);
+  try {
+    await trainer.run([tokens]); // compiles the step, and records its graph
+  } catch (error) {
+    await trainer[Symbol.asyncDispose]();
+    throw error;
+  }
   const steps = [...record.runs()].flatMap(([graph, runs]) => Array.from({ length: runs }, () => graph));
   const products = await prepareProducts(backend, steps.flatMap(matrixProducts));
   const step = async () => {

@@ -74,7 +74,8 @@ export async function createGenerator({ backend, model, weights, capacity = 1 }:
     start: () => startSession(decoder),
     generate: (prompt, options) => generate(decoder, prompt, options),
     async [Symbol.asyncDispose]() {
-      for (const executable of executables.values()) (await executable)[Symbol.dispose]();
+      // One that did not compile has told so where it was needed.
+      for (const executable of executables.values()) (await executable.catch(() => undefined))?.[Symbol.dispose]();
       for (const buffer of own) buffer[Symbol.dispose]();
     },
   };

@@ -36,7 +36,7 @@ export function createEvaluator(backend: Backend, model: LanguageModel): Evaluat
       return { nats, tokens };
     },
     async [Symbol.asyncDispose]() {
-      for (const executable of executables.values()) (await executable)[Symbol.dispose]();
+      for (const executable of executables.values()) (await executable.catch(() => undefined))?.[Symbol.dispose]();
     },
   };
 }

@@ -222,7 +222,7 @@ class ModelTrainer implements Trainer {
   async [Symbol.asyncDispose](): Promise<void> {
     dispose([...this.#held.params, ...this.#held.slots]);
     await this.#evaluator[Symbol.asyncDispose]();
-    for (const executable of this.#executables.values()) (await executable)[Symbol.dispose]();
+    for (const executable of this.#executables.values()) (await executable.catch(() => undefined))?.[Symbol.dispose]();
   }
 }
 
