@@ -1,6 +1,7 @@
 import {
   type Backend,
   type Buffer,
+  type Executable,
   einsum,
   graph,
   hostTensor,
@@ -9,64 +10,90 @@ import {
   reduceSum,
   type Tensor,
 } from "@finegrain/graph";
-import { plainSumBandwidth } from "./machine.ts";
+import type { Contestant, Samples } from "./method.ts";
+import { plainSums } from "./plain-sums.ts";
 import { repeatedNoise } from "./random-weights.ts";
+import { median } from "./statistics.ts";
 
-/** Bytes of one buffer, and buffers that a pass reads: together more than any cache holds. */
+/** One buffer, and how many a pass reads: 512 MB together, more than any cache holds. */
 const ROWS = 16;
 const COLUMNS = 2 ** 20;
 const BUFFERS = 8;
+const BYTES = BUFFERS * ROWS * COLUMNS * 4;
 
 /** What a method computes from one [ROWS, COLUMNS] buffer: little, and from all of it. */
-const METHODS: readonly ((x: Tensor, ones: Tensor) => Tensor)[] = [
-  (x) => reduceSum(x, { axes: [1] }),
-  (x) => reduceMax(x, { axes: [1] }),
-  (x, ones) => einsum(x, ones, "R C, C -> R"),
-];
+const METHODS: Readonly<Record<string, (x: Tensor, ones: Tensor) => Tensor>> = {
+  sum: (x) => reduceSum(x, { axes: [1] }),
+  maximum: (x) => reduceMax(x, { axes: [1] }),
+  product: (x, ones) => einsum(x, ones, "R C, C -> R"),
+};
+
+/** Ways to read memory as fast as it goes, to be measured in the rounds of what is compared with it. */
+export interface Bandwidth extends AsyncDisposable {
+  readonly contestants: readonly Contestant[];
+  /** The best method's median, in bytes a second. */
+  bytesPerSecond(samples: ReadonlyMap<string, Samples>): number;
+}
 
 /**
- * Memory bandwidth in bytes a second: the best of a sum, a maximum and a matrix-vector product on the backend over 512 MB,
- * and, where the backend runs on this machine's CPU, of plain sums in threads of ours. It is measured in the same run as
- * what it is compared with, since a machine shared with others has another bandwidth at another time.
+ * The memory's bandwidth: a sum, a maximum and a matrix-vector product on the backend over 512 MB, and, where the backend
+ * runs on this machine's CPU, plain sums in threads of ours. They take turns with the variants, since a machine that is
+ * shared with others has another bandwidth every second.
  */
-export async function measureBandwidth(backend: Backend): Promise<number> {
-  const own = isHost(backend) ? await plainSumBandwidth() : 0;
+export async function prepareBandwidth(backend: Backend): Promise<Bandwidth> {
+  const plain = ["cpu", "reference"].includes(backend.device.kind) ? plainSums(BYTES) : undefined;
   // The reference evaluator would take minutes for what it never reaches.
-  if (backend.device.kind === "reference") return own;
+  const own = backend.device.kind === "reference" ? undefined : await onBackend(backend);
+  const contestants = [
+    ...(plain ? [{ name: "memory: plain sums", round: () => plain.secondsPerByte() }] : []),
+    ...(own?.contestants ?? []),
+  ];
+  return {
+    contestants,
+    bytesPerSecond(samples) {
+      const rates = contestants.map(({ name }) => 1 / median(samples.get(name)!.seconds));
+      return Math.max(...rates.filter((rate) => Number.isFinite(rate)));
+    },
+    async [Symbol.asyncDispose]() {
+      await plain?.[Symbol.asyncDispose]();
+      own?.[Symbol.dispose]();
+    },
+  };
+}
+
+interface OnBackend extends Disposable {
+  readonly contestants: readonly Contestant[];
+}
+
+async function onBackend(backend: Backend): Promise<OnBackend> {
   const noise = repeatedNoise([ROWS, COLUMNS], 1);
   const buffers = Array.from({ length: BUFFERS }, () => backend.upload(noise));
   const ones = backend.upload(hostTensor("float32", [COLUMNS], new Float32Array(COLUMNS).fill(1)));
-  try {
-    let best = own;
-    for (const method of METHODS) best = Math.max(best, await measure(backend, method, buffers, ones));
-    return best;
-  } finally {
-    for (const buffer of [...buffers, ones]) buffer[Symbol.dispose]();
+  const contestants: Contestant[] = [];
+  const executables: Executable[] = [];
+  for (const [name, method] of Object.entries(METHODS)) {
+    const x = input([ROWS, COLUMNS], "float32", "buffer");
+    const result = method(x, input([COLUMNS], "float32", "ones"));
+    const program = graph({ name: `bandwidth by ${name}`, inputs: result.inputs, outputs: [result] });
+    const executable = await backend.compile(program);
+    executables.push(executable);
+    const operands = (buffer: Buffer) => result.inputs.map((operand) => (operand === x ? buffer : ones));
+    contestants.push({ name: `memory: ${name}`, round: () => readAll(executable, buffers.map(operands)) });
   }
+  return {
+    contestants,
+    [Symbol.dispose]() {
+      for (const resource of [...executables, ...buffers, ones]) resource[Symbol.dispose]();
+    },
+  };
 }
 
-/** Whether the backend computes on the CPU whose memory we can read ourselves. */
-const isHost = ({ device }: Backend): boolean => ["cpu", "reference"].includes(device.kind);
-
-async function measure(
-  backend: Backend,
-  method: (typeof METHODS)[number],
-  buffers: readonly Buffer[],
-  ones: Buffer,
-): Promise<number> {
-  const x = input([ROWS, COLUMNS], "float32", "buffer");
-  const result = method(x, input([COLUMNS], "float32", "ones"));
-  using executable = await backend.compile(
-    graph({ name: `bandwidth by ${result.op}`, inputs: result.inputs, outputs: [result] }),
-  );
-  let fastest = Number.POSITIVE_INFINITY;
-  for (let pass = 0; pass < 4; pass++) {
-    const started = performance.now();
-    const outputs = buffers.map((buffer) => executable.run(result.inputs.map((y) => (y === x ? buffer : ones)))[0]!);
-    for (const output of outputs) await output.read();
-    // The first pass touches everything for the first time.
-    if (pass > 0) fastest = Math.min(fastest, (performance.now() - started) / 1000);
-    for (const output of outputs) output[Symbol.dispose]();
-  }
-  return (BUFFERS * ROWS * COLUMNS * 4) / fastest;
+/** @returns seconds a byte. */
+async function readAll(executable: Executable, runs: readonly (readonly Buffer[])[]): Promise<number> {
+  const started = performance.now();
+  const outputs = runs.map((operands) => executable.run(operands)[0]!);
+  for (const output of outputs) await output.read();
+  const seconds = (performance.now() - started) / 1000;
+  for (const output of outputs) output[Symbol.dispose]();
+  return seconds / BYTES;
 }

@@ -1,6 +1,6 @@
 import type { Backend } from "@finegrain/graph";
 import { type ModelConfig, scalingLM } from "@finegrain/nn";
-import { measureBandwidth } from "./bandwidth.ts";
+import { prepareBandwidth } from "./bandwidth.ts";
 import { prepareDecode } from "./decode-case.ts";
 import { interleave } from "./method.ts";
 import { WeightPool } from "./random-weights.ts";
@@ -45,16 +45,23 @@ async function runCase(suite: string, entry: Case, options: RunOptions): Promise
   const measure = { ...base, rounds: options.rounds ?? base.rounds };
   const report = (activity: string, done: number, of: number) =>
     options.onProgress?.({ case: entry.name, activity, done, of });
-  report("measuring the memory's bandwidth", 0, 1);
-  const bandwidth = await measureBandwidth(backend);
   using pool = new WeightPool(backend);
+  await using bandwidth = await prepareBandwidth(backend);
   const { variants, failures } = await prepareAll(entry, measure, pool, { ...options, report });
   try {
     const samples = await interleave(
-      variants.flatMap(({ contestants }) => contestants),
+      [...variants, bandwidth].flatMap(({ contestants }) => contestants),
       { ...measure, signal, onRound: (done, of) => report("measuring", done, of) },
     );
-    return results({ suite, entry, backend, variants, failures, samples, bandwidth });
+    return results({
+      suite,
+      entry,
+      backend,
+      variants,
+      failures,
+      samples,
+      bandwidth: bandwidth.bytesPerSecond(samples),
+    });
   } finally {
     for (const variant of variants) await variant[Symbol.asyncDispose]();
   }
