@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
 
@@ -43,9 +44,7 @@ export function plainSums(bytes: number): PlainSums {
   };
 }
 
-const sum = (worker: Worker): Promise<void> =>
-  new Promise((resolve, reject) => {
-    worker.once("message", () => resolve());
-    worker.once("error", reject);
-    worker.postMessage("sum");
-  });
+async function sum(worker: Worker): Promise<void> {
+  worker.postMessage("sum");
+  await once(worker, "message"); // rejects where the thread fails first
+}
