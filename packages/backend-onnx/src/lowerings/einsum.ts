@@ -57,6 +57,10 @@ export function lowerEinsum(
   const goal = wide(full.out);
   if (spec.summed.length === 0) return scaled(m, elementwiseProduct(m, left, right, goal, extents, out.shape), alpha);
 
+  // A tensor's length squared: a product with one row and one column would read it on one thread.
+  if (xValue === yValue && equal(spec.summed, left.axes) && equal(left.axes, right.axes))
+    return scaled(m, m.node("ReduceSumSquare", [xValue!], { keepdims: 0 }), alpha);
+
   const plan = cheapest(spec, left, right, goal, extent);
   const product = multiply(m, plan, spec.batch, extent, alpha);
   const natural = [...spec.batch, ...plan.rows, ...plan.columns];

@@ -1,6 +1,7 @@
 import { f32 } from "../cases.ts";
 import { ShapeError } from "../errors.ts";
-import { type CompositeOp, defineComposite } from "../op.ts";
+import { type CompositeOp, defineComposite, scalar } from "../op.ts";
+import { add } from "../ops/add.ts";
 import { einsum } from "../ops/einsum.ts";
 import { iota } from "../ops/iota.ts";
 import { lessEqual } from "../ops/less-equal.ts";
@@ -27,8 +28,10 @@ export const causalAttention: CompositeOp<[q: Tensor, k: Tensor, v: Tensor], { s
   decompose([q, k, v], { scale }) {
     const shape = [q.shape[2]!, q.shape[2]!];
     const visible = lessEqual(iota({ shape, axis: 1 }), iota({ shape, axis: 0 }));
-    const scores = einsum(mul(q, scale), k, "B H T D, B H S D -> B H T S");
-    return einsum(softmax(select(visible, scores, -1e9)), v, "B H T S, B H S D -> B H T D");
+    // Added, and not selected: so its gradient is the scores' own, and costs nothing.
+    const mask = select(visible, scalar(0), -1e9);
+    const scores = add(einsum(mul(q, scale), k, "B H T D, B H S D -> B H T S"), mask);
+    return einsum(softmax(scores), v, "B H T S, B H S D -> B H T D");
   },
   cost([q]) {
     const [batch, heads, time, width] = q.shape as [number, number, number, number];

@@ -1,7 +1,7 @@
 import type { CompositeOp } from "../op.ts";
-import { less } from "../ops/less.ts";
 import { max } from "../ops/max.ts";
-import { select } from "../ops/select.ts";
+import { mul } from "../ops/mul.ts";
+import { sign } from "../ops/sign.ts";
 import type { Tensor } from "../tensor.ts";
 import { composed } from "./composition.ts";
 
@@ -9,5 +9,5 @@ import { composed } from "./composition.ts";
 export const relu: CompositeOp<[x: Tensor]> = composed(
   "relu",
   (x) => max(x, 0),
-  (ct, [x]) => [select(less(0, x), ct, 0)],
+  (ct, _, __, out) => [mul(ct, sign(out))],
 );
