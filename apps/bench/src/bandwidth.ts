@@ -31,8 +31,8 @@ const METHODS: Readonly<Record<string, (x: Tensor, ones: Tensor) => Tensor>> = {
 /** Ways to read memory as fast as it goes, to be measured in the rounds of what is compared with it. */
 export interface Bandwidth extends AsyncDisposable {
   readonly contestants: readonly Contestant[];
-  /** The best method's median, in bytes a second. */
-  bytesPerSecond(samples: ReadonlyMap<string, Samples>): number;
+  /** The method with the best median, and that in bytes a second. */
+  best(samples: ReadonlyMap<string, Samples>): { readonly bytesPerSecond: number; readonly method: string };
 }
 
 /**
@@ -45,14 +45,22 @@ export async function prepareBandwidth(backend: Backend): Promise<Bandwidth> {
   // The reference evaluator would take minutes for what it never reaches.
   const own = backend.device.kind === "reference" ? undefined : await onBackend(backend);
   const contestants = [
-    ...(plain ? [{ name: "memory: plain sums", round: () => plain.secondsPerByte() }] : []),
+    ...(plain ? [{ name: "plain sums in threads", round: () => plain.secondsPerByte() }] : []),
     ...(own?.contestants ?? []),
   ];
   return {
     contestants,
-    bytesPerSecond(samples) {
-      const rates = contestants.map(({ name }) => 1 / median(samples.get(name)!.seconds));
-      return Math.max(...rates.filter((rate) => Number.isFinite(rate)));
+    best(samples) {
+      const rates = contestants.map(({ name }) => ({
+        method: name,
+        bytesPerSecond: 1 / median(samples.get(name)!.seconds),
+      }));
+      // One that failed has no samples, and so no rate.
+      const measured = rates.filter(({ bytesPerSecond }) => Number.isFinite(bytesPerSecond));
+      return measured.reduce((a, b) => (b.bytesPerSecond > a.bytesPerSecond ? b : a), {
+        method: "none",
+        bytesPerSecond: Number.NaN,
+      });
     },
     async [Symbol.asyncDispose]() {
       await plain?.[Symbol.asyncDispose]();
@@ -78,7 +86,7 @@ async function onBackend(backend: Backend): Promise<OnBackend> {
     const executable = await backend.compile(program);
     executables.push(executable);
     const operands = (buffer: Buffer) => result.inputs.map((operand) => (operand === x ? buffer : ones));
-    contestants.push({ name: `memory: ${name}`, round: () => readAll(executable, buffers.map(operands)) });
+    contestants.push({ name: `${name} on ${backend.name}`, round: () => readAll(executable, buffers.map(operands)) });
   }
   return {
     contestants,

@@ -10,6 +10,8 @@ export interface Machine {
   readonly os: string;
   /** See `prepareBandwidth`. */
   readonly bandwidthBytesPerSecond?: number;
+  /** The method that reached it. */
+  readonly bandwidthMethod?: string;
   /** fp32 matrix products alone on the backend, at the case's shapes. */
   readonly gemmFlopsPerSecond?: number;
   /** The most memory that the process has had so far. */

@@ -1,4 +1,5 @@
 import type { Backend } from "@finegrain/graph";
+import type { Bandwidth } from "./bandwidth.ts";
 import { machine, versions } from "./machine.ts";
 import type { Samples } from "./method.ts";
 import type { Failure, Measurement, Result } from "./result.ts";
@@ -15,8 +16,7 @@ export interface Measured {
   /** Of variants that did not compile. */
   readonly failures: ReadonlyMap<string, string>;
   readonly samples: ReadonlyMap<string, Samples>;
-  /** Bytes a second. */
-  readonly bandwidth: number;
+  readonly bandwidth: ReturnType<Bandwidth["best"]>;
 }
 
 /** A line for every variant of the case, in the suite's order; none for one that an interruption left without a round. */
@@ -41,7 +41,7 @@ function line({ suite, entry, backend, bandwidth }: Measured, variant: string): 
     device: backend.device.description,
     variant,
     versions: versions(backend),
-    machine: { ...machine(), bandwidthBytesPerSecond: bandwidth },
+    machine: { ...machine(), bandwidthBytesPerSecond: bandwidth.bytesPerSecond, bandwidthMethod: bandwidth.method },
   };
 }
 
@@ -58,7 +58,7 @@ function measurement(measured: Measured, variant: Prepared): Measurement {
     millisecondsPerToken: 1000 / speeds.median,
     parameters: variant.parameters,
     bytesPerToken: variant.bytesPerToken(),
-    rooflineShare: variant.rooflineShare(samples, { bandwidth }),
+    rooflineShare: variant.rooflineShare(samples, { bandwidth: bandwidth.bytesPerSecond }),
     // Time of the dense one over this one's: both are seconds for as many tokens.
     overDense: baseline.length > 0 ? ratio(baseline, seconds) : null,
     rounds: seconds.length,

@@ -60,7 +60,7 @@ async function runCase(suite: string, entry: Case, options: RunOptions): Promise
       variants,
       failures,
       samples,
-      bandwidth: bandwidth.bytesPerSecond(samples),
+      bandwidth: bandwidth.best(samples),
     });
   } finally {
     for (const variant of variants) await variant[Symbol.asyncDispose]();

@@ -66,10 +66,17 @@ function printCase(out: Terminal, results: readonly Result[]): void {
   out.print(`\n${out.style.bold(`${first.case} (${first.phase})`)}`);
   if (measured.length > 0) out.print(first.phase === "decode" ? decodeTable(measured) : trainTable(measured));
   for (const failure of results.filter(isFailure)) out.print(`${failure.variant} failed: ${failure.error}`);
-  const { bandwidthBytesPerSecond: bandwidth, gemmFlopsPerSecond: gemm, cpu, threads, peakMemoryBytes } = machine;
+  const {
+    bandwidthBytesPerSecond: bandwidth,
+    bandwidthMethod: method,
+    gemmFlopsPerSecond: gemm,
+    cpu,
+    threads,
+    peakMemoryBytes,
+  } = machine;
   const limits = [
     `${cpu}, ${threads} threads`,
-    bandwidth !== undefined && `memory ${bytes(bandwidth)}/s`,
+    bandwidth !== undefined && `memory ${bytes(bandwidth)}/s (${method})`,
     gemm !== undefined && `matrix products alone ${flopRate(gemm)}`,
     `peak memory ${bytes(peakMemoryBytes)}`,
   ];

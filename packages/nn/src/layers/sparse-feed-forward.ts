@@ -6,7 +6,6 @@ import {
   gather,
   less,
   log,
-  logSoftmax,
   mul,
   neg,
   oneHot,
@@ -16,6 +15,7 @@ import {
   softmax,
   stopGradient,
   straightThrough,
+  sub,
   type Tensor,
 } from "@finegrain/graph";
 import { expectDivisible, expectPositive } from "../config-error.ts";
@@ -93,12 +93,13 @@ export function sparseFeedForward(config: SparseFeedForwardConfig): DecodedLayer
     const logits = controllerLogits(w, x);
     const soft = softmax(logits);
     const noise = reshape(random.uniform([batch * time, blocks, blockSize]), logits.shape);
-    const gumbel = neg(log(neg(log(noise))));
-    const chosen = argMax(add(stopGradient(logSoftmax(logits)), mul(gumbel, temperature)));
+    // Gumbel noise is -log(-log u); the logits stand for log m, from which they differ by the same in a whole block.
+    const chosen = argMax(sub(stopGradient(logits), mul(log(neg(log(noise))), temperature)));
     const quantize = less(reshape(random.uniform([1]), []), quantizeProbability);
-    const hard = straightThrough(oneHot(chosen, { classes: blockSize }), soft);
+    // The soft mask's gradient in both cases: an estimator where the mask is hard, its own where it is soft.
+    const mask = straightThrough(select(quantize, oneHot(chosen, { classes: blockSize }), soft), soft);
     const factor = multiplyByControllerOutput ? select(quantize, stopGradient(soft), 1) : undefined;
-    return masked(w, x, select(quantize, hard, soft), factor);
+    return masked(w, x, mask, factor);
   };
   const evaluated = (w: W, x: Tensor): Tensor => {
     const logits = controllerLogits(w, x);
