@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe } from "vitest";
 import { describeDecode } from "./describe-decode.ts";
 import { describeMemory } from "./describe-memory.ts";
 import { describeOps } from "./describe-ops.ts";
+import { describeTraining } from "./describe-training.ts";
 
 export interface ConformanceOptions {
   /** Of float32 results, relative to |expected| + rms(expected). */
@@ -28,6 +29,7 @@ export function describeBackend(
     afterAll(async () => backend?.[Symbol.asyncDispose]());
     describeOps(() => backend, tolerance, drawn);
     describeDecode(() => backend, 10 * tolerance);
+    describeTraining(() => backend);
     describeMemory(() => backend);
   });
 }

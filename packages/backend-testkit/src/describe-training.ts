@@ -1,0 +1,48 @@
+import { type Backend, referenceBackend } from "@finegrain/graph";
+import { scalingLM } from "@finegrain/nn";
+import { adamW, createTrainer, trainBatches } from "@finegrain/train";
+import { describe, expect, it } from "vitest";
+import { modelConfigs } from "./model-configs.ts";
+
+const STEPS = 20;
+const TOLERANCE = 1e-3;
+const SIZE = { batch: 2, length: 12 };
+
+/** Losses of the first steps of a small model on a text with some order in it. */
+async function losses(backend: Backend, config: (typeof modelConfigs)[string]): Promise<number[]> {
+  const text = Int32Array.from({ length: 400 }, (_, i) => (i * i + (i % 7)) % config.vocabulary);
+  const batches = trainBatches(text, { ...SIZE, seed: 1 });
+  await using trainer = await createTrainer({
+    ...SIZE,
+    backend,
+    model: scalingLM(config),
+    optimizer: adamW({ weightDecay: 0.01 }),
+    schedule: () => 3e-3,
+    clipNorm: 1,
+    seed: 5,
+  });
+  const found: number[] = [];
+  for (let step = 0; step < STEPS; step++) found.push((await trainer.run([batches.at(step)])).loss);
+  return found;
+}
+
+/** A small model trains as on the reference, noise and optimizer included. */
+export function describeTraining(backend: () => Backend): void {
+  describe(`has the reference's losses over ${STEPS} steps`, () => {
+    it.each(Object.entries(modelConfigs))(
+      "%s",
+      async (_, config) => {
+        const [found, expected] = [await losses(backend(), config), await losses(referenceBackend(), config)];
+        found.forEach((loss, step) => {
+          expect(
+            Math.abs(loss / expected[step]! - 1),
+            `step ${step}: ${loss}, expected ${expected[step]}`,
+          ).toBeLessThan(TOLERANCE);
+        });
+        // Not the loss of a model that stays as it was.
+        expect(expected.at(-1)).toBeLessThan(expected[0]! - 0.1);
+      },
+      60_000,
+    );
+  });
+}
