@@ -1,6 +1,7 @@
 import type { Backend } from "@finegrain/graph";
 import { afterAll, beforeAll, describe } from "vitest";
 import { describeDecode } from "./describe-decode.ts";
+import { describeGolden } from "./describe-golden.ts";
 import { describeMemory } from "./describe-memory.ts";
 import { describeOps } from "./describe-ops.ts";
 import { describeTraining } from "./describe-training.ts";
@@ -30,6 +31,7 @@ export function describeBackend(
     describeOps(() => backend, tolerance, drawn);
     describeDecode(() => backend, 10 * tolerance);
     describeTraining(() => backend);
+    describeGolden(() => backend);
     describeMemory(() => backend);
   });
 }
