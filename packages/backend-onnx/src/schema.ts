@@ -67,7 +67,8 @@ const root = protobuf.Root.fromJSON({
   },
 });
 
-const modelProto = root.lookupType("ModelProto");
+/** The message type of a model, whose `decode` reads one back. */
+export const modelProto = root.lookupType("ModelProto");
 
 /** A model as the bytes of its protobuf message. */
 export const encodeModel = (model: object): Uint8Array => modelProto.encode(model).finish();

@@ -34,7 +34,11 @@ export const elementwise = (m: ModelBuilder) =>
     lessEqual: same(m, "LessOrEqual"),
     and: same(m, "And"),
     or: same(m, "Or"),
-    select: same(m, "Where"),
+    // Where takes numbers alone.
+    select: ([condition, x, y], _, out) =>
+      out.dtype === "bool"
+        ? m.node("Or", [m.node("And", [condition!, x!]), m.node("And", [m.node("Not", [condition!]), y!])])
+        : m.node("Where", [condition!, x!, y!]),
     cast: (inputs, dtype) => m.node("Cast", inputs, { to: dataTypeOf(dtype) }),
     // BitShift takes unsigned integers alone; casts between the two keep the bits.
     shiftRight: ([x], { bits }) => {

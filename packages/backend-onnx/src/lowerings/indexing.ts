@@ -2,7 +2,7 @@ import { size, type Tensor } from "@finegrain/graph";
 import { dataTypeOf, type ModelBuilder } from "../model-builder.ts";
 import type { Lowerings } from "./lowering.ts";
 
-/** Up to this many rows, rows are summed by a product with a one-hot matrix: ScatterND adds on one thread. */
+/** Up to this many rows, rows are summed by a product with a one-hot matrix: ScatterElements adds on one thread. */
 const ONE_HOT_ROWS = 1024;
 
 export function indexing(m: ModelBuilder) {
@@ -30,9 +30,11 @@ export function indexing(m: ModelBuilder) {
       const sum = m.node("Gemm", [hot, m.reshape(updates!, [count, columns])], { transA: 1 });
       return m.reshape(sum, out.shape);
     }
-    const at = m.node("Cast", [m.reshape(indices!, [count, 1])], { to: dataTypeOf("int64") });
-    const flat = m.reshape(updates!, [count, ...out.shape.slice(1)]);
-    return m.node("ScatterND", [m.fill(out, 0), at, flat], { reduction: "add" });
+    // Not ScatterND: its threads race where an index comes twice, and lose updates.
+    const at = m.node("Expand", [m.reshape(indices!, [count, 1]), m.ints(count, columns)]);
+    const zeros = m.fill({ dtype: out.dtype, shape: [rows, columns] }, 0);
+    const flat = m.reshape(updates!, [count, columns]);
+    return m.reshape(m.node("ScatterElements", [zeros, at, flat], { axis: 0, reduction: "add" }), out.shape);
   }
 
   return {
