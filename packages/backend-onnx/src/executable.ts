@@ -51,6 +51,9 @@ export class OnnxExecutable implements Executable {
         throw new FinegrainError(`graph "${graph.name}" was given a buffer of another backend`);
       return buffer.cell();
     });
+    const spent = inputs.filter((_, i) => donated.has(i));
+    if (new Set(spent).size < spent.length)
+      throw new FinegrainError(`graph "${graph.name}" was given a buffer twice among the inputs that it overwrites`);
     inputs.forEach((buffer, i) => {
       if (donated.has(i)) (buffer as OnnxBuffer).spend(graph.name); // checked above
     });
