@@ -6,8 +6,8 @@ import {
   type HostTensor,
   hostTensor,
   input,
-  size,
   type Tensor,
+  zeroTensor,
 } from "@finegrain/graph";
 import { evaluation, initialize, leaves, mapParams, mapTree, scalingLM } from "@finegrain/nn";
 import { describe, it } from "vitest";
@@ -57,9 +57,7 @@ function forward(model: Model, values: readonly HostTensor[], tokens: HostTensor
 async function openDecoder(backend: Backend, model: Model, values: readonly HostTensor[]) {
   const uploaded = values.map((value) => backend.upload(value));
   const types = model.caches(1, TIME);
-  let caches: Buffer[] = leaves(types).map(([, { dtype, shape }]) =>
-    backend.upload(hostTensor(dtype, shape, new Float32Array(size(shape)))),
-  );
+  let caches: Buffer[] = leaves(types).map(([, type]) => backend.upload(zeroTensor(type)));
 
   async function compile(length: number) {
     const weights = weightInputs(model);

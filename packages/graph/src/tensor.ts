@@ -63,3 +63,7 @@ export function hostTensor(dtype: DType, shape: Shape, data: ArrayLike<number>):
   const array = arrays[dtype];
   return { dtype, shape, data: data instanceof array ? data : array.from(data) };
 }
+
+/** A host value of zeros: how caches, optimizer slots and sums start. */
+export const zeroTensor = ({ dtype, shape }: TensorType): HostTensor =>
+  hostTensor(dtype, shape, new arrays[dtype](size(shape)));

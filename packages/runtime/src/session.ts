@@ -7,6 +7,7 @@ import {
   hostTensor,
   size,
   type TensorType,
+  zeroTensor,
 } from "@finegrain/graph";
 import type { LanguageModel } from "@finegrain/nn";
 import { cacheTypes, type DecodeShape } from "./decode-graph.ts";
@@ -48,8 +49,6 @@ export function startSession(decoder: Decoder): Session {
   return new CachedSession(decoder);
 }
 
-const zeros = ({ dtype, shape }: TensorType): HostTensor => hostTensor(dtype, shape, new Float32Array(size(shape)));
-
 class CachedSession implements Session {
   readonly #decoder: Decoder;
   #capacity: number;
@@ -59,7 +58,7 @@ class CachedSession implements Session {
   constructor(decoder: Decoder) {
     this.#decoder = decoder;
     this.#capacity = decoder.capacity;
-    this.#caches = cacheTypes(decoder.model, decoder.capacity).map((type) => decoder.backend.upload(zeros(type)));
+    this.#caches = cacheTypes(decoder.model, decoder.capacity).map((type) => decoder.backend.upload(zeroTensor(type)));
   }
 
   get position(): number {

@@ -5,8 +5,7 @@ import {
   FinegrainError,
   type HostTensor,
   hostTensor,
-  size,
-  type TensorType,
+  zeroTensor,
 } from "@finegrain/graph";
 import { initialize, matchTensors, paramTypes, seedKey } from "@finegrain/nn";
 import type { HeldOutBatch } from "./data/index.ts";
@@ -76,11 +75,10 @@ export async function createTrainer(options: TrainerOptions): Promise<Trainer> {
   if (state) matchTensors(state.slots, slots, "the optimizer's state");
   return new ModelTrainer(options, accumulate, {
     params: [...params.keys()].map((path) => backend.upload(weights.get(path)!)),
-    slots: [...slots].map(([name, type]) => backend.upload(state?.slots.get(name) ?? zeros(type))),
+    slots: [...slots].map(([name, type]) => backend.upload(state?.slots.get(name) ?? zeroTensor(type))),
   });
 }
 
-const zeros = ({ dtype, shape }: TensorType): HostTensor => hostTensor(dtype, shape, new Float32Array(size(shape)));
 const int32 = (...values: number[]): HostTensor => hostTensor("int32", [values.length], Int32Array.from(values));
 const scalarOf = (value: HostTensor): HostTensor => ({ ...value, shape: [] });
 const dispose = (buffers: Iterable<Buffer>): void => {
@@ -166,7 +164,7 @@ class ModelTrainer implements Trainer {
       backend.compile(accumulateGraph(this.#options), { donate }),
     );
     const update = await this.#compiled("update", () => backend.compile(updateGraph(this.#options, batches.length)));
-    let sums = [...params.map(({ type }) => zeros(type)), scalarOf(zeros({ dtype: "float32", shape: [1] }))].map(
+    let sums = [...params.map(({ type }) => zeroTensor(type)), zeroTensor({ dtype: "float32", shape: [] })].map(
       (value) => backend.upload(value),
     );
     for (const [micro, tokens] of batches.entries()) {

@@ -1,6 +1,6 @@
 import type { Backend, Graph, HostTensor, TensorType } from "@finegrain/graph";
 import { FinegrainError, sameShape, typeName } from "@finegrain/graph";
-import { missingOp } from "../run-graph.ts";
+import { missingOp, runGraph } from "../run-graph.ts";
 import { Unsupported } from "./case.ts";
 
 /** One number of a graph's outputs that the original computed too. */
@@ -40,24 +40,13 @@ export interface Verdict extends Errors {
 export async function runTrial(backend: Backend, { graph, values, checks }: Trial): Promise<Verdict> {
   const missing = missingOp(backend, graph);
   if (missing) throw new Unsupported(`the op ${missing.op} on ${backend.name}`);
-  const outputs = await run(backend, graph, values);
+  const outputs = await runGraph(backend, graph, values);
   const results = checks.map((check, i) => compare(outputs[i]!, check));
   return {
     absolute: Math.max(...results.map(({ absolute }) => absolute)),
     relative: Math.max(...results.map(({ relative }) => relative)),
     failures: results.flatMap(({ failure }) => failure ?? []),
   };
-}
-
-async function run(backend: Backend, graph: Graph, values: readonly HostTensor[]): Promise<HostTensor[]> {
-  using executable = await backend.compile(graph);
-  const inputs = values.map((value) => backend.upload(value));
-  const outputs = executable.run(inputs);
-  try {
-    return await Promise.all(outputs.map((buffer) => buffer.read()));
-  } finally {
-    for (const buffer of [...inputs, ...outputs]) buffer[Symbol.dispose]();
-  }
 }
 
 /** @throws FinegrainError where the types differ: the case was set up wrong. */
