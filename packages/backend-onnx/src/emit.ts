@@ -130,6 +130,7 @@ class Emitter {
   /** What a node's lowering reads. */
   #operands(node: Tensor): readonly Tensor[] {
     if (size(node.shape) === 0 || drawn.has(node.op)) return [];
+    if (node.op === "einsum") return node.inputs.map((x) => scaledOperand(x)?.of ?? x);
     if (node.op !== "cachedAttention") return node.inputs;
     const [q, k, v, position] = node.inputs as [Tensor, Tensor, Tensor, Tensor];
     return [q, position, k.inputs[0]!, k.inputs[1]!, v.inputs[0]!, v.inputs[1]!];
@@ -187,18 +188,13 @@ class Emitter {
   }
 
   /** A product with an operand times a number is the product, with the number as the factor that it takes anyway. */
-  #einsum(node: Tensor, operands: readonly string[]): string {
-    let alpha = 1;
-    const inner = operands.map((value, i) => {
-      const factor = scaledOperand(node.inputs[i]!);
-      if (factor === undefined) return value;
-      alpha *= factor.by;
-      return this.#values.get(factor.of)!;
-    });
-    return lowerEinsum(this.model, inner, node.attrs as string, node, alpha); // an einsum's attributes are its text
+  #einsum(node: Tensor, operands: string[]): string {
+    const alpha = node.inputs.reduce((product, x) => product * (scaledOperand(x)?.by ?? 1), 1);
+    return lowerEinsum(this.model, operands, node.attrs as string, node, alpha); // an einsum's attributes are its text
   }
 }
 
+/** A product of a tensor and a number, taken apart. */
 function scaledOperand(x: Tensor): { of: Tensor; by: number } | undefined {
   if (x.op !== "mul") return undefined;
   const at = x.inputs.findIndex((y) => y.op === "constant" && y.shape.length === 0);

@@ -151,7 +151,11 @@ function moved(m: ModelBuilder, value: string, from: Axes, to: Axes, extents: Re
     value,
     from.map((axis) => extents.get(axis)!),
   );
-  return m.node("Transpose", [shaped], { perm: to.map((axis) => from.indexOf(axis)) });
+  const result = m.node("Transpose", [shaped], { perm: to.map((axis) => from.indexOf(axis)) });
+  return m.shaped(
+    result,
+    to.map((axis) => extents.get(axis)!),
+  );
 }
 
 /** No axis is summed: both operands in the result's order, stretched against each other. */
