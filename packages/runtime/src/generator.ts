@@ -26,10 +26,15 @@ export interface GenerateOptions extends SamplingOptions {
   readonly signal?: AbortSignal;
 }
 
+/** Why a text ended: a stop sequence, as many tokens as were asked for, or no more room in the model's context. */
+export type End = "stop" | "maxTokens" | "context";
+
 /** A token that was drawn, and the text that can be shown now: whole characters that are part of no stop sequence. */
 export interface Generated {
   readonly token: number;
   readonly text: string;
+  /** With the last token only. */
+  readonly end?: End;
 }
 
 /** A language model that writes. */
@@ -38,7 +43,8 @@ export interface Generator extends AsyncDisposable {
   start(): Session;
   /**
    * Go on from a prompt, token by token, until `maxTokens`, a stop sequence, the end of the model's context or an abort.
-   * @throws FinegrainError where the prompt is empty or longer than the context, or the sampling options cannot be.
+   * @throws FinegrainError where the prompt is empty, longer than the context or not of the vocabulary, or an option
+   *   cannot be.
    */
   generate(prompt: Int32Array, options: GenerateOptions): AsyncGenerator<Generated, void, undefined>;
 }
@@ -49,7 +55,7 @@ export interface Generator extends AsyncDisposable {
  */
 export async function createGenerator({ backend, model, weights, capacity = 1 }: GeneratorOptions): Promise<Generator> {
   const types = paramTypes(model.params);
-  matchTensors(new Map([...weights].map(([path, value]) => [path, typeOf(value)])), types, "the weights");
+  matchTensors(new Map([...weights].map(([path, value]) => [path, typeOf(value)])), types, "the set of weights");
   const own: Buffer[] = [];
   const resident = [...types.keys()].map((path) => {
     const value = weights.get(path)!; // matched above
@@ -97,6 +103,7 @@ async function* generate(
   const { maxTokens, tokenizer, seed = 0, stop = [], signal } = options;
   const { maxLength } = decoder.model.config;
   checkSampling(options);
+  if (!(maxTokens >= 1)) throw new FinegrainError(`the tokens to write must be at least 1, not ${maxTokens}`);
   if (prompt.length === 0) throw new FinegrainError("the prompt is empty: there is nothing to go on from");
   if (prompt.length > maxLength)
     throw new FinegrainError(`the prompt has ${prompt.length} tokens, more than the model's context of ${maxLength}`);
@@ -104,13 +111,17 @@ async function* generate(
   const [stream, stops] = [tokenizer.stream(), stopSequences(stop)];
   using session = startSession(decoder);
   let logits = await session.prefill(prompt);
-  for (let count = 1; count <= maxTokens && !signal?.aborted; count++) {
+  for (let count = 1; !signal?.aborted; count++) {
     const token = draw(logits);
     const { text, stopped } = stops.push(stream.push(token));
-    const last = stopped || count === maxTokens || session.position === maxLength;
-    // What was held back in case more was to come is shown now, unless a stop sequence ended the text.
-    yield { token, text: last && !stopped ? text + stops.push(stream.flush()).text + stops.flush() : text };
-    if (last) return;
+    if (stopped) return yield { token, text, end: "stop" };
+    if (count >= maxTokens || session.position === maxLength) {
+      // What was held back in case more was to come is shown now.
+      const rest = stops.push(stream.flush()).text + stops.flush();
+      return yield { token, text: text + rest, end: count >= maxTokens ? "maxTokens" : "context" };
+    }
+    yield { token, text };
+    if (signal?.aborted) return;
     logits = await session.step(token);
   }
 }

@@ -1,6 +1,7 @@
 export { cacheTypes, type DecodeShape, decodeGraph } from "./decode-graph.ts";
 export {
   createGenerator,
+  type End,
   type Generated,
   type GenerateOptions,
   type Generator,

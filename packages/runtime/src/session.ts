@@ -34,7 +34,7 @@ export interface Session extends Disposable {
   /**
    * Put the next tokens behind those that are there.
    * @returns float32 [vocabulary]: logits of the token after the last.
-   * @throws FinegrainError where there are none, or more than the model's `maxLength` in all.
+   * @throws FinegrainError where there are none, more than the model's `maxLength` in all, or one outside its vocabulary.
    */
   prefill(tokens: Int32Array): Promise<Float32Array>;
   /** {@link prefill} of one token. */
@@ -66,10 +66,13 @@ class CachedSession implements Session {
   }
 
   async prefill(tokens: Int32Array): Promise<Float32Array> {
-    const { maxLength } = this.#decoder.model.config;
+    const { maxLength, vocabulary } = this.#decoder.model.config;
     const end = this.#position + tokens.length;
     if (tokens.length === 0) throw new FinegrainError("there is no token to go on from: the prompt is empty");
     if (end > maxLength) throw new FinegrainError(`${end} tokens do not fit into the model's context of ${maxLength}`);
+    const foreign = tokens.find((token) => token < 0 || token >= vocabulary);
+    if (foreign !== undefined)
+      throw new FinegrainError(`token ${foreign} is outside the model's vocabulary of ${vocabulary}`);
     if (end > this.#capacity) await this.#grow(capacityFor(end, maxLength));
     let logits: Buffer | undefined;
     for (let at = 0; at < tokens.length; ) {

@@ -51,7 +51,8 @@ export interface Trainer extends AsyncDisposable {
   readonly step: number;
   /**
    * One optimizer step on `accumulate` micro-batches, each int32 [batch, length + 1].
-   * @throws FinegrainError where the loss or the gradient is not finite; weights and slots are then those before the step.
+   * @throws FinegrainError where a token is outside the vocabulary, or the loss, the gradient or the learning rate is not
+   *   finite; weights and slots are then those before the step.
    */
   run(batches: readonly HostTensor[]): Promise<StepReport>;
   /** Negative log-likelihood of held-out targets, in nats, summed. */
@@ -64,19 +65,30 @@ export interface Trainer extends AsyncDisposable {
 
 /**
  * Put a model on a backend for training.
- * @throws FinegrainError where given weights or slots are not those of the model and optimizer.
+ * @throws FinegrainError where given weights or slots are not those of the model and optimizer, the state is of another seed,
+ *   or a number cannot be.
  */
 export async function createTrainer(options: TrainerOptions): Promise<Trainer> {
   const { backend, model, seed, accumulate = 1, state } = options;
   const params = paramTypes(model.params);
   const slots = slotTypes(options);
   const weights = options.weights ?? initialize(model.params, seed);
-  matchTensors(weights, params, "the weights");
+  matchTensors(weights, params, "the set of weights");
   if (state) matchTensors(state.slots, slots, "the optimizer's state");
+  checkOptions(options);
   return new ModelTrainer(options, accumulate, {
     params: [...params.keys()].map((path) => backend.upload(weights.get(path)!)),
     slots: [...slots].map(([name, type]) => backend.upload(state?.slots.get(name) ?? zeroTensor(type))),
   });
+}
+
+function checkOptions({ accumulate = 1, clipNorm, seed, state }: TrainerOptions): void {
+  if (!Number.isInteger(accumulate) || accumulate < 1)
+    throw new FinegrainError(`accumulate must be a whole number of at least 1, not ${accumulate}`);
+  if (clipNorm !== undefined && !(clipNorm > 0))
+    throw new FinegrainError(`the norm to clip gradients at must be greater than 0, not ${clipNorm}`);
+  if (state && state.seed !== seed)
+    throw new FinegrainError(`the state is of a run with seed ${state.seed}, which cannot go on with seed ${seed}`);
 }
 
 const int32 = (...values: number[]): HostTensor => hostTensor("int32", [values.length], Int32Array.from(values));
@@ -113,8 +125,11 @@ class ModelTrainer implements Trainer {
   async run(batches: readonly HostTensor[]): Promise<StepReport> {
     if (batches.length !== this.#accumulate)
       throw new FinegrainError(`a step takes ${this.#accumulate} micro-batches, not ${batches.length}`);
-    const { schedule, batch, length } = this.#options;
+    const { schedule, batch, length, model } = this.#options;
+    for (const { data } of batches) checkTokens(data, model.config.vocabulary);
     const learningRate = schedule(this.#step);
+    if (!Number.isFinite(learningRate))
+      throw new FinegrainError(`the learning rate of step ${this.#step} is ${learningRate}`);
     const started = performance.now();
     const outputs = await (this.#accumulate === 1
       ? this.#whole(batches[0]!, learningRate)
@@ -222,6 +237,13 @@ class ModelTrainer implements Trainer {
     await this.#evaluator[Symbol.asyncDispose]();
     for (const executable of this.#executables.values()) (await executable.catch(() => undefined))?.[Symbol.dispose]();
   }
+}
+
+/** Embedding a token that has no row is undefined behaviour: not to be left to the backend. */
+function checkTokens(tokens: HostTensor["data"], vocabulary: number): void {
+  for (const token of tokens)
+    if (token < 0 || token >= vocabulary)
+      throw new FinegrainError(`token ${token} is outside the model's vocabulary of ${vocabulary}`);
 }
 
 async function readAll(buffers: ReadonlyMap<string, Buffer>): Promise<Map<string, HostTensor>> {

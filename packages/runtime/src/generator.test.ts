@@ -1,0 +1,263 @@
+import {
+  type Backend,
+  evaluate,
+  gather,
+  graph,
+  type HostTensor,
+  hostTensor,
+  input,
+  referenceBackend,
+  reshape,
+  slice,
+  type Tensor,
+} from "@finegrain/graph";
+import {
+  evaluation,
+  initialize,
+  type LanguageModel,
+  leaves,
+  type ModelConfig,
+  mapParams,
+  scalingLM,
+} from "@finegrain/nn";
+import { describe, expect, test, vi } from "vitest";
+import { createGenerator, type Generated, type GenerateOptions } from "./generator.ts";
+import { byteTokenizer } from "./tokenizer/index.ts";
+
+const dense: ModelConfig = { vocabulary: 24, dModel: 8, dFf: 16, layers: 1, heads: 2, maxLength: 80 };
+const sparse: ModelConfig = {
+  ...dense,
+  feedForward: { type: "sparse", blockSize: 4, rank: 2 },
+  attention: { type: "multiplicative-convolutional", modules: 2 },
+  loss: { type: "multiplicative", modules: 2 },
+};
+
+/** Logits of every position: float32 [time, vocabulary], as rows. */
+function forward(model: LanguageModel, weights: ReadonlyMap<string, HostTensor>, tokens: Int32Array): number[][] {
+  const w = mapParams(model.params, ({ shape }, path) => input(shape, "float32", path));
+  const x = input([1, tokens.length], "int32", "tokens");
+  const inputs = [...leaves<Tensor>(w).map(([, tensor]) => tensor), x];
+  const [logits] = evaluate(graph({ inputs, outputs: [model.logits(w, x, evaluation)] }), [
+    ...weights.values(),
+    hostTensor("int32", [1, tokens.length], tokens),
+  ]);
+  const { vocabulary } = model.config;
+  return Array.from(tokens, (_, t) => [...logits!.data.slice(t * vocabulary, (t + 1) * vocabulary)]);
+}
+
+const expectLogits = (found: Float32Array, expected: readonly number[], what: string) => {
+  expect(found.length).toBe(expected.length);
+  for (const [i, x] of found.entries()) expect(x, what).toBeCloseTo(expected[i]!, 4);
+};
+
+describe.each(Object.entries({ dense, sparse }))("a %s model", (_, config) => {
+  const model = scalingLM(config);
+  const weights = initialize(model.params, 5);
+  const tokens = Int32Array.from({ length: config.maxLength }, (_, i) => (i * i + 3) % config.vocabulary);
+
+  test.each([1, 7, 62, 75])(
+    "decodes behind a prompt of %d as a full forward pass, into larger caches too",
+    async (prompt) => {
+      const expected = forward(model, weights, tokens);
+      await using generator = await createGenerator({ backend: referenceBackend(), model, weights });
+      using session = generator.start();
+      expectLogits(await session.prefill(tokens.subarray(0, prompt)), expected[prompt - 1]!, "the prompt");
+      for (let t = prompt; t < Math.min(prompt + 5, tokens.length); t++) {
+        expect(session.position).toBe(t);
+        expectLogits(await session.step(tokens[t]!), expected[t]!, `token ${t}`);
+      }
+    },
+  );
+
+  test("streams do not see each other", async () => {
+    await using generator = await createGenerator({ backend: referenceBackend(), model, weights });
+    using one = generator.start();
+    using other = generator.start();
+    await one.prefill(tokens.subarray(0, 9));
+    await other.prefill(tokens.subarray(20, 23));
+    const expected = forward(model, weights, tokens.subarray(0, 10));
+    expectLogits(await one.step(tokens[9]!), expected[9]!, "the first stream");
+  });
+
+  test("the model's context is the end of a stream", async () => {
+    await using generator = await createGenerator({ backend: referenceBackend(), model, weights });
+    using session = generator.start();
+    await session.prefill(tokens);
+    await expect(session.step(0)).rejects.toThrow("81 tokens do not fit into the model's context of 80");
+    await expect(generator.start().prefill(Int32Array.of(1, 24))).rejects.toThrow(
+      "token 24 is outside the model's vocabulary of 24",
+    );
+  });
+});
+
+/** A model whose next token depends on the last one alone: row `token` of its table has the logits. */
+function bigrams(maxLength: number): LanguageModel {
+  const config = { vocabulary: 256, dModel: 1, dFf: 1, layers: 0, heads: 1, maxLength };
+  const lookup = (w: { readonly table: Tensor }, tokens: Tensor) => gather(w.table, tokens);
+  const model = {
+    config,
+    params: { table: { shape: [256, 256], init: { kind: "constant", value: 0 } } },
+    logits: lookup,
+    caches: () => ({}),
+    decode(w, tokens, caches) {
+      const last = tokens.shape[1]!;
+      const logits = lookup(w, slice(tokens, { starts: [0, last - 1], ends: [1, last] }));
+      return { logits: reshape(logits, [1, 256]), caches };
+    },
+  } satisfies LanguageModel<{ readonly table: { shape: number[]; init: { kind: "constant"; value: number } } }>;
+  return model as unknown as LanguageModel; // its own tree of parameters is one of any
+}
+
+/** Weights with which `cycle` is written over and over. */
+function writing(cycle: string): Map<string, HostTensor> {
+  const bytes = new TextEncoder().encode(cycle);
+  const table = new Float32Array(256 * 256);
+  for (const [i, byte] of bytes.entries()) table[byte * 256 + bytes[(i + 1) % bytes.length]!] = 50;
+  return new Map([["table", hostTensor("float32", [256, 256], table)]]);
+}
+
+const tokenizer = byteTokenizer();
+
+async function write(
+  { cycle = "abcd", prompt = "a", maxLength = 64 }: { cycle?: string; prompt?: string; maxLength?: number },
+  more: Partial<GenerateOptions> = {},
+): Promise<{ text: string; pieces: Generated[] }> {
+  await using generator = await createGenerator({
+    backend: referenceBackend(),
+    model: bigrams(maxLength),
+    weights: writing(cycle),
+  });
+  const pieces: Generated[] = [];
+  for await (const piece of generator.generate(tokenizer.encode(prompt), { maxTokens: 10, tokenizer, ...more }))
+    pieces.push(piece);
+  return { text: pieces.map(({ text }) => text).join(""), pieces };
+}
+
+describe("generate", () => {
+  test("writes as many tokens as were asked for", async () => {
+    const { text, pieces } = await write({}, { temperature: 0 });
+    expect(text).toBe("bcdabcdabc");
+    expect(pieces.map(({ end }) => end)).toEqual([...new Array(9).fill(undefined), "maxTokens"]);
+  });
+
+  test("ends before a stop sequence, which is never shown in part", async () => {
+    const { text, pieces } = await write({}, { stop: ["dab", "zzz"] });
+    expect(text).toBe("bc");
+    expect(pieces.at(-1)).toEqual({ token: 98, text: "", end: "stop" });
+    expect(pieces.length).toBe(5);
+  });
+
+  test("shows what was held back for a stop sequence that did not come", async () => {
+    expect((await write({}, { maxTokens: 3, stop: ["cdx"] })).text).toBe("bcd");
+  });
+
+  test("ends with the model's context, whose last place is read too", async () => {
+    const { text, pieces } = await write({ prompt: "abcda", maxLength: 8 });
+    expect(text).toBe("bcda");
+    expect(pieces.at(-1)!.end).toBe("context");
+  });
+
+  test("streams whole characters", async () => {
+    const { pieces } = await write({ cycle: "aé€" }, { maxTokens: 6 });
+    expect(pieces.map(({ text }) => text)).toEqual(["", "é", "", "", "€", "a"]);
+    expect((await write({ cycle: "aé€" }, { maxTokens: 4 })).text).toBe("é\ufffd");
+  });
+
+  test("ends after the token at hand on an abort", async () => {
+    const controller = new AbortController();
+    await using generator = await createGenerator({
+      backend: referenceBackend(),
+      model: bigrams(64),
+      weights: writing("abcd"),
+    });
+    let text = "";
+    const options = { maxTokens: 50, tokenizer, signal: controller.signal };
+    for await (const piece of generator.generate(tokenizer.encode("a"), options)) {
+      text += piece.text;
+      if (text.length === 3) controller.abort();
+    }
+    expect(text).toBe("bcd");
+  });
+
+  test("the seed decides the text", async () => {
+    const model = scalingLM({ ...dense, vocabulary: 256 });
+    const weights = initialize(model.params, 2);
+    const sample = async (seed: number) => {
+      await using generator = await createGenerator({ backend: referenceBackend(), model, weights });
+      const tokens: number[] = [];
+      for await (const { token } of generator.generate(Int32Array.of(65), { maxTokens: 12, tokenizer, seed, topK: 50 }))
+        tokens.push(token);
+      return tokens;
+    };
+    const first = await sample(1);
+    expect(await sample(1)).toEqual(first);
+    expect(await sample(2)).not.toEqual(first);
+  });
+
+  test("refuses a prompt or an option that cannot be, in one sentence", async () => {
+    await expect(write({ prompt: "" })).rejects.toThrow("the prompt is empty");
+    await expect(write({ prompt: "abcdabcda", maxLength: 8 })).rejects.toThrow(
+      "the prompt has 9 tokens, more than the model's context of 8",
+    );
+    await expect(write({}, { maxTokens: 0 })).rejects.toThrow("the tokens to write must be at least 1, not 0");
+    await expect(write({}, { temperature: -1 })).rejects.toThrow("temperature");
+    await expect(write({}, { stop: [""] })).rejects.toThrow("a stop sequence must not be empty");
+  });
+});
+
+/** The reference, which tells how many large values it was given and which graphs it compiled. */
+function watched() {
+  const inner = referenceBackend();
+  const seen = { large: 0, compiled: [] as string[] };
+  const backend: Backend = {
+    ...inner,
+    upload(value) {
+      if (value.data.length > 1000) seen.large++;
+      return inner.upload(value);
+    },
+    compile(program, options) {
+      seen.compiled.push(program.name);
+      return inner.compile(program, options);
+    },
+  };
+  return { backend, seen };
+}
+
+test("weights that are buffers are used as they are, and left to their owner", async () => {
+  const { backend, seen } = watched();
+  const own = backend.upload(writing("ab").get("table")!);
+  const dispose = vi.fn();
+  const buffer = { ...own, [Symbol.dispose]: dispose }; // the reference's buffers are plain objects
+  const generator = await createGenerator({ backend, model: bigrams(16), weights: new Map([["table", buffer]]) });
+  const written = generator.generate(tokenizer.encode("a"), { maxTokens: 3, tokenizer, temperature: 0 });
+  let text = "";
+  for await (const piece of written) text += piece.text;
+  expect(text).toBe("bab");
+  await generator[Symbol.asyncDispose]();
+  expect(seen.large).toBe(1);
+  expect(dispose).not.toHaveBeenCalled();
+});
+
+test("few graphs serve every prompt, and each is compiled once", async () => {
+  const { backend, seen } = watched();
+  const model = bigrams(200);
+  await using generator = await createGenerator({ backend, model, weights: writing("ab") });
+  for (const length of [64 + 8 + 1, 64 + 8 + 3, 64]) {
+    using session = generator.start();
+    await session.prefill(new Int32Array(length).fill(97));
+    await session.step(98);
+  }
+  expect(seen.compiled.toSorted()).toEqual([
+    "decode of 1 at 128",
+    "decode of 64 at 128",
+    "decode of 64 at 64",
+    "decode of 8 at 128",
+  ]);
+});
+
+test("weights of another model are refused", async () => {
+  const model = scalingLM(dense);
+  await expect(createGenerator({ backend: referenceBackend(), model, weights: writing("ab") })).rejects.toThrow(
+    "the set of weights does not fit the model's",
+  );
+});
