@@ -62,5 +62,8 @@ export function philox(key: ArrayLike<number>, counter: ArrayLike<number>, lengt
   return words.subarray(0, length);
 }
 
-/** The 24-bit uniform in the open interval (0, 1) that a random int32 stands for, exact in float32. */
-export const uniformFromBits = (bits: number): number => ((bits >>> 8) + 0.5) / 16777216;
+/**
+ * The 23-bit uniform in the open interval (0, 1) that a random int32 stands for, exact in float32: with the half unit that
+ * is all of its 24 bits, and one bit more would round the largest to 1.
+ */
+export const uniformFromBits = (bits: number): number => ((bits >>> 9) + 0.5) / 8388608;

@@ -19,6 +19,7 @@ import {
   reshape,
   scalar,
   select,
+  uniformFromBits,
   updateSlice,
 } from "../src/index.ts";
 
@@ -103,6 +104,13 @@ test("Philox agrees with 64-bit arithmetic on any key and counter", () => {
     block([k, BigInt(counter[0]!), BigInt(counter[1]!), 0n], key.map(BigInt)),
   );
   expect([...philox(key, counter, 11)].map((word) => BigInt(word >>> 0))).toEqual(expected.slice(0, 11));
+});
+
+test("a uniform number is in the open interval in float32 too", () => {
+  const [low, high] = [uniformFromBits(0), uniformFromBits(-1)];
+  expect([low, high].map(Math.fround)).toEqual([low, high]);
+  expect(low).toBeGreaterThan(0);
+  expect(high).toBeLessThan(1);
 });
 
 test("the reference is a backend: it keeps what it was given and returns what it computed", async () => {

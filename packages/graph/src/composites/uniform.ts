@@ -8,7 +8,7 @@ import { shiftRight } from "../ops/shift-right.ts";
 import type { Shape, Tensor } from "../tensor.ts";
 
 /**
- * float32 uniform in the open interval (0, 1): the upper 24 bits of {@link randomBits}, and half a unit.
+ * float32 uniform in the open interval (0, 1): the upper 23 bits of {@link randomBits}, and half a unit, which is exact.
  *
  *   key, counter  int32 [2]
  */
@@ -16,7 +16,7 @@ export const uniform: CompositeOp<[key: Tensor, counter: Tensor], { shape: Shape
   name: "uniform",
   infer: (_, { shape }) => ({ dtype: "float32", shape }),
   decompose: ([key, counter], attrs) =>
-    mul(add(cast(shiftRight(randomBits(key, counter, attrs), { bits: 8 }), "float32"), 0.5), 2 ** -24),
+    mul(add(cast(shiftRight(randomBits(key, counter, attrs), { bits: 9 }), "float32"), 0.5), 2 ** -23),
   vjp: null,
   cases: [[i32([2], 1000), i32([2], 1000), { shape: [3, 5] }]],
   sample: (draw) => [i32([2], 1000), i32([2], 1000), { shape: draw.shape() }],
