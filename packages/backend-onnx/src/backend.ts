@@ -89,7 +89,8 @@ class OnnxBackend implements Backend {
         intraOpNumThreads: this.#threads,
         interOpNumThreads: 1,
         executionMode: "sequential",
-        logSeverityLevel: 3,
+        // Its errors are thrown too, and need not be printed.
+        logSeverityLevel: 4,
         // Every session has threads of its own, which would spin on after a run while another session's work.
         extra: { session: { force_spinning_stop: "1" } },
       });
