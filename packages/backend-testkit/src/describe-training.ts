@@ -1,6 +1,6 @@
 import { type Backend, referenceBackend } from "@finegrain/graph";
 import { scalingLM } from "@finegrain/nn";
-import { adamW, createTrainer, trainBatches } from "@finegrain/train";
+import { adamW, createTrainer, type TrainerOptions, trainBatches } from "@finegrain/train";
 import { describe, expect, it } from "vitest";
 import { modelConfigs } from "./model-configs.ts";
 
@@ -26,8 +26,41 @@ async function losses(backend: Backend, config: (typeof modelConfigs)[string]): 
   return found;
 }
 
-/** A small model trains as on the reference, noise and optimizer included. */
+/** Losses and last weights of four steps; with `stop`, of a run that ends after two and goes on from what was kept. */
+async function fourSteps(backend: Backend, config: (typeof modelConfigs)[string], { stop }: { stop: boolean }) {
+  const text = Int32Array.from({ length: 400 }, (_, i) => (i * i + (i % 7)) % config.vocabulary);
+  const batches = trainBatches(text, { ...SIZE, seed: 1 });
+  const setup: TrainerOptions = {
+    ...SIZE,
+    backend,
+    model: scalingLM(config),
+    optimizer: adamW(),
+    schedule: (step) => 3e-3 / (1 + step),
+    seed: 5,
+  };
+  let trainer = await createTrainer(setup);
+  const found: number[] = [];
+  while (trainer.step < 4) {
+    found.push((await trainer.run([batches.at(trainer.step)])).loss);
+    if (!stop || trainer.step !== 2) continue;
+    const kept = { weights: await trainer.weights(), state: await trainer.state() };
+    await trainer[Symbol.asyncDispose]();
+    trainer = await createTrainer({ ...setup, ...kept });
+  }
+  const weights = [...(await trainer.weights())].map(([path, { data }]) => [path, [...data]]);
+  await trainer[Symbol.asyncDispose]();
+  return { losses: found, weights };
+}
+
+/** A small model trains as on the reference, noise and optimizer included, and resumes to the bit. */
 export function describeTraining(backend: () => Backend): void {
+  describe("resumes a run as if it had not stopped, to the bit", () => {
+    it.each(Object.entries(modelConfigs))("%s", async (_, config) => {
+      const whole = await fourSteps(backend(), config, { stop: false });
+      expect(await fourSteps(backend(), config, { stop: true })).toEqual(whole);
+    });
+  });
+
   describe(`has the reference's losses over ${STEPS} steps`, () => {
     it.each(Object.entries(modelConfigs))(
       "%s",
