@@ -9,7 +9,7 @@ export async function loadOnnxRuntime(): Promise<typeof Ort> {
   try {
     const loaded = await import("onnxruntime-node");
     const ort = (loaded as { default?: typeof Ort }).default ?? loaded; // a CommonJS module: its exports are the default
-    ort.env.logLevel = "error";
+    ort.env.logLevel = "fatal"; // what fails is thrown too
     return ort;
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
@@ -35,11 +35,17 @@ export async function openProvider(ort: typeof Ort, provider: Provider): Promise
   const type = { dtype: "float32", shape: [1] } as const;
   const model = m.finish("probe", [[m.node("Neg", [m.input("x", type)]), type]]);
   try {
-    const session = await ort.InferenceSession.create(model, { executionProviders: [provider], logSeverityLevel: 4 });
+    const session = await ort.InferenceSession.create(model, {
+      executionProviders: [provider],
+      logSeverityLevel: 4,
+      // Else ONNX Runtime may run the node on its CPU provider, which it adds to any other.
+      ...(provider === "cpu" ? {} : { extra: { session: { disable_cpu_ep_fallback: "1" } } }),
+    });
     await session.run({ x: new ort.Tensor("float32", Float32Array.of(1), [1]) });
     await session.release();
   } catch (cause) {
-    const reason = (cause instanceof Error ? cause.message : String(cause)).split("\n")[0];
+    // The last sentence of the first line: ahead of it are places in ONNX Runtime's source.
+    const reason = (cause instanceof Error ? cause.message : String(cause)).split("\n")[0]!.split(". ").at(-1);
     throw new FinegrainError(`ONNX Runtime's ${provider} provider is not there (${reason}): ${missing[provider]}`, {
       cause,
     });
