@@ -59,7 +59,7 @@ export async function prepareBandwidth(backend: Backend): Promise<Bandwidth> {
       const measured = rates.filter(({ bytesPerSecond }) => Number.isFinite(bytesPerSecond));
       return measured.reduce((a, b) => (b.bytesPerSecond > a.bytesPerSecond ? b : a), {
         method: "none",
-        bytesPerSecond: Number.NaN,
+        bytesPerSecond: 0,
       });
     },
     async [Symbol.asyncDispose]() {

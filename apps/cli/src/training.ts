@@ -21,7 +21,7 @@ import type { RunConfig, TrainingConfig } from "./run-config.ts";
 import { makeRunFolder, runPaths } from "./run-folder.ts";
 
 /** Held-out tokens that an evaluation during training looks at, at most; `finegrain evaluate` looks at all. */
-const EVALUATED_TOKENS = 2 ** 15;
+const EVALUATED_TOKENS = 2 ** 14;
 
 /** A step as the progress line shows it. */
 export interface Step {

@@ -21,17 +21,17 @@ import { type Outcome, runTraining } from "../training.ts";
 /** Sizes at which two cores train each model in a little over a minute, and still reach words. */
 const LENGTH = 128;
 const BATCH = 8;
-const STEPS = 300;
+const STEPS = 280;
 const DENSE: ModelConfig = {
   vocabulary: 256,
   dModel: 256,
-  dFf: 1024,
-  layers: 4,
+  dFf: 2048,
+  layers: 2,
   heads: 4,
   maxLength: 512,
   positions: "rotary",
 };
-const SPARSE: ModelConfig = { ...DENSE, feedForward: { type: "sparse", blockSize: 16, rank: 16 } };
+const SPARSE: ModelConfig = { ...DENSE, feedForward: { type: "sparse", blockSize: 32, rank: 8 } };
 
 const PROMPT = "Fellow citizens of the Senate and the House of Representatives: ";
 const PARAGRAPH = 320;
@@ -109,7 +109,7 @@ function runConfig(model: ModelConfig, steps: number): RunConfig {
       schedule: { kind: "cosine", rate: 0.002, warmup, steps, floor: 0.0002 },
       clipNorm: 1,
       seed: 0,
-      evaluateEvery: Math.max(1, Math.ceil(steps / 3)),
+      evaluateEvery: Math.max(1, Math.ceil(steps / 2)),
       checkpointEvery: steps,
     },
   };
