@@ -27,7 +27,11 @@ async function losses(backend: Backend, config: (typeof modelConfigs)[string]): 
 }
 
 /** Losses and last weights of four steps; with `stop`, of a run that ends after two and goes on from what was kept. */
-async function fourSteps(backend: Backend, config: (typeof modelConfigs)[string], { stop }: { stop: boolean }) {
+async function fourSteps(
+  backend: Backend,
+  config: (typeof modelConfigs)[string],
+  { accumulate, stop }: { readonly accumulate: number; readonly stop: boolean },
+) {
   const text = Int32Array.from({ length: 400 }, (_, i) => (i * i + (i % 7)) % config.vocabulary);
   const batches = trainBatches(text, { ...SIZE, seed: 1 });
   const setup: TrainerOptions = {
@@ -35,13 +39,15 @@ async function fourSteps(backend: Backend, config: (typeof modelConfigs)[string]
     backend,
     model: scalingLM(config),
     optimizer: adamW(),
+    accumulate,
     schedule: (step) => 3e-3 / (1 + step),
     seed: 5,
   };
   let trainer = await createTrainer(setup);
   const found: number[] = [];
   while (trainer.step < 4) {
-    found.push((await trainer.run([batches.at(trainer.step)])).loss);
+    const micro = Array.from({ length: accumulate }, (_, k) => batches.at(accumulate * trainer.step + k));
+    found.push((await trainer.run(micro)).loss);
     if (!stop || trainer.step !== 2) continue;
     const kept = { weights: await trainer.weights(), state: await trainer.state() };
     await trainer[Symbol.asyncDispose]();
@@ -55,9 +61,11 @@ async function fourSteps(backend: Backend, config: (typeof modelConfigs)[string]
 /** A small model trains as on the reference, noise and optimizer included, and resumes to the bit. */
 export function describeTraining(backend: () => Backend): void {
   describe("resumes a run as if it had not stopped, to the bit", () => {
-    it.each(Object.entries(modelConfigs))("%s", async (_, config) => {
-      const whole = await fourSteps(backend(), config, { stop: false });
-      expect(await fourSteps(backend(), config, { stop: true })).toEqual(whole);
+    const runs = Object.keys(modelConfigs).flatMap((name) => [1, 2].map((accumulate) => [name, accumulate] as const));
+    it.each(runs)("%s, %d micro-batches a step", async (name, accumulate) => {
+      const config = modelConfigs[name]!;
+      const whole = await fourSteps(backend(), config, { accumulate, stop: false });
+      expect(await fourSteps(backend(), config, { accumulate, stop: true })).toEqual(whole);
     });
   });
 
