@@ -66,18 +66,20 @@ class OnnxBackend implements Backend {
     const { dtype, shape } = value;
     const type: TensorType = { dtype, shape: [...shape] };
     const own = hostTensor(dtype, shape, value.data instanceof Float64Array ? value.data : value.data.slice());
-    return new OnnxBuffer(type, { value: own.data as Float32Array }, Promise.resolve()); // hostTensor gives the dtype's array
+    return new OnnxBuffer(this, type, { value: own.data as Float32Array }, Promise.resolve()); // hostTensor gives the dtype's array
   }
 
   async compile(graph: Graph, { donate = [] }: CompileOptions = {}): Promise<OnnxExecutable> {
+    const donated = new Set(donate.map(([input]) => input));
+    if (donated.size < donate.length)
+      throw new FinegrainError(`graph "${graph.name}" donates an input to more than one output`);
     const program = emit(graph, donate);
     const session = program.model && (await this.#session(graph.name, program.model));
-    const donated = new Set(donate.map(([input]) => input));
     const enqueue = (task: () => Promise<void>) => {
       this.#queue = this.#queue.then(task);
       return this.#queue;
     };
-    return new OnnxExecutable({ graph, program, session, donated, tensor: this.#tensor, enqueue, backend: this.name });
+    return new OnnxExecutable({ graph, program, session, donated, tensor: this.#tensor, enqueue, backend: this });
   }
 
   /** @throws FinegrainError that names the graph, with ONNX Runtime's own reason. */

@@ -11,11 +11,14 @@ export interface Cell {
 /** A tensor in the host's memory, which is ONNX Runtime's on a CPU. Its numbers are there when the runs before are done. */
 export class OnnxBuffer implements Buffer {
   readonly type: TensorType;
+  /** The backend in whose queue the numbers are made. */
+  readonly home: object;
   readonly #settled: Promise<unknown>;
   #cell: Cell | undefined;
   #gone: string | undefined;
 
-  constructor(type: TensorType, cell: Cell, settled: Promise<unknown>) {
+  constructor(home: object, type: TensorType, cell: Cell, settled: Promise<unknown>) {
+    this.home = home;
     this.type = type;
     this.#cell = cell;
     this.#settled = settled;

@@ -1,4 +1,5 @@
 import {
+  type Backend,
   type Buffer,
   checkInputs,
   type Executable,
@@ -27,7 +28,7 @@ interface Options {
   readonly donated: ReadonlySet<number>;
   readonly tensor: MakeTensor;
   readonly enqueue: Enqueue;
-  readonly backend: string;
+  readonly backend: Backend;
 }
 
 /** A session and what the host does around its runs. */
@@ -40,14 +41,14 @@ export class OnnxExecutable implements Executable {
   }
 
   run(inputs: readonly Buffer[]): Buffer[] {
-    const { graph, program, donated, enqueue } = this.#options;
+    const { graph, program, donated, enqueue, backend } = this.#options;
     if (!this.#open) throw new FinegrainError(`graph "${graph.name}" was run after its executable was disposed`);
     checkInputs(
       graph,
       inputs.map(({ type }) => type),
     );
     const given = inputs.map((buffer) => {
-      if (!(buffer instanceof OnnxBuffer))
+      if (!(buffer instanceof OnnxBuffer) || buffer.home !== backend)
         throw new FinegrainError(`graph "${graph.name}" was given a buffer of another backend`);
       return buffer.cell();
     });
@@ -59,7 +60,7 @@ export class OnnxExecutable implements Executable {
     });
     const results = program.results.map((): Cell => ({}));
     const settled = enqueue(() => this.#run(given, results));
-    return program.results.map(({ type }, i) => new OnnxBuffer(type, results[i]!, settled));
+    return program.results.map(({ type }, i) => new OnnxBuffer(backend, type, results[i]!, settled));
   }
 
   async #run(given: readonly Cell[], results: readonly Cell[]): Promise<void> {
@@ -82,7 +83,7 @@ export class OnnxExecutable implements Executable {
   #failure(cause: unknown): FinegrainError {
     const { graph, backend } = this.#options;
     return new FinegrainError(
-      `graph "${graph.name}" failed on ${backend}: ${cause instanceof Error ? cause.message : cause}`,
+      `graph "${graph.name}" failed on ${backend.name}: ${cause instanceof Error ? cause.message : cause}`,
       { cause },
     );
   }

@@ -78,6 +78,15 @@ describe("a donated input", () => {
     await expect(before.read()).rejects.toThrow('donated to a run of "twice"');
   });
 
+  test("is donated once", async () => {
+    const { name, inputs, outputs } = appending(1, 1);
+    const twice = graph({ name, inputs, outputs: [outputs[0]!, outputs[0]!] });
+    const donate = [0, 1].map((output) => [0, output] as const);
+    await expect(backend.compile(twice, { donate })).rejects.toThrow(
+      'graph "append" donates an input to more than one output',
+    );
+  });
+
   test("cannot be two inputs at once", async () => {
     const [x, y] = [input([3], "float32", "x"), input([3], "float32", "y")];
     const [row, start] = [input([1], "float32", "row"), input([], "int32", "start")];
@@ -154,7 +163,10 @@ describe("a run refuses", () => {
 
   test("a buffer of another backend", async () => {
     using run = await backend.compile(twice);
-    const other = referenceBackend().upload(hostTensor("float32", [2], [1, 2]));
-    expect(() => run.run([other])).toThrow('graph "twice" was given a buffer of another backend');
+    await using second = await onnxBackend({ threads: 1 });
+    for (const other of [referenceBackend(), second]) {
+      const buffer = other.upload(hostTensor("float32", [2], [1, 2]));
+      expect(() => run.run([buffer])).toThrow('graph "twice" was given a buffer of another backend');
+    }
   });
 });
