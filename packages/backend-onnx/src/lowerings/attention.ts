@@ -1,5 +1,6 @@
 import type { Shape, Tensor } from "@finegrain/graph";
 import { CONTRIB, type ModelBuilder } from "../model-builder.ts";
+import { scaledApart } from "./einsum.ts";
 
 /** What the attention of a decode step reads, where its caches are inputs that this step appends to. */
 export interface AppendedAttention {
@@ -27,8 +28,9 @@ export function appendedAttention(
   scale: number,
 ): string {
   const time = q.shape[2]!;
+  const [query, alpha] = time === 1 ? [scaledApart(m, parts.q, q.shape[3]!, scale), 1] : [parts.q, scale];
   const scores = (keys: string) =>
-    m.node("FusedMatMul", [parts.q, keys], { transB: 1, alpha: { float: scale } }, CONTRIB);
+    m.node("FusedMatMul", [query, keys], { transB: 1, alpha: { float: alpha } }, CONTRIB);
   const hidden = m.constant("float32", [], [MASKED]);
   const masked = (visible: string, x: string) => m.node("Where", [visible, x, hidden]);
   const range = (n: number, shape: Shape) =>

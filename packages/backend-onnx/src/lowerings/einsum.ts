@@ -70,6 +70,14 @@ export function lowerEinsum(
 const scaled = (m: ModelBuilder, value: string, alpha: number): string =>
   alpha === 1 ? value : m.node("Mul", [value, m.constant("float32", [], [alpha])]);
 
+/**
+ * A vector or a vector's product times a factor, in a node of its own: with a factor in it, a vector's product packs its
+ * matrix as one of many rows does, and takes twice as long. The factor is a constant of `last` equal numbers, since ONNX
+ * Runtime would move a single number into the product.
+ */
+export const scaledApart = (m: ModelBuilder, value: string, last: number, alpha: number): string =>
+  alpha === 1 ? value : m.node("Mul", [value, m.constant("float32", [last], new Array(last).fill(alpha))]);
+
 /** Sum over the axes that only this operand has, and that the result does not have. */
 function withoutLonely(
   m: ModelBuilder,
@@ -135,11 +143,14 @@ function multiply(m: ModelBuilder, plan: Plan, batch: Axes, extent: (axes: Axes)
   };
   const a = matrix(plan.left, plan.rows, plan.summed);
   const b = matrix(plan.right, plan.summed, plan.columns);
-  const flags = { transA: a.flip ? 1 : 0, transB: b.flip ? 1 : 0, alpha: { float: alpha } };
-  const product =
-    !a.flip && !b.flip && alpha === 1
+  const isVector = extent(plan.rows) === 1 || extent(plan.columns) === 1;
+  const inner = isVector ? 1 : alpha;
+  const flags = { transA: a.flip ? 1 : 0, transB: b.flip ? 1 : 0, alpha: { float: inner } };
+  const unscaled =
+    !a.flip && !b.flip && inner === 1
       ? m.node("MatMul", [a.value, b.value])
       : m.node("FusedMatMul", [a.value, b.value], flags, CONTRIB);
+  const product = isVector ? scaledApart(m, unscaled, extent(plan.columns), alpha) : unscaled;
   const lead = a.flip ? [extent(plan.rows)] : m.shapeOf(a.value)!.slice(0, -1);
   return m.shaped(product, [...(batch.length > 0 && a.flip ? [extent(batch)] : []), ...lead, extent(plan.columns)]);
 }
