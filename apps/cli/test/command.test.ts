@@ -141,3 +141,14 @@ test("a second Ctrl-C ends it at once", async () => {
   );
   expect(ended.code).toBe(130);
 }, 60_000);
+
+test("the demo trains both models, lets them write, and leaves runs behind", async () => {
+  const out = join(folder, "demo");
+  const { code, stdout } = await finegrain(["demo", "--steps", "2", "--out", out]);
+  expect(code).toBe(0);
+  expect(stdout).toMatch(/the sparse model writes\nFellow citizens/);
+  expect(stdout).toMatch(/\nsparse +1\.\d+ M +[\d.]+ +[\d,]+ +[\d,]+\ndense +1\.\d+ M/);
+  expect(stdout).toMatch(/dense [\d.,]+ tokens\/s, sparse [\d.,]+ tokens\/s: [\d.]+ x/);
+  for (const run of ["sparse", "dense"])
+    expect((await readdir(join(out, run))).sort()).toEqual(["checkpoints", "config.json", "metrics.jsonl"]);
+}, 240_000);
