@@ -128,7 +128,8 @@ class ModelTrainer implements Trainer {
     const { schedule, batch, length, model } = this.#options;
     for (const { data } of batches) checkTokens(data, model.config.vocabulary);
     const learningRate = schedule(this.#step);
-    if (!Number.isFinite(learningRate))
+    // The graph takes it as float32, in which a finite number may be infinite.
+    if (!Number.isFinite(Math.fround(learningRate)))
       throw new FinegrainError(`the learning rate of step ${this.#step} is ${learningRate}`);
     const started = performance.now();
     const outputs = await (this.#accumulate === 1
