@@ -21,7 +21,7 @@ import { type Outcome, runTraining } from "../training.ts";
 /** Sizes at which two cores train each model in a little over a minute, and still reach words. */
 const LENGTH = 128;
 const BATCH = 8;
-const STEPS = 240;
+const STEPS = 400;
 const DENSE: ModelConfig = {
   vocabulary: 256,
   dModel: 256,
