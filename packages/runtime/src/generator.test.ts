@@ -1,26 +1,16 @@
 import {
   type Backend,
-  evaluate,
   gather,
-  graph,
   type HostTensor,
   hostTensor,
-  input,
   referenceBackend,
   reshape,
   slice,
   type Tensor,
 } from "@finegrain/graph";
-import {
-  evaluation,
-  initialize,
-  type LanguageModel,
-  leaves,
-  type ModelConfig,
-  mapParams,
-  scalingLM,
-} from "@finegrain/nn";
+import { initialize, type LanguageModel, type ModelConfig, scalingLM } from "@finegrain/nn";
 import { describe, expect, test, vi } from "vitest";
+import { forward } from "../test/full-pass.ts";
 import { createGenerator, type Generated, type GenerateOptions } from "./generator.ts";
 import { byteTokenizer } from "./tokenizer/index.ts";
 
@@ -31,19 +21,6 @@ const sparse: ModelConfig = {
   attention: { type: "multiplicative-convolutional", modules: 2 },
   loss: { type: "multiplicative", modules: 2 },
 };
-
-/** Logits of every position: float32 [time, vocabulary], as rows. */
-function forward(model: LanguageModel, weights: ReadonlyMap<string, HostTensor>, tokens: Int32Array): number[][] {
-  const w = mapParams(model.params, ({ shape }, path) => input(shape, "float32", path));
-  const x = input([1, tokens.length], "int32", "tokens");
-  const inputs = [...leaves<Tensor>(w).map(([, tensor]) => tensor), x];
-  const [logits] = evaluate(graph({ inputs, outputs: [model.logits(w, x, evaluation)] }), [
-    ...weights.values(),
-    hostTensor("int32", [1, tokens.length], tokens),
-  ]);
-  const { vocabulary } = model.config;
-  return Array.from(tokens, (_, t) => [...logits!.data.slice(t * vocabulary, (t + 1) * vocabulary)]);
-}
 
 const expectLogits = (found: Float32Array, expected: readonly number[], what: string) => {
   expect(found.length).toBe(expected.length);

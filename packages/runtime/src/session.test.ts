@@ -1,14 +1,7 @@
-import { evaluate, graph, type HostTensor, hostTensor, input, referenceBackend, type Tensor } from "@finegrain/graph";
-import {
-  evaluation,
-  initialize,
-  type LanguageModel,
-  leaves,
-  type ModelConfig,
-  mapParams,
-  scalingLM,
-} from "@finegrain/nn";
+import { referenceBackend } from "@finegrain/graph";
+import { initialize, type ModelConfig, scalingLM } from "@finegrain/nn";
 import { describe, expect, test } from "vitest";
+import { forward } from "../test/full-pass.ts";
 import { createGenerator } from "./generator.ts";
 import { capacityFor } from "./session.ts";
 
@@ -19,19 +12,6 @@ const sparse: ModelConfig = {
   attention: { type: "multiplicative-convolutional", modules: 4 },
   loss: { type: "multiplicative", modules: 4 },
 };
-
-/** Logits after every token, as rows, from one pass over all of them. */
-function forward(model: LanguageModel, weights: ReadonlyMap<string, HostTensor>, tokens: Int32Array): number[][] {
-  const w = mapParams(model.params, ({ shape }, path) => input(shape, "float32", path));
-  const x = input([1, tokens.length], "int32", "tokens");
-  const inputs = [...leaves<Tensor>(w).map(([, tensor]) => tensor), x];
-  const [logits] = evaluate(graph({ inputs, outputs: [model.logits(w, x, evaluation)] }), [
-    ...weights.values(),
-    hostTensor("int32", [1, tokens.length], tokens),
-  ]);
-  const { vocabulary } = model.config;
-  return Array.from(tokens, (_, t) => [...logits!.data.slice(t * vocabulary, (t + 1) * vocabulary)]);
-}
 
 describe.each(Object.entries({ dense, sparse }))("a %s model of 2 layers", (_, config) => {
   const model = scalingLM(config);

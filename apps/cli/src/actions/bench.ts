@@ -95,24 +95,22 @@ const share = (part: number) => `${digits(part * 100)} %`;
 const overDense = ({ overDense: over }: Measurement) =>
   over === null ? "-" : `${digits(over.median)} (${spread(over)})`;
 
+/** What both tables begin with, behind the variant. */
+const SPEED_COLUMNS = ["tokens/s", "quartiles", "ms/token", "over dense (95 %)"] as const;
+const speedCells = (result: Measurement): string[] => [
+  result.variant,
+  digits(result.tokensPerSecond.median),
+  spread(result.tokensPerSecond),
+  digits(result.millisecondsPerToken),
+  overDense(result),
+];
+
 function decodeTable(results: readonly Measurement[]): string {
-  const columns = [
-    "tokens/s",
-    "quartiles",
-    "ms/token",
-    "over dense (95 %)",
-    "bytes/token",
-    "of bandwidth",
-    "parameters",
-  ];
+  const columns = [...SPEED_COLUMNS, "bytes/token", "of bandwidth", "parameters"];
   return table(
     [left("variant"), ...columns.map(right)],
     results.map((result) => [
-      result.variant,
-      digits(result.tokensPerSecond.median),
-      spread(result.tokensPerSecond),
-      digits(result.millisecondsPerToken),
-      overDense(result),
+      ...speedCells(result),
       bytes(result.bytesPerToken ?? Number.NaN),
       share(result.rooflineShare),
       count(result.parameters),
@@ -121,23 +119,11 @@ function decodeTable(results: readonly Measurement[]): string {
 }
 
 function trainTable(results: readonly Measurement[]): string {
-  const columns = [
-    "tokens/s",
-    "quartiles",
-    "ms/token",
-    "over dense (95 %)",
-    "arithmetic",
-    "of products alone",
-    "parameters",
-  ];
+  const columns = [...SPEED_COLUMNS, "arithmetic", "of products alone", "parameters"];
   return table(
     [left("variant"), ...columns.map(right)],
     results.map((result) => [
-      result.variant,
-      digits(result.tokensPerSecond.median),
-      spread(result.tokensPerSecond),
-      digits(result.millisecondsPerToken),
-      overDense(result),
+      ...speedCells(result),
       flopRate((result.machine.gemmFlopsPerSecond ?? Number.NaN) * result.rooflineShare),
       share(result.rooflineShare),
       count(result.parameters),

@@ -1,5 +1,6 @@
 import { FinegrainError, type HostTensor, hostTensor, philox } from "@finegrain/graph";
-import { permutation, seedKey } from "./permutation.ts";
+import { seedKey } from "@finegrain/nn";
+import { permutation } from "./permutation.ts";
 
 export interface BatchSize {
   /** Windows in a batch. */

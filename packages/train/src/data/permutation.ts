@@ -1,4 +1,5 @@
 import { philox } from "@finegrain/graph";
+import { seedKey } from "@finegrain/nn";
 
 const ROUNDS = 6;
 
@@ -26,11 +27,6 @@ export function permutation(size: number, seed: number, counter: number): (index
     while (image >= size) image = encrypt(image);
     return image;
   };
-}
-
-/** The two 32-bit words of a seed up to 2^53. */
-export function seedKey(seed: number): [low: number, high: number] {
-  return [seed | 0, Math.floor(seed / 2 ** 32) | 0];
 }
 
 /** Second counter words of the draws that the data makes, so that they do not coincide. */
