@@ -1,0 +1,77 @@
+import { Bytes } from "./bytes.ts";
+import type { Code } from "./code.ts";
+import { types, type ValueType } from "./opcodes.ts";
+
+/** Memory that a module imports, in pages of 64 KiB. */
+export interface MemoryImport {
+  readonly initial: number;
+  readonly maximum: number;
+  readonly shared: boolean;
+  readonly wide: boolean;
+}
+
+/** A module of functions over one imported memory (`env.memory`). */
+export class Module {
+  readonly #functions: { code: Code; type: number }[] = [];
+  readonly #types = new Map<string, number>();
+  readonly #exports: { name: string; index: number }[] = [];
+  readonly #memory: MemoryImport;
+
+  constructor(memory: MemoryImport) {
+    this.#memory = memory;
+  }
+
+  /** @returns the function's index. */
+  add(code: Code, exported?: string): number {
+    const index = this.#functions.length;
+    this.#functions.push({ code, type: this.#type(code.parameters) });
+    if (exported !== undefined) this.#exports.push({ name: exported, index });
+    return index;
+  }
+
+  #type(parameters: readonly ValueType[]): number {
+    const key = parameters.join(" ");
+    const known = this.#types.get(key);
+    if (known !== undefined) return known;
+    this.#types.set(key, this.#types.size);
+    return this.#types.size - 1;
+  }
+
+  encode(): Uint8Array<ArrayBuffer> {
+    const module = new Bytes().byte(0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0);
+    const section = (id: number, entries: readonly Uint8Array[]) => {
+      const body = new Bytes().unsigned(entries.length);
+      for (const entry of entries) body.append(entry);
+      module.byte(id).unsigned(body.length).append(body.done());
+    };
+    section(1, [...this.#types.keys()].map(functionType));
+    section(2, [this.#import()]);
+    section(
+      3,
+      this.#functions.map(({ type }) => new Bytes().unsigned(type).done()),
+    );
+    section(
+      7,
+      this.#exports.map(({ name, index }) => new Bytes().name(name).byte(0).unsigned(index).done()),
+    );
+    section(
+      10,
+      this.#functions.map(({ code }) => code.encode()),
+    );
+    return module.done();
+  }
+
+  #import(): Uint8Array {
+    const { initial, maximum, shared, wide } = this.#memory;
+    const limits = 1 | (shared ? 2 : 0) | (wide ? 4 : 0);
+    return new Bytes().name("env").name("memory").byte(2, limits).unsigned(initial).unsigned(maximum).done();
+  }
+}
+
+/** A function type without results. */
+function functionType(key: string): Uint8Array {
+  const parameters = key === "" ? [] : (key.split(" ") as ValueType[]); // the keys are made of them
+  const bytes = new Bytes().byte(0x60).unsigned(parameters.length);
+  for (const type of parameters) bytes.byte(types[type]);
+  return bytes.unsigned(0).done();
+}

@@ -1,0 +1,32 @@
+import type { ProgramBuffer } from "@finegrain/codegen";
+import type { Code, Local } from "../assembler/code.ts";
+
+/** A kernel's function takes the addresses of its buffers, and the part of its work that a thread does. */
+export interface RenderedKernel {
+  readonly code: Code;
+  /** Whose addresses are the first parameters, in this order; behind them are `begin` and `end`, in units. */
+  readonly buffers: readonly ProgramBuffer[];
+  /** Parts of the work. Any thread may do any range of them. */
+  readonly units: number;
+  /** Ranges begin at multiples of this. */
+  readonly grain: number;
+  /** Operations, roughly: what says whether threads are worth their barrier. */
+  readonly work: number;
+}
+
+/** The code and parameters of a kernel that reads and writes these buffers. */
+export interface Opening {
+  readonly code: Code;
+  readonly pointers: ReadonlyMap<ProgramBuffer, Local>;
+  readonly begin: Local;
+  readonly end: Local;
+}
+
+/** What a runtime's WebAssembly has, and how memory is addressed. */
+export interface Target {
+  /** memory64. */
+  readonly wide: boolean;
+  /** Relaxed SIMD: a fused multiply-add. */
+  readonly relaxed: boolean;
+  readonly threads: number;
+}

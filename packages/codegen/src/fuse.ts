@@ -1,0 +1,144 @@
+import { type CompileOptions, type Graph, optimize, size, type Tensor } from "@finegrain/graph";
+import type { ProgramBuffer } from "./buffer.ts";
+import { builders, buildLoop, type Target, type Tools, wholly } from "./builders.ts";
+import { collapse } from "./collapse.ts";
+import { Domain } from "./domain.ts";
+import { SplitLoop } from "./index-form.ts";
+import { attrsOf, Inliner, NeedsBuffer } from "./inline.ts";
+import type { Kernel, LoopKernel, Reduction } from "./kernel.ts";
+import { type Placement, place, storedBase } from "./placement.ts";
+import type { Program } from "./program.ts";
+import { reducedExtents, reductions } from "./reductions.ts";
+import { splitReductions } from "./split-reductions.ts";
+
+/** Turn a graph into kernels. @param donate as in {@link CompileOptions}. */
+export function fuse(source: Graph, donate: NonNullable<CompileOptions["donate"]> = []): Program {
+  return new Fusion(splitReductions(optimize(source, new Set())), donate).program();
+}
+
+class Fusion {
+  readonly #graph: Graph;
+  readonly #placement: Placement;
+  readonly #buffers = new Map<Tensor, ProgramBuffer>();
+  readonly #kernels: Kernel[] = [];
+  readonly #inputs: ProgramBuffer[];
+  readonly #outputs: ProgramBuffer[];
+  readonly #users = new Map<Tensor, number>();
+  /** The value that each output buffer is made for, where a kernel can make it there. */
+  readonly #outputOf = new Map<Tensor, ProgramBuffer>();
+
+  constructor(graph: Graph, donate: NonNullable<CompileOptions["donate"]>) {
+    this.#graph = graph;
+    this.#placement = place(graph);
+    for (const node of graph.nodes)
+      for (const x of new Set(node.inputs)) this.#users.set(x, (this.#users.get(x) ?? 0) + 1);
+    this.#inputs = graph.inputs.map((x, index) => bufferFor(x, { kind: "input", index }));
+    for (const [i, x] of graph.inputs.entries()) this.#buffers.set(x, this.#inputs[i]!);
+    this.#outputs = graph.outputs.map((x, index) => this.#output(x, index, donate));
+  }
+
+  /** The buffer of an output: a donated input's where it is written into in part, else its own. */
+  #output(x: Tensor, index: number, donate: NonNullable<CompileOptions["donate"]>): ProgramBuffer {
+    const base = storedBase(x);
+    const donated = donate.find(([, output]) => output === index);
+    const input = donated && this.#graph.inputs[donated[0]];
+    const inPlace = input && base.op === "updateSlice" && base.inputs[0] === input && this.#users.get(input) === 1;
+    const free = this.#placement.stored.has(base) && !this.#outputOf.has(base);
+    const buffer = inPlace && free ? this.#buffers.get(input)! : bufferFor(x, { kind: "output", index });
+    if (free) this.#outputOf.set(base, buffer);
+    return buffer;
+  }
+
+  program(): Program {
+    for (const x of this.#graph.nodes) if (this.#placement.stored.has(x) && !this.#bufferOf(x)) this.#build(x);
+    this.#graph.outputs.forEach((x, i) => {
+      const to = this.#outputs[i]!;
+      if (this.#outputOf.get(storedBase(x)) !== to) this.#loop(x, undefined, { to, at: wholly(x) });
+    });
+    const { name } = this.#graph;
+    return { name, kernels: this.#kernels, inputs: this.#inputs, outputs: this.#outputs, graph: this.#graph };
+  }
+
+  #bufferOf = (x: Tensor): ProgramBuffer | undefined => {
+    const known = this.#buffers.get(x);
+    if (known) return known;
+    if (x.op === "reshape") return this.#bufferOf(x.inputs[0]!);
+    if (x.op !== "constant") return undefined;
+    const buffer = bufferFor(x, { kind: "constant", data: attrsOf("constant", x).data });
+    this.#buffers.set(x, buffer);
+    return buffer;
+  };
+
+  /** The value in a buffer of its own, row-major, whatever else was decided about it. */
+  #stored(x: Tensor): ProgramBuffer {
+    return this.#bufferOf(x) ?? this.#build(x);
+  }
+
+  #build(x: Tensor): ProgramBuffer {
+    const to = this.#outputOf.get(x) ?? bufferFor(x, { kind: "temporary" });
+    const built = (builders[x.op] ?? buildLoop)(x, to, this.#tools);
+    this.#buffers.set(x, built);
+    return built;
+  }
+
+  readonly #tools: Tools = {
+    stored: (x) => this.#stored(x),
+    add: (kernel) => this.#kernels.push(kernel),
+    loop: (x, to, at) => this.#loop(x, this.#placement.epilogueOf.get(x), { to, at: at ?? wholly(x) }),
+    inPlace: (x) => {
+      const buffer = this.#bufferOf(x);
+      return buffer?.place.kind === "temporary" && this.#users.get(x) === 1 && this.#buffers.has(x)
+        ? buffer
+        : undefined;
+    },
+  };
+
+  /** A loop kernel that computes x, with the reduction that it is or ends. */
+  #loop(x: Tensor, first: Tensor | undefined, target: Target): void {
+    if (size(x.shape) === 0) return;
+    const reduced = this.#bufferOf(x) ? undefined : (first ?? (x.op in reductions ? x : undefined));
+    const domain = new Domain([...x.shape, ...(reduced ? reducedExtents(reduced) : [])]);
+    for (;;) {
+      try {
+        this.#kernels.push(collapse(this.#attempt(x, reduced, domain, target)));
+        return;
+      } catch (reason) {
+        if (reason instanceof SplitLoop) domain.split(reason);
+        else if (reason instanceof NeedsBuffer && this.#buffers.get(reason.tensor) === undefined)
+          this.#build(reason.tensor);
+        else throw reason;
+      }
+    }
+  }
+
+  #attempt(x: Tensor, reduced: Tensor | undefined, domain: Domain, { to, at }: Target): LoopKernel {
+    const { extents, places } = domain;
+    const parallel = domain.loopsOf(x.shape.length);
+    const inliner = new Inliner({ extents, reduced, bufferOf: this.#bufferOf });
+    const own = places.slice(0, x.shape.length);
+    const reduction: Reduction | undefined = reduced && {
+      op: reductions[reduced.op]!.op,
+      extents: extents.slice(parallel),
+      body: reductions[reduced.op]!.body(reduced, own, places.slice(x.shape.length), inliner),
+    };
+    return {
+      kind: "loop",
+      name: nameOf(x, reduced),
+      extents: extents.slice(0, parallel),
+      ...(reduction && { reduction }),
+      result: inliner.element(x, own),
+      to,
+      at: at(own, inliner),
+    };
+  }
+}
+
+const nameOf = (x: Tensor, reduced: Tensor | undefined): string =>
+  !reduced ? x.op : reduced === x ? describe(x) : `${describe(reduced)} then ${x.op}`;
+const describe = (x: Tensor): string => (x.op === "einsum" ? `einsum ${attrsOf("einsum", x)}` : x.op);
+
+const bufferFor = ({ dtype, shape }: Tensor, place: ProgramBuffer["place"]): ProgramBuffer => ({
+  dtype,
+  size: size(shape),
+  place,
+});

@@ -1,0 +1,81 @@
+import type { ProgramBuffer } from "./buffer.ts";
+import { type Expression, expressionsOf } from "./expression.ts";
+import type { Index } from "./index-form.ts";
+
+/** Loops over one output, with a reduction for every element of it where `reduction` is there. */
+export interface LoopKernel {
+  readonly kind: "loop";
+  /** The ops that it computes, as a profile shows them. */
+  readonly name: string;
+  /** Of the parallel loops, outermost first. */
+  readonly extents: readonly number[];
+  readonly reduction?: Reduction;
+  /** What is stored: of the parallel loops, and of the reduction's result. */
+  readonly result: Expression;
+  readonly to: ProgramBuffer;
+  /** Of the parallel loops. */
+  readonly at: Index;
+}
+
+export interface Reduction {
+  readonly op: "sum" | "max" | "argMax";
+  /** Of the reduced loops, which come after the parallel ones. */
+  readonly extents: readonly number[];
+  /** What is reduced. */
+  readonly body: Expression;
+}
+
+/** out[indices[k], :] += updates[k, :], over an output of zeros. */
+export interface ScatterAddKernel {
+  readonly kind: "scatterAdd";
+  readonly name: string;
+  readonly indices: ProgramBuffer;
+  readonly updates: ProgramBuffer;
+  readonly count: number;
+  readonly rows: number;
+  readonly width: number;
+  readonly to: ProgramBuffer;
+}
+
+/** Indices of the k largest of every row of `length`, largest first. */
+export interface TopKKernel {
+  readonly kind: "topK";
+  readonly name: string;
+  readonly from: ProgramBuffer;
+  readonly rows: number;
+  readonly length: number;
+  readonly k: number;
+  readonly to: ProgramBuffer;
+}
+
+/** Philox 4x32-10 of a key and a counter. */
+export interface RandomBitsKernel {
+  readonly kind: "randomBits";
+  readonly name: string;
+  readonly key: ProgramBuffer;
+  readonly counter: ProgramBuffer;
+  readonly to: ProgramBuffer;
+}
+
+export type Kernel = LoopKernel | ScatterAddKernel | TopKKernel | RandomBitsKernel;
+
+/** Buffers that a kernel reads, in the order in which it meets them. */
+export function readsOf(kernel: Kernel): ProgramBuffer[] {
+  switch (kernel.kind) {
+    case "loop": {
+      const roots = [kernel.result, ...kernel.at.dynamic.map(({ value }) => value)];
+      if (kernel.reduction) roots.unshift(kernel.reduction.body);
+      return [...new Set(expressionsOf(...roots).flatMap((e) => (e.kind === "load" ? [e.from] : [])))];
+    }
+    case "scatterAdd":
+      return [kernel.indices, kernel.updates];
+    case "topK":
+      return [kernel.from];
+    case "randomBits":
+      return [kernel.key, kernel.counter];
+  }
+}
+
+export const bytesOf = ({ size }: ProgramBuffer): number => size * BYTES;
+/** Of an element in a kernel's memory, whatever its dtype: a bool is an int32 of 0 or 1. */
+export const BYTES = 4;
