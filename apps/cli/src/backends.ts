@@ -19,6 +19,13 @@ const BACKENDS: Readonly<Record<string, Entry>> = {
       return onnxBackend({ device: device as "cpu" | "webgpu" | "cuda" }); // one of `devices` above
     },
   },
+  wasm: {
+    devices: ["cpu"],
+    async open() {
+      const { wasmBackend } = await import("@finegrain/backend-wasm");
+      return wasmBackend();
+    },
+  },
   reference: {
     devices: ["cpu"],
     async open() {

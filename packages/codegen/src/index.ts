@@ -1,3 +1,4 @@
+export * from "./arena.ts";
 export * from "./buffer.ts";
 export * from "./expression.ts";
 export * from "./fuse.ts";

@@ -1,3 +1,4 @@
+import { Arena } from "./arena.ts";
 import type { ProgramBuffer } from "./buffer.ts";
 import { bytesOf, readsOf } from "./kernel.ts";
 import type { Program } from "./program.ts";
@@ -8,10 +9,6 @@ export interface MemoryPlan {
   /** Of the whole arena, in bytes. */
   readonly bytes: number;
 }
-
-/** Of every buffer: a cache line, and four vectors. */
-const ALIGNMENT = 64;
-const aligned = (bytes: number): number => Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
 
 /**
  * Give every temporary a place for as long as it lives; what has been read for the last time makes room for what comes.
@@ -46,45 +43,4 @@ function lastReads(program: Program): Map<ProgramBuffer, number> {
     for (const x of [...readsOf(kernel), kernel.to]) ends.set(x, at);
   });
   return ends;
-}
-
-/** Free places, smallest fit first; grows at its end. */
-class Arena {
-  bytes = 0;
-  /** By offset, never two that touch. */
-  #holes: { offset: number; bytes: number }[] = [];
-
-  take(wanted: number): number {
-    const bytes = aligned(wanted);
-    const fits = this.#holes.filter((hole) => hole.bytes >= bytes);
-    if (fits.length === 0) return this.#grow(bytes);
-    const best = fits.reduce((a, b) => (b.bytes < a.bytes ? b : a));
-    const { offset } = best;
-    best.offset += bytes;
-    best.bytes -= bytes;
-    this.#holes = this.#holes.filter((hole) => hole.bytes > 0);
-    return offset;
-  }
-
-  #grow(bytes: number): number {
-    const last = this.#holes.at(-1);
-    const atEnd = last !== undefined && last.offset + last.bytes === this.bytes;
-    const offset = atEnd ? last.offset : this.bytes;
-    if (atEnd) this.#holes.pop();
-    this.bytes = offset + bytes;
-    return offset;
-  }
-
-  free(offset: number, size: number): void {
-    const bytes = aligned(size);
-    if (bytes === 0) return;
-    this.#holes.push({ offset, bytes });
-    this.#holes.sort((a, b) => a.offset - b.offset);
-    this.#holes = this.#holes.reduce<{ offset: number; bytes: number }[]>((merged, hole) => {
-      const before = merged.at(-1);
-      if (before && before.offset + before.bytes === hole.offset) before.bytes += hole.bytes;
-      else merged.push(hole);
-      return merged;
-    }, []);
-  }
 }

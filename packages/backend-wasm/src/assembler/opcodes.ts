@@ -1,5 +1,6 @@
 /** Opcodes of the WebAssembly core specification, by their text names with "." and "_" as the text format has them. */
 export const opcodes = {
+  unreachable: 0x00,
   return: 0x0f,
   drop: 0x1a,
   select: 0x1b,

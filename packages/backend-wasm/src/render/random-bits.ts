@@ -32,7 +32,7 @@ export function renderRandomBits(
     }
     code.i32(0).set(words[3]);
     for (let round = 0; round < ROUNDS; round++) philoxRound(code, words, keys);
-    words.forEach((word, k) => storeWord(code, { at: pointers.get(to)!, block, word, k, size: to.size }));
+    for (const [k, word] of words.entries()) storeWord(code, { at: pointers.get(to)!, block, word, k, size: to.size });
   });
   return { units, grain: 4, work: 60 * to.size };
 }

@@ -1,0 +1,88 @@
+import {
+  type Backend,
+  type CompileOptions,
+  type DeviceInfo,
+  FinegrainError,
+  type Graph,
+  type HostTensor,
+  type OpName,
+} from "@finegrain/graph";
+import { WasmBuffer } from "./buffer.ts";
+import { Engine } from "./engine.ts";
+import { WasmExecutable } from "./executable.ts";
+import { detectFeatures } from "./features.ts";
+
+export interface WasmOptions {
+  /** Threads, the caller's own among them. Default: as many as the processor runs at once; 1 where memory cannot be shared. */
+  readonly threads?: number;
+  /** 64-bit addresses, for more than 4 GiB. Default false. */
+  readonly memory64?: boolean;
+  /** Fused multiply-adds of relaxed SIMD. Default: where the runtime has them. */
+  readonly relaxed?: boolean;
+}
+
+/**
+ * The WebAssembly engine as a backend. It needs nothing but a runtime with WebAssembly SIMD: Node or a browser.
+ * @throws FinegrainError where the runtime lacks what the options ask for.
+ */
+export function wasmBackend(options: WasmOptions = {}): Backend {
+  const features = detectFeatures();
+  const threads = options.threads ?? (features.threads ? processors() : 1);
+  const { memory64 = false, relaxed = features.relaxed } = options;
+  if (!(Number.isInteger(threads) && threads >= 1))
+    throw new FinegrainError(`wasm runs on 1 or more threads, not ${threads}`);
+  if (threads > 1 && !features.threads)
+    throw new FinegrainError("wasm on several threads needs SharedArrayBuffer: in a page, cross-origin isolation");
+  if (memory64 && !features.memory64)
+    throw new FinegrainError("this runtime has no 64-bit WebAssembly memory: Node 24 and current browsers have it");
+  if (relaxed && !features.relaxed) throw new FinegrainError("this runtime has no relaxed WebAssembly SIMD");
+  return new WasmBackend(new Engine("wasm", { wide: memory64, relaxed, threads }));
+}
+
+const processors = (): number =>
+  globalThis.process?.getBuiltinModule?.("node:os").availableParallelism() ??
+  globalThis.navigator?.hardwareConcurrency ??
+  1;
+
+class WasmBackend implements Backend {
+  readonly name: string;
+  readonly device: DeviceInfo;
+  readonly unsupported: ReadonlySet<OpName> = new Set();
+  readonly #engine: Engine;
+
+  constructor(engine: Engine) {
+    const { threads, wide, relaxed } = engine.target;
+    this.#engine = engine;
+    this.name = engine.name;
+    const features = ["simd", ...(relaxed ? ["relaxed-simd"] : []), ...(wide ? ["memory64"] : [])];
+    this.device = {
+      kind: "wasm",
+      description: processorName(),
+      provider: `WebAssembly (${features.join(", ")}) of ${runtimeName()}`,
+      memory: (wide ? 16 : 4) * 2 ** 30,
+      threads,
+    };
+  }
+
+  upload(value: HostTensor): WasmBuffer {
+    return WasmBuffer.upload(this.#engine.memory, value);
+  }
+
+  async compile(graph: Graph, { donate = [] }: CompileOptions = {}): Promise<WasmExecutable> {
+    const donated = new Set(donate.map(([input]) => input));
+    if (donated.size < donate.length)
+      throw new FinegrainError(`graph "${graph.name}" donates an input to more than one output`);
+    return new WasmExecutable(this.#engine, await this.#engine.load(graph, donate), donated);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#engine.dispose();
+  }
+}
+
+const processorName = (): string => globalThis.process?.getBuiltinModule?.("node:os").cpus()[0]?.model.trim() ?? "CPU";
+
+const runtimeName = (): string =>
+  globalThis.process?.versions?.node
+    ? `Node ${process.versions.node}`
+    : (globalThis.navigator?.userAgent ?? "this runtime");

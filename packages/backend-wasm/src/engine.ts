@@ -1,0 +1,66 @@
+import { fuse, planMemory } from "@finegrain/codegen";
+import { type CompileOptions, FinegrainError, type Graph } from "@finegrain/graph";
+import { control } from "./control.ts";
+import type { Loaded } from "./executable.ts";
+import { Memory } from "./memory.ts";
+import type { Target } from "./render/kernel.ts";
+import { POINTER_BYTES, renderProgram } from "./render/render-program.ts";
+import { Workers } from "./workers.ts";
+
+/** A memory, the threads over it, and the programs that they can run. */
+export class Engine {
+  readonly name: string;
+  readonly target: Target;
+  readonly memory: Memory;
+  readonly #workers: Workers;
+  #programs = 0;
+  #failed = false;
+
+  constructor(name: string, target: Target) {
+    this.name = name;
+    this.target = target;
+    this.memory = new Memory({ wide: target.wide, shared: target.threads > 1 });
+    this.#workers = new Workers(this.memory.memory, target.threads - 1);
+  }
+
+  async load(graph: Graph, donate: NonNullable<CompileOptions["donate"]>): Promise<Loaded> {
+    const program = fuse(graph, donate);
+    const plan = planMemory(program);
+    const arena = this.memory.take(plan.bytes);
+    const table = this.memory.take(POINTER_BYTES * (program.inputs.length + program.outputs.length));
+    const { bytes } = renderProgram(program, { plan, arena, table }, this.target, this.memory.import);
+    for (const [{ dtype, place }, offset] of plan.offsets)
+      if (place.kind === "constant") this.memory.view(dtype, arena + offset, place.data.length).set(place.data);
+    const module = await WebAssembly.compile(bytes);
+    const instance = await WebAssembly.instantiate(module, { env: { memory: this.memory.memory } });
+    const number = this.#programs++;
+    await this.#workers.load(number, module);
+    return { program, plan, arena, table, number, run: instance.exports.run as Loaded["run"] }; // as renderProgram wrote it
+  }
+
+  unload({ program, plan, arena, table, number }: Loaded): void {
+    this.memory.give(arena, plan.bytes);
+    this.memory.give(table, POINTER_BYTES * (program.inputs.length + program.outputs.length));
+    this.#workers.drop(number);
+  }
+
+  /** @throws what the program threw; after that the threads no longer agree on where they are, and nothing can be run. */
+  run({ number, run }: Loaded): void {
+    if (this.#failed) throw new FinegrainError(`${this.name} cannot go on after a run that failed: open it again`);
+    this.#workers.begin(number);
+    try {
+      run(0, mayWait ? 1 : 0);
+    } catch (error) {
+      this.#failed = true;
+      new Int32Array(this.memory.memory.buffer)[control.failed / 4] = 1;
+      throw error;
+    }
+  }
+
+  dispose(): void {
+    this.#workers.stop();
+  }
+}
+
+/** A page's main thread must not sleep. */
+const mayWait = typeof document === "undefined";

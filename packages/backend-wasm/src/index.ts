@@ -1,0 +1,1 @@
+export { type WasmOptions, wasmBackend } from "./backend.ts";

@@ -1,0 +1,62 @@
+import { Code } from "../assembler/code.ts";
+import { control } from "../control.ts";
+import type { Target } from "./kernel.ts";
+
+/** Looks at the generation before a thread goes to sleep: some tens of microseconds. */
+const SPINS = 20_000;
+/** A thread that sleeps looks after so many nanoseconds whether another one failed. */
+const PATIENCE = 1e9;
+
+/**
+ * Waits until every thread is here. The last to come lets the others go; those that wait look at a counter for a while, and then
+ * sleep, unless their parameter says that they must not (a page's main thread).
+ */
+export function barrierFunction({ wide, threads }: Target): Code {
+  const code = new Code(["i32"], wide);
+  const maySleep = code.parameter(0);
+  const [generation, spins] = [code.local("i32"), code.local("i32")];
+  const word = (name: keyof typeof control) => code.address(control[name]);
+  const passed = () => {
+    word("generation").atomic("i32.atomic.load").get(generation).do("i32.ne");
+  };
+  const unlessFailed = () => {
+    word("failed")
+      .atomic("i32.atomic.load")
+      .if(() => code.do("unreachable"));
+  };
+  word("generation").atomic("i32.atomic.load").set(generation);
+  word("arrived")
+    .i32(1)
+    .atomic("i32.atomic.rmw.add")
+    .i32(threads - 1)
+    .do("i32.eq");
+  code.if(() => {
+    word("arrived").i32(0).atomic("i32.atomic.store");
+    word("generation").get(generation).i32(1).do("i32.add").atomic("i32.atomic.store");
+    word("sleeping")
+      .atomic("i32.atomic.load")
+      .if(() => word("generation").i32(threads).atomic("memory.atomic.notify").do("drop"));
+    code.do("return");
+  });
+  code.loop(() => {
+    code.i32(SPINS).set(spins);
+    code.loop(() => {
+      passed();
+      code.if(() => code.do("return"));
+      code.get(spins).i32(1).do("i32.sub").tee(spins).branchIf(0);
+    });
+    unlessFailed();
+    code.get(maySleep).do("i32.eqz").branchIf(0);
+  });
+  word("sleeping").i32(1).atomic("i32.atomic.rmw.add").do("drop");
+  code.block(() =>
+    code.loop(() => {
+      passed();
+      code.branchIf(1);
+      unlessFailed();
+      word("generation").get(generation).i64(PATIENCE).atomic("memory.atomic.wait32").do("drop").branch(0);
+    }),
+  );
+  word("sleeping").i32(1).atomic("i32.atomic.rmw.sub").do("drop");
+  return code;
+}

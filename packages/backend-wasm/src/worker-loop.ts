@@ -1,0 +1,69 @@
+/** What a worker is started with. */
+export interface WorkerStart {
+  readonly memory: WebAssembly.Memory;
+  /** 1 or more: 0 is the thread that everything is called from. */
+  readonly thread: number;
+  readonly control: Readonly<Record<"wake" | "runs" | "program" | "messages" | "failed" | "generation", number>>;
+}
+
+/** What a worker is told. */
+export type WorkerMessage =
+  | { readonly kind: "load"; readonly program: number; readonly module: WebAssembly.Module }
+  | { readonly kind: "drop"; readonly program: number }
+  | { readonly kind: "stop" };
+
+/** The ends of the channel to the thread that started the worker. */
+export interface Port {
+  onMessage(listener: (message: WorkerMessage) => void): void;
+  post(answer: { readonly loaded: number }): void;
+  close(): void;
+}
+
+/**
+ * A worker's whole life: it waits for runs and goes through each program with the others, and between runs takes messages.
+ * Its text is sent to the worker, so it may use nothing from outside of itself.
+ */
+export function workerLoop({ memory, thread, control }: WorkerStart, port: Port): void {
+  const words = new Int32Array(memory.buffer, 0, 256);
+  const word = (name: keyof WorkerStart["control"]) => control[name] / 4;
+  const programs = new Map<number, WebAssembly.Instance>();
+  let [runs, messages, stopped] = [0, 0, false];
+
+  const run = (): void => {
+    const program = programs.get(Atomics.load(words, word("program")))!;
+    try {
+      (program.exports.run as (thread: number, maySleep: number) => void)(thread, 1);
+    } catch {
+      // The thread that called meets this at its next barrier, and says it.
+      Atomics.store(words, word("failed"), 1);
+      Atomics.notify(words, word("generation"));
+    }
+  };
+  const wait = (): void => {
+    while (!stopped) {
+      const seen = Atomics.load(words, word("wake"));
+      if (Atomics.load(words, word("runs")) !== runs) {
+        runs = Atomics.load(words, word("runs"));
+        run();
+      } else if (Atomics.load(words, word("messages")) !== messages) return;
+      else {
+        // Runs often follow each other at once: it is faster to look for a while than to be woken.
+        let spins = 20_000;
+        while (spins > 0 && Atomics.load(words, word("wake")) === seen) spins--;
+        if (spins === 0) Atomics.wait(words, word("wake"), seen);
+      }
+    }
+  };
+  port.onMessage((message) => {
+    messages++;
+    if (message.kind === "load") {
+      programs.set(message.program, new WebAssembly.Instance(message.module, { env: { memory } }));
+      port.post({ loaded: message.program });
+    } else if (message.kind === "drop") programs.delete(message.program);
+    else {
+      stopped = true;
+      port.close();
+    }
+    wait();
+  });
+}
