@@ -1,10 +1,12 @@
 import { defineConfig } from "tsup";
 
 /**
- * How every package is built: each entry becomes an ES module with its source map, and `src/index.ts` its declarations.
- * Other packages stay imports. Declarations read theirs from dist, which turbo has built before.
+ * How every package is built: each entry becomes an ES module with its source map and, unless it is a command
+ * (`main.ts`), its declarations. Other packages stay imports. Declarations read theirs from dist, which turbo has built
+ * before.
  */
 export function packageBuild(entry: string[]) {
+  const imported = entry.filter((path) => !path.endsWith("main.ts"));
   return defineConfig({
     entry,
     format: "esm",
@@ -15,6 +17,6 @@ export function packageBuild(entry: string[]) {
     sourcemap: true,
     clean: true,
     silent: true,
-    dts: entry.includes("src/index.ts") && { entry: "src/index.ts", compilerOptions: { customConditions: [] } },
+    dts: imported.length > 0 && { entry: imported, compilerOptions: { customConditions: [] } },
   });
 }

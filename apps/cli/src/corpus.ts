@@ -1,7 +1,8 @@
 import { readFile } from "node:fs/promises";
 import { FinegrainError } from "@finegrain/graph";
 import { byteTokenizer, huggingFaceTokenizer, type Tokenizer } from "@finegrain/runtime";
-import { type Corpus, readText, tokenizeCorpus } from "@finegrain/train";
+import { type Corpus, tokenizeCorpus } from "@finegrain/train";
+import { readText } from "@finegrain/train/files";
 import { SPEECHES, speeches } from "./speeches.ts";
 
 /**

@@ -3,7 +3,7 @@ import { dirname, join } from "node:path";
 import { FinegrainError } from "@finegrain/graph";
 import { type LanguageModel, matchTensors, paramTypes, scalingLM } from "@finegrain/nn";
 import type { Tokenizer } from "@finegrain/runtime";
-import { type Checkpoint, openCheckpoint } from "@finegrain/train";
+import { type Checkpoint, openCheckpoint } from "@finegrain/train/files";
 import { openTokenizer } from "./corpus.ts";
 import { checkRunConfig, type RunConfig } from "./run-config.ts";
 

@@ -4,18 +4,15 @@ import { type LanguageModel, matchTensors, paramTypes, scalingLM } from "@finegr
 import {
   adafactor,
   adamW,
-  type Checkpoint,
   type Corpus,
   createTrainer,
   type HeldOutBatch,
   heldOutBatches,
-  type MetricsWriter,
-  openMetrics,
-  saveCheckpoint,
   schedule,
   type Trainer,
   trainBatches,
 } from "@finegrain/train";
+import { type Checkpoint, type MetricsWriter, openMetrics, saveCheckpoint } from "@finegrain/train/files";
 import { bitsPerByte, evenly } from "./held-out.ts";
 import type { RunConfig, TrainingConfig } from "./run-config.ts";
 import { makeRunFolder, runPaths } from "./run-folder.ts";

@@ -1,5 +1,5 @@
 import { parameterCount, scalingLM } from "@finegrain/nn";
-import { openCheckpoint } from "@finegrain/train";
+import { openCheckpoint } from "@finegrain/train/files";
 import type { Values } from "../arguments.ts";
 import { openBackend } from "../backends.ts";
 import type { trainFlags } from "../commands/train.ts";

@@ -38,7 +38,7 @@ export function tokenizeCorpus(
     throw new FinegrainError(`the held-out fraction must be from 0 to 1, not ${heldOutFraction}`);
   }
   const texts = documents.map(({ text }, i) => (i + 1 < documents.length ? text + separator : text));
-  const lengths = texts.map((text) => Buffer.byteLength(text));
+  const lengths = texts.map((text) => utf8Length(text));
   const total = lengths.reduce((sum, length) => sum + length, 0);
   const cut = total - Math.floor(total * heldOutFraction);
 
@@ -50,20 +50,26 @@ export function tokenizeCorpus(
     const [before, after] = splitAtByte(text, cut - position, lengths[i]!);
     if (before.length > 0) train.push(encode(before));
     if (after.length > 0) heldOut.push(encode(after));
-    trainBytes += after.length === 0 ? lengths[i]! : Buffer.byteLength(before);
+    trainBytes += after.length === 0 ? lengths[i]! : utf8Length(before);
     position += lengths[i]!;
   }
   return { train: joined(train), heldOut: joined(heldOut), heldOutBytes: total - trainBytes, trainBytes };
 }
 
+const encoder = new TextEncoder();
+/** A byte order mark inside a text is a character like others. */
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+
+const utf8Length = (text: string): number => encoder.encode(text).length;
+
 /** `text` (of `length` UTF-8 bytes) before and after its first character boundary at or after byte `at`. */
 function splitAtByte(text: string, at: number, length: number): [before: string, after: string] {
   if (at >= length) return [text, ""];
   if (at <= 0) return ["", text];
-  const bytes = Buffer.from(text);
+  const bytes = encoder.encode(text);
   let boundary = at;
   while (boundary < length && (bytes[boundary]! & 0xc0) === 0x80) boundary++; // a continuation byte
-  return [bytes.toString("utf8", 0, boundary), bytes.toString("utf8", boundary)];
+  return [decoder.decode(bytes.subarray(0, boundary)), decoder.decode(bytes.subarray(boundary))];
 }
 
 function joined(parts: readonly ArrayLike<number>[]): Int32Array {

@@ -1,3 +1,3 @@
 export { type BatchSize, type HeldOutBatch, heldOutBatches, type TrainBatches, trainBatches } from "./batches.ts";
 export { type Corpus, type CorpusOptions, tokenizeCorpus } from "./corpus.ts";
-export { type ReadTextOptions, readText, TEXT_ENDINGS, type TextDocument } from "./text.ts";
+export type { TextDocument } from "./text.ts";
