@@ -1,20 +1,27 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
+import { inChromium } from "./vitest.chromium.ts";
 
 /** Packages are read from their sources, so that no test waits for a build. */
 const resolve = { conditions: ["@finegrain/source", "module", "node", "development|production"] };
 const root = fileURLToPath(new URL(".", import.meta.url));
 
-/** One project a package, named like it: `npx vitest run --project @finegrain/graph`. */
+const hasBrowserTests = (path: string): boolean =>
+  existsSync(`${path}/test`) && readdirSync(`${path}/test`).some((file) => file.endsWith(".browser.ts"));
+
+/**
+ * One project a package, named like it: `npx vitest run --project @finegrain/graph`. Where it has browser tests, they
+ * are another, "@finegrain/graph in Chromium".
+ */
 const packages = ["packages", "apps"].flatMap((folder) =>
   readdirSync(`${root}${folder}`)
     .map((name) => `${root}${folder}/${name}`)
     .filter((path) => existsSync(`${path}/package.json`))
-    .map((path) => {
+    .flatMap((path) => {
       const { name } = JSON.parse(readFileSync(`${path}/package.json`, "utf8")) as { name: string };
       const build = `${path}/test/build.ts`;
-      return {
+      const inNode = {
         resolve,
         ssr: { resolve },
         test: {
@@ -26,6 +33,7 @@ const packages = ["packages", "apps"].flatMap((folder) =>
           testTimeout: 30_000,
         },
       };
+      return hasBrowserTests(path) ? [inNode, inChromium(name, path, root)] : [inNode];
     }),
 );
 

@@ -1,16 +1,14 @@
-import { fileURLToPath } from "node:url";
 import type { Backend } from "@finegrain/graph";
 import { expect, it } from "vitest";
-import { caseFiles, outcomeLine, runCase } from "./golden/runner.ts";
-
-/** Beside `src` here, and beside `dist` where the package is installed. */
-const CASES = fileURLToPath(new URL("../golden", import.meta.url));
+import { outcomeLine, runCase } from "./golden/runner.ts";
+import { openHost } from "./host.ts";
 
 /** Every layer's golden case, made by the papers' own code, on the backend. */
 export function describeGolden(backend: () => Backend): void {
   it("agrees with the golden cases", { timeout: 120_000 }, async () => {
+    const host = await openHost();
     const outcomes = [];
-    for (const path of caseFiles(CASES)) outcomes.push(await runCase(backend(), path));
+    for (const file of host.goldenCases()) outcomes.push(await runCase(backend(), file));
     expect(outcomes.filter(({ status }) => status === "FAIL").map(outcomeLine)).toEqual([]);
     expect(outcomes.some(({ status }) => status === "ok")).toBe(true);
   });

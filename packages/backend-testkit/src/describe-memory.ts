@@ -1,13 +1,11 @@
 import { add, type Backend, type Buffer, graph, hostTensor, input, mul } from "@finegrain/graph";
 import { expect, it } from "vitest";
+import { openHost } from "./host.ts";
 
 const RUNS = 1000;
 const SIDE = 128;
 
-/** Bytes of the process, device memory of a software driver included. */
-const used = (): number => process.memoryUsage().rss;
-
-/** Runs that donate their state and free their results leave the process as large as it was. */
+/** Runs that donate their state and free their results leave the process, or the page and its workers, as large as it was. */
 export function describeMemory(backend: () => Backend): void {
   it(`does not grow over ${RUNS} runs`, { timeout: 120_000 }, async () => {
     const [state, x] = [input([SIDE, SIDE], "float32", "state"), input([SIDE, SIDE], "float32", "x")];
@@ -27,11 +25,12 @@ export function describeMemory(backend: () => Backend): void {
       }
       expect((await current.read()).data[0]).toBeGreaterThan(0);
     };
+    const host = await openHost();
     await run(RUNS / 4);
-    const before = used();
+    const before = await host.usedBytes();
     await run(RUNS);
     // A leak of one result a run would be 62 MiB.
-    expect((used() - before) / 2 ** 20, "MiB of growth").toBeLessThan(32);
+    expect(((await host.usedBytes()) - before) / 2 ** 20, "MiB of growth").toBeLessThan(32);
     expect((await current.read()).data[0]).toBe(RUNS * 1.25);
     for (const buffer of [current, given]) buffer[Symbol.dispose]();
   });

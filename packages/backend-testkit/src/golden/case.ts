@@ -1,7 +1,14 @@
-import { readFileSync } from "node:fs";
-import { basename } from "node:path";
 import { FinegrainError, type HostTensor } from "@finegrain/graph";
 import { readSafetensors } from "@finegrain/nn";
+
+/** A case file, wherever it is read from. */
+export interface CaseFile {
+  /** The file's name without its ending. */
+  readonly name: string;
+  /** For messages. */
+  readonly path: string;
+  read(): Promise<Uint8Array>;
+}
 
 /** What a case file holds: what the original code was given, and what it made of it. */
 export interface GoldenCase {
@@ -12,9 +19,8 @@ export interface GoldenCase {
 }
 
 /** @throws FinegrainError where the file is no safetensors file. */
-export function readCase(path: string): GoldenCase {
-  const { tensors, metadata } = readSafetensors(readFileSync(path), path);
-  return { name: basename(path, ".safetensors"), tensors, metadata };
+export async function readCase({ name, path, read }: CaseFile): Promise<GoldenCase> {
+  return { name, ...readSafetensors(await read(), path) };
 }
 
 /** A case asks for something that our layers do not have. The message says what. */

@@ -1,11 +1,10 @@
-import { mkdtempSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type HostTensor, hostTensor, referenceBackend } from "@finegrain/graph";
-import { writeSafetensors } from "@finegrain/nn";
+import { readSafetensors, writeSafetensors } from "@finegrain/nn";
 import { describe, expect, test } from "vitest";
-import { readCase } from "./case.ts";
 import { golden } from "./command.ts";
 
 const cases = fileURLToPath(new URL("../../golden", import.meta.url));
@@ -24,7 +23,7 @@ function folderWith(
   change: (tensors: Map<string, HostTensor>, metadata: Record<string, string>) => void,
 ): string {
   const folder = mkdtempSync(join(tmpdir(), "finegrain-golden-"));
-  const { tensors, metadata } = readCase(join(cases, "trax", `${name}.safetensors`));
+  const { tensors, metadata } = readSafetensors(readFileSync(join(cases, "trax", `${name}.safetensors`)));
   const [changed, described] = [new Map(tensors), { ...metadata }];
   change(changed, described);
   writeFileSync(join(folder, `${name}.safetensors`), writeSafetensors(changed, described));

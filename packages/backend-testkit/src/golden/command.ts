@@ -1,6 +1,7 @@
 import { parseArgs } from "node:util";
 import { type Backend, FinegrainError } from "@finegrain/graph";
-import { caseFiles, type Outcome, outcomeLine, runCase, summaryLine } from "./runner.ts";
+import { caseFiles } from "./folder.ts";
+import { type Outcome, outcomeLine, runCase, summaryLine } from "./runner.ts";
 
 /** What the command takes from its surroundings. */
 export interface Surroundings {
@@ -30,8 +31,8 @@ export async function golden(args: readonly string[], { folder, openBackend, pri
   const files = caseFiles(positionals[0] ?? folder);
   await using backend = await openBackend(values.backend);
   const outcomes: Outcome[] = [];
-  for (const path of files) {
-    const outcome = await runCase(backend, path);
+  for (const file of files) {
+    const outcome = await runCase(backend, file);
     outcomes.push(outcome);
     print(outcomeLine(outcome));
   }

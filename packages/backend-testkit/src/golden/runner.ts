@@ -1,7 +1,5 @@
-import { readdirSync } from "node:fs";
-import { join } from "node:path";
-import { type Backend, FinegrainError, UnsupportedOpError } from "@finegrain/graph";
-import { type GoldenCase, readCase, Unsupported } from "./case.ts";
+import { type Backend, UnsupportedOpError } from "@finegrain/graph";
+import { type CaseFile, type GoldenCase, readCase, Unsupported } from "./case.ts";
 import { runTrial, shown, type Trial } from "./checks.ts";
 import { llmRandomTrial } from "./llm-random/index.ts";
 import { traxTrial } from "./trax/index.ts";
@@ -14,28 +12,11 @@ export interface Outcome {
   readonly detail: string;
 }
 
-/**
- * Case files in a folder and the folders in it, in the order of their paths.
- * @throws FinegrainError where the folder is not there, or has none.
- */
-export function caseFiles(folder: string): string[] {
-  let entries: string[];
-  try {
-    entries = readdirSync(folder, { recursive: true, encoding: "utf8" });
-  } catch {
-    throw new FinegrainError(`there is no folder ${folder}`);
-  }
-  const files = entries.filter((path) => path.endsWith(".safetensors")).sort();
-  if (files.length === 0) throw new FinegrainError(`${folder} has no .safetensors files`);
-  return files.map((path) => join(folder, path));
-}
-
 /** Run one case file. Never throws: what goes wrong is a FAIL. */
-export async function runCase(backend: Backend, path: string): Promise<Outcome> {
-  let name = path;
+export async function runCase(backend: Backend, file: CaseFile): Promise<Outcome> {
+  const { name } = file;
   try {
-    const golden = readCase(path);
-    name = golden.name;
+    const golden = await readCase(file);
     const { absolute, relative, failures } = await runTrial(backend, trialOf(golden));
     const errors = `largest absolute error ${shown(absolute)}, relative ${shown(relative)}`;
     if (failures.length === 0) return { status: "ok", name, detail: errors };

@@ -1,0 +1,38 @@
+/// <reference types="vite/types/importMeta.d.ts" />
+import { commands } from "vitest/browser";
+import type { Host } from "./host.ts";
+
+declare module "vitest/browser" {
+  interface BrowserCommands {
+    /** Resident bytes of the browser's processes: see `vitest.chromium.ts`. */
+    browserBytes(): Promise<number>;
+  }
+}
+
+/** By path, what loads the address at which Vite serves the file. */
+const addresses = import.meta.glob<string>("../golden/**/*.safetensors", { query: "?url", import: "default" });
+
+/** Chromium has it where a page is cross-origin isolated; DOM's types do not. */
+interface MeasuredPerformance {
+  measureUserAgentSpecificMemory(): Promise<unknown>;
+}
+
+export const host: Host = {
+  goldenCases: () =>
+    Object.entries(addresses)
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([path, address]) => ({
+        name: path.slice(path.lastIndexOf("/") + 1, -".safetensors".length),
+        path,
+        read: async () => {
+          const response = await fetch(await address());
+          if (!response.ok) throw new Error(`${path} cannot be fetched: ${response.status}`);
+          return new Uint8Array(await response.arrayBuffer());
+        },
+      })),
+  usedBytes: async () => {
+    // For its collection of garbage: what it measures lacks the memory of WebAssembly that is not shared, and the GPU's.
+    await (performance as unknown as MeasuredPerformance).measureUserAgentSpecificMemory();
+    return commands.browserBytes();
+  },
+};

@@ -1,0 +1,57 @@
+import { readFileSync } from "node:fs";
+import { defineBrowserCommand, playwright } from "@vitest/browser-playwright";
+
+/** Where Debian's package has it: `scripts/setup-tests.sh` installs it. */
+const CHROMIUM = "/usr/bin/chromium";
+const PAGE_BYTES = 4096;
+
+/** Resident bytes of the browser's processes, its GPU process included: what a page cannot see of itself. */
+const browserBytes = defineBrowserCommand(async ({ context }) => {
+  const session = await context.browser()!.newBrowserCDPSession();
+  const { processInfo } = await session.send("SystemInfo.getProcessInfo");
+  await session.detach();
+  const pages = processInfo.map(({ id }) => Number(readFileSync(`/proc/${id}/statm`, "utf8").split(" ")[1]));
+  return pages.reduce((sum, resident) => sum + resident, 0) * PAGE_BYTES;
+});
+
+/**
+ * The project of a package's browser tests, `test/*.browser.ts`: they run in a headless Chromium, in a page that may
+ * share memory with its workers. Vite serves every source file, so nothing is built.
+ *
+ * @param root the workspace's folder, from which files are served.
+ */
+export const inChromium = (name: string, path: string, root: string) => ({
+  // As in vitest.config.ts, for a page.
+  resolve: { conditions: ["@finegrain/source", "module", "browser", "development|production"] },
+  server: {
+    // What makes a page cross-origin isolated, without which there is no SharedArrayBuffer.
+    headers: { "Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Embedder-Policy": "require-corp" },
+    fs: { allow: [root] },
+  },
+  test: {
+    name: `${name} in Chromium`,
+    root: path,
+    include: ["test/**/*.browser.ts"],
+    testTimeout: 30_000,
+    browser: {
+      enabled: true,
+      headless: true,
+      screenshotFailures: false,
+      // One page at a time: they would share the browser whose memory is measured.
+      fileParallelism: false,
+      commands: { browserBytes },
+      provider: playwright({
+        launchOptions: {
+          executablePath: CHROMIUM,
+          args: [
+            "--no-sandbox", // CI is root in a container
+            "--enable-blink-features=ForceEagerMeasureMemory", // collects garbage at once
+            "--enable-unsafe-webgpu",
+            "--use-webgpu-adapter=swiftshader",
+          ],
+        },
+      }),
+      instances: [{ browser: "chromium" as const }],
+    },
+  },
+});
