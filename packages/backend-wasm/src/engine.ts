@@ -4,7 +4,7 @@ import { control } from "./control.ts";
 import type { Loaded } from "./executable.ts";
 import { Memory } from "./memory.ts";
 import type { Target } from "./render/kernel.ts";
-import { POINTER_BYTES, renderProgram } from "./render/render-program.ts";
+import { POINTER_BYTES, RenderedProgram } from "./render/render-program.ts";
 import { Workers } from "./workers.ts";
 
 /** A memory, the threads over it, and the programs that they can run. */
@@ -26,21 +26,29 @@ export class Engine {
   async load(graph: Graph, donate: NonNullable<CompileOptions["donate"]>): Promise<Loaded> {
     const program = fuse(graph, donate);
     const plan = planMemory(program);
-    const arena = this.memory.take(plan.bytes);
-    const table = this.memory.take(POINTER_BYTES * (program.inputs.length + program.outputs.length));
-    const { bytes } = renderProgram(program, { plan, arena, table }, this.target, this.memory.import);
+    const rendered = new RenderedProgram(program, plan, this.target, this.memory.import);
+    const sizes = {
+      arena: plan.bytes,
+      table: POINTER_BYTES * (program.inputs.length + program.outputs.length),
+      scratch: rendered.scratchBytes * this.target.threads,
+    };
+    const layout = {
+      arena: this.memory.take(sizes.arena),
+      table: this.memory.take(sizes.table),
+      scratch: this.memory.take(sizes.scratch),
+    };
+    const bytes = rendered.encode(layout);
     for (const [{ dtype, place }, offset] of plan.offsets)
-      if (place.kind === "constant") this.memory.view(dtype, arena + offset, place.data.length).set(place.data);
+      if (place.kind === "constant") this.memory.view(dtype, layout.arena + offset, place.data.length).set(place.data);
     const module = await WebAssembly.compile(bytes);
     const instance = await WebAssembly.instantiate(module, { env: { memory: this.memory.memory } });
     const number = this.#programs++;
     await this.#workers.load(number, module);
-    return { program, plan, arena, table, number, run: instance.exports.run as Loaded["run"] }; // as renderProgram wrote it
+    return { program, layout, sizes, number, run: instance.exports.run as Loaded["run"] }; // as renderProgram wrote it
   }
 
-  unload({ program, plan, arena, table, number }: Loaded): void {
-    this.memory.give(arena, plan.bytes);
-    this.memory.give(table, POINTER_BYTES * (program.inputs.length + program.outputs.length));
+  unload({ layout, sizes, number }: Loaded): void {
+    for (const part of ["arena", "table", "scratch"] as const) this.memory.give(layout[part], sizes[part]);
     this.#workers.drop(number);
   }
 

@@ -1,15 +1,15 @@
-import type { MemoryPlan, Program } from "@finegrain/codegen";
+import type { Program } from "@finegrain/codegen";
 import { type Buffer, checkInputs, type Executable, FinegrainError } from "@finegrain/graph";
 import { bytesOfType, WasmBuffer } from "./buffer.ts";
 import type { Engine } from "./engine.ts";
-import { POINTER_BYTES } from "./render/render-program.ts";
+import { type Layout, POINTER_BYTES } from "./render/render-program.ts";
 
 /** A program in the engine's memory. */
 export interface Loaded {
   readonly program: Program;
-  readonly plan: MemoryPlan;
-  readonly arena: number;
-  readonly table: number;
+  readonly layout: Layout;
+  /** Bytes of each part of the layout. */
+  readonly sizes: Layout;
   /** Of the engine's programs. */
   readonly number: number;
   readonly run: (thread: number, maySleep: number) => void;
@@ -57,7 +57,7 @@ export class WasmExecutable implements Executable {
 
   /** The outputs' addresses, or why there are none. */
   #attempt(given: readonly WasmBuffer[]): [addresses: number[], failure?: unknown] {
-    const { program, table } = this.#loaded;
+    const { program, layout } = this.#loaded;
     const { memory } = this.#engine;
     const taken: [address: number, bytes: number][] = [];
     try {
@@ -69,7 +69,7 @@ export class WasmExecutable implements Executable {
         taken.push([address, bytes]);
         return address;
       });
-      const words = memory.view("int32", table, (POINTER_BYTES / 4) * (inputs.length + outputs.length));
+      const words = memory.view("int32", layout.table, (POINTER_BYTES / 4) * (inputs.length + outputs.length));
       [...inputs, ...outputs].forEach((address, i) => {
         words[2 * i] = address;
         words[2 * i + 1] = Math.floor(address / 2 ** 32);

@@ -4,7 +4,7 @@ import type { Code, Local } from "../assembler/code.ts";
 /** A kernel's function takes the addresses of its buffers, and the part of its work that a thread does. */
 export interface RenderedKernel {
   readonly code: Code;
-  /** Whose addresses are the first parameters, in this order; behind them are `begin` and `end`, in units. */
+  /** Whose addresses are the first parameters, in this order; behind them are `begin` and `end`, in units, and `scratch`. */
   readonly buffers: readonly ProgramBuffer[];
   /** Parts of the work. Any thread may do any range of them. */
   readonly units: number;
@@ -12,6 +12,8 @@ export interface RenderedKernel {
   readonly grain: number;
   /** Operations, roughly: what says whether threads are worth their barrier. */
   readonly work: number;
+  /** Bytes that a thread needs to itself while it works on a range. Default 0. */
+  readonly scratch?: number;
 }
 
 /** The code and parameters of a kernel that reads and writes these buffers. */
@@ -20,6 +22,8 @@ export interface Opening {
   readonly pointers: ReadonlyMap<ProgramBuffer, Local>;
   readonly begin: Local;
   readonly end: Local;
+  /** The address of the thread's own memory. */
+  readonly scratch: Local;
 }
 
 /** What a runtime's WebAssembly has, and how memory is addressed. */

@@ -1,16 +1,14 @@
 import { BYTES, type RandomBitsKernel } from "@finegrain/codegen";
 import type { Code, Local } from "../assembler/code.ts";
-import type { Opening, RenderedKernel } from "./kernel.ts";
+import type { Opening } from "./kernel.ts";
+import type { Work } from "./loop-renderer.ts";
 
 const MULTIPLIERS = [0xd2511f53, 0xcd9e8d57] as const;
 const WEYL = [0x9e3779b9, 0xbb67ae85] as const;
 const ROUNDS = 10;
 
 /** Philox 4x32-10 as `philox` of @finegrain/graph has it: four words for every value of the counter. */
-export function renderRandomBits(
-  { key, counter, to }: RandomBitsKernel,
-  opening: Opening,
-): Pick<RenderedKernel, "units" | "grain" | "work"> {
+export function renderRandomBits({ key, counter, to }: RandomBitsKernel, opening: Opening): Work {
   const { code, pointers, begin, end } = opening;
   const block = code.local("pointer");
   const words = [0, 1, 2, 3].map(() => code.local("i32")) as [Local, Local, Local, Local];

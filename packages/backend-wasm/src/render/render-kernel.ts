@@ -2,6 +2,7 @@ import { type Kernel, type ProgramBuffer, readsOf } from "@finegrain/codegen";
 import { Code } from "../assembler/code.ts";
 import type { Opening, RenderedKernel, Target } from "./kernel.ts";
 import { renderLoop } from "./loop.ts";
+import type { Work } from "./loop-renderer.ts";
 import { renderRandomBits } from "./random-bits.ts";
 import { renderScatterAdd } from "./scatter-add.ts";
 import { renderTopK } from "./top-k.ts";
@@ -10,16 +11,17 @@ import { renderTopK } from "./top-k.ts";
 export function renderKernel(kernel: Kernel, target: Target): RenderedKernel {
   const buffers = buffersOf(kernel);
   const { wide } = target;
-  const code = new Code(new Array(buffers.length + 2).fill(wide ? "i64" : "i32"), wide);
+  const code = new Code(new Array(buffers.length + 3).fill(wide ? "i64" : "i32"), wide);
   const pointers = new Map(buffers.map((buffer, i) => [buffer, code.parameter(i)]));
   const [begin, end] = [code.parameter(buffers.length), code.parameter(buffers.length + 1)];
-  return { code, buffers, ...render(kernel, { code, pointers, begin, end }) };
+  const scratch = code.parameter(buffers.length + 2);
+  return { code, buffers, ...render(kernel, { code, pointers, begin, end, scratch }, target) };
 }
 
-function render(kernel: Kernel, opening: Opening) {
+function render(kernel: Kernel, opening: Opening, target: Target): Work {
   switch (kernel.kind) {
     case "loop":
-      return renderLoop(kernel, opening);
+      return renderLoop(kernel, opening, target);
     case "scatterAdd":
       return renderScatterAdd(kernel, opening);
     case "topK":

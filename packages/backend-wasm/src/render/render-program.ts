@@ -1,5 +1,5 @@
 import type { MemoryPlan, Program, ProgramBuffer } from "@finegrain/codegen";
-import { Code } from "../assembler/code.ts";
+import { Code, type Local } from "../assembler/code.ts";
 import { type MemoryImport, Module } from "../assembler/module.ts";
 import { barrierFunction } from "./barrier.ts";
 import type { RenderedKernel, Target } from "./kernel.ts";
@@ -9,52 +9,66 @@ import { Schedule, type Step } from "./schedule.ts";
 /** Bytes of a pointer in the table of a run's inputs and outputs, whatever its size. */
 export const POINTER_BYTES = 8;
 
-export interface RenderedProgram {
-  readonly bytes: Uint8Array<ArrayBuffer>;
-  readonly steps: readonly Step[];
-}
-
 /** Where a program's own memory is. */
 export interface Layout {
-  readonly plan: MemoryPlan;
   /** The address of the plan's arena. */
   readonly arena: number;
   /** The address of the table: a pointer for every input, then for every output. */
   readonly table: number;
+  /** The address of the threads' own memory, one behind the other. */
+  readonly scratch: number;
 }
 
-/**
- * One module: a function for every kernel that differs from the others, and `run(thread, maySleep)`, which every thread calls
- * and which goes through the whole program.
- */
-export function renderProgram(program: Program, layout: Layout, target: Target, memory: MemoryImport): RenderedProgram {
-  const module = new Module(memory);
-  const barrier = target.threads > 1 ? module.add(barrierFunction(target)) : undefined;
-  const functions = new Map<string, { index: number; rendered: RenderedKernel }>();
-  const schedule = new Schedule(layout.plan.offsets, target.threads);
-  for (const kernel of program.kernels) {
-    const key = kernelKey(kernel);
-    let known = functions.get(key);
-    if (known === undefined) {
-      const rendered = renderKernel(kernel, target);
-      known = { rendered, index: module.add(rendered.code) };
-      functions.set(key, known);
+/** A program's kernels as functions, before it is known where its memory is. */
+export class RenderedProgram {
+  readonly #program: Program;
+  readonly #plan: MemoryPlan;
+  readonly #target: Target;
+  readonly #module: Module;
+  readonly #schedule: Schedule;
+  readonly #barrier: number | undefined;
+
+  constructor(program: Program, plan: MemoryPlan, target: Target, memory: MemoryImport) {
+    this.#program = program;
+    this.#plan = plan;
+    this.#target = target;
+    this.#module = new Module(memory);
+    this.#barrier = target.threads > 1 ? this.#module.add(barrierFunction(target)) : undefined;
+    this.#schedule = new Schedule(plan.offsets, target.threads);
+    const functions = new Map<string, { index: number; rendered: RenderedKernel }>();
+    for (const kernel of program.kernels) {
+      const key = kernelKey(kernel);
+      let known = functions.get(key);
+      if (known === undefined) {
+        const rendered = renderKernel(kernel, target);
+        known = { rendered, index: this.#module.add(rendered.code) };
+        functions.set(key, known);
+      }
+      this.#schedule.add(kernel, known.rendered, known.index);
     }
-    schedule.add(kernel, known.rendered, known.index);
   }
-  module.add(runFunction(schedule.steps, program, layout, target, barrier), "run");
-  return { bytes: module.encode(), steps: schedule.steps };
+
+  /** Bytes that each thread needs to itself. */
+  get scratchBytes(): number {
+    return Math.max(0, ...this.steps.map(({ rendered }) => rendered.scratch ?? 0));
+  }
+
+  get steps(): readonly Step[] {
+    return this.#schedule.steps;
+  }
+
+  /** The module: a function for every kernel that differs from the others, and `run(thread, maySleep)`, which every thread calls. */
+  encode(layout: Layout): Uint8Array<ArrayBuffer> {
+    const [program, plan, target, barrier] = [this.#program, this.#plan, this.#target, this.#barrier];
+    const caller = new Caller({ program, plan, target, layout, scratchBytes: this.scratchBytes });
+    this.#module.add(runFunction(this.steps, caller, barrier), "run");
+    return this.#module.encode();
+  }
 }
 
-function runFunction(
-  steps: readonly Step[],
-  program: Program,
-  layout: Layout,
-  target: Target,
-  barrier: number | undefined,
-): Code {
-  const code = new Code(["i32", "i32"], target.wide);
-  const caller = new Caller(code, program, layout, target);
+/** Goes through the whole program. */
+function runFunction(steps: readonly Step[], caller: Caller, barrier: number | undefined): Code {
+  const { code } = caller;
   const wait = () => {
     if (barrier !== undefined) code.get(code.parameter(1)).call(barrier);
   };
@@ -80,41 +94,58 @@ function runFunction(
   return code;
 }
 
-/** Writes the calls of kernels. */
-class Caller {
-  readonly #code: Code;
-  readonly #program: Program;
-  readonly #layout: Layout;
-  readonly #threads: number;
+interface Site {
+  readonly program: Program;
+  readonly plan: MemoryPlan;
+  readonly target: Target;
+  readonly layout: Layout;
+  readonly scratchBytes: number;
+}
 
-  constructor(code: Code, program: Program, layout: Layout, { threads }: Target) {
-    this.#code = code;
-    this.#program = program;
-    this.#layout = layout;
-    this.#threads = threads;
+/** Writes the calls of kernels into `run`. */
+class Caller {
+  readonly code: Code;
+  readonly #site: Site;
+  readonly #scratch: Local;
+
+  constructor(site: Site) {
+    this.#site = site;
+    this.code = new Code(["i32", "i32"], site.target.wide);
+    this.#scratch = this.code.local("pointer");
+    this.#thread();
+    this.code
+      .address(site.scratchBytes)
+      .pointerOp("mul")
+      .address(site.layout.scratch)
+      .pointerOp("add")
+      .set(this.#scratch);
+  }
+
+  #thread(): void {
+    this.code.get(this.code.parameter(0));
+    if (this.code.wide) this.code.do("i64.extend_i32_u");
   }
 
   whole(step: Step): void {
     this.#pointers(step);
-    this.#code.address(0).address(step.rendered.units).call(step.index);
+    this.code.address(0).address(step.rendered.units).get(this.#scratch).call(step.index);
   }
 
   /** The part of the thread that the function's parameter names. */
   share(step: Step): void {
     const { units, grain } = step.rendered;
-    const part = Math.ceil(units / this.#threads / grain) * grain;
-    const code = this.#code;
+    const part = Math.ceil(units / this.#site.target.threads / grain) * grain;
+    const { code } = this;
     const [begin, end] = [code.local("pointer"), code.local("pointer")];
-    const smaller = (local: ReturnType<Code["local"]>) =>
+    const smaller = (local: Local) =>
       code.tee(local).address(units).get(local).address(units).pointerOp("lt_u").do("select").set(local);
-    code.get(code.parameter(0));
-    if (code.wide) code.do("i64.extend_i32_u");
+    this.#thread();
     code.address(part).pointerOp("mul");
     smaller(begin);
     code.get(begin).address(part).pointerOp("add");
     smaller(end);
     this.#pointers(step);
-    code.get(begin).get(end).call(step.index);
+    code.get(begin).get(end).get(this.#scratch).call(step.index);
   }
 
   /** Of the buffers of this call, in the order of those of the function that it shares with others. */
@@ -123,15 +154,15 @@ class Caller {
   }
 
   #pointer(buffer: ProgramBuffer): void {
-    const { plan, arena, table } = this.#layout;
+    const { plan, program, layout } = this.#site;
+    const { arena, table } = layout;
     const offset = plan.offsets.get(buffer);
     if (offset !== undefined) {
-      this.#code.address(arena + offset);
+      this.code.address(arena + offset);
       return;
     }
     const { place } = buffer;
-    const slot =
-      place.kind === "input" ? place.index : this.#program.inputs.length + this.#program.outputs.indexOf(buffer);
-    this.#code.address(table + POINTER_BYTES * slot).loadPointer(0);
+    const slot = place.kind === "input" ? place.index : program.inputs.length + program.outputs.indexOf(buffer);
+    this.code.address(table + POINTER_BYTES * slot).loadPointer(0);
   }
 }

@@ -1,15 +1,13 @@
 import { BYTES, type ScatterAddKernel } from "@finegrain/codegen";
 import type { Local } from "../assembler/code.ts";
-import type { Opening, RenderedKernel } from "./kernel.ts";
+import type { Opening } from "./kernel.ts";
+import type { Work } from "./loop-renderer.ts";
 
 /**
  * Every thread takes a range of columns and goes through all indices, so that no update is lost and the order of the sums is
  * always the same.
  */
-export function renderScatterAdd(
-  kernel: ScatterAddKernel,
-  opening: Opening,
-): Pick<RenderedKernel, "units" | "grain" | "work"> {
+export function renderScatterAdd(kernel: ScatterAddKernel, opening: Opening): Work {
   const { indices, updates, count, rows, width, to } = kernel;
   const { code, pointers, begin, end } = opening;
   const [row, column, from, into] = ["pointer", "pointer", "pointer", "pointer"].map(() => code.local("pointer")) as [

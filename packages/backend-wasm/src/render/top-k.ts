@@ -1,15 +1,13 @@
 import { BYTES, type TopKKernel } from "@finegrain/codegen";
 import type { Local } from "../assembler/code.ts";
-import type { Opening, RenderedKernel } from "./kernel.ts";
+import type { Opening } from "./kernel.ts";
+import type { Work } from "./loop-renderer.ts";
 
 /**
  * For every place of the result, the largest entry behind the one found before it, in the order of falling values and rising
  * indices: k passes over a row, with no memory of their own.
  */
-export function renderTopK(
-  { from, rows, length, k, to }: TopKKernel,
-  opening: Opening,
-): Pick<RenderedKernel, "units" | "grain" | "work"> {
+export function renderTopK({ from, rows, length, k, to }: TopKKernel, opening: Opening): Work {
   const { code, pointers, begin, end } = opening;
   const [unit, place, at, i] = [1, 2, 3, 4].map(() => code.local("pointer")) as [Local, Local, Local, Local];
   const [x, before, best] = [1, 2, 3].map(() => code.local("f32")) as [Local, Local, Local];

@@ -1,0 +1,172 @@
+import type { Load, LoopKernel, Reduction } from "@finegrain/codegen";
+import { size } from "@finegrain/graph";
+import type { Local } from "../assembler/code.ts";
+import type { Opening, Target } from "./kernel.ts";
+import { type Count, ReducingRenderer, strides, type Work } from "./loop-renderer.ts";
+import type { Product } from "./product.ts";
+import { Strip } from "./strip.ts";
+
+/** Rows of the matrix that one pass over the result adds: as many streams as a processor follows. */
+const BLOCK = 8;
+
+/**
+ * A few vectors times a matrix whose rows are contiguous along the result, or picked: rows are scaled and added up, several in one
+ * pass over the result, so that memory is read in long runs.
+ */
+export class ColumnProductRenderer extends ReducingRenderer {
+  readonly #product: Product;
+  readonly #target: Target;
+  readonly #few: number;
+  readonly #column: number;
+
+  constructor(
+    kernel: LoopKernel,
+    reduction: Reduction,
+    opening: Opening,
+    { product, target }: { product: Product; target: Target },
+  ) {
+    super(kernel, reduction, opening);
+    this.#product = product;
+    this.#target = target;
+    this.#few = size(product.rows.map((loop) => kernel.extents[loop]!));
+    this.#column = product.columns.at(-1)!;
+  }
+
+  render(): Work {
+    const { kernel, code, frame, opening } = this;
+    const { batch, columns } = this.#product;
+    const column = this.#column;
+    const outer = [...batch, ...columns.slice(0, -1)].map((loop) => ({ loop, extent: kernel.extents[loop]! }));
+    const length = kernel.extents[column]!;
+    if (outer.length > 0) {
+      this.forUnitsOf(outer, () => this.#sum({ known: length }));
+      return { units: size(outer.map(({ extent }) => extent)), grain: 1, work: this.work };
+    }
+    const count = code.local("pointer");
+    frame.coordinates.set(column, opening.begin);
+    code.get(opening.end).get(opening.begin).pointerOp("sub").set(count);
+    this.#sum({ local: count });
+    return { units: length, grain: 16, work: this.work };
+  }
+
+  /** All of the summed loop over some columns. */
+  #sum(count: Count): void {
+    const { code, frame, reduction } = this;
+    const { summed } = this.#product;
+    const length = reduction.extents[0]!;
+    const block = this.#few === 1 ? BLOCK : BLOCK / 2;
+    const at = code.local("pointer");
+    frame.coordinates.set(summed, at);
+    const whole = Math.floor(length / block) * block;
+    code.address(0).set(at);
+    // The first pass stores, the others add to what is there.
+    const first = whole > 0 ? block : Math.min(1, length);
+    this.#pass(first, count, true);
+    code.count(at, { from: () => code.address(first), to: () => code.address(whole), step: block }, () =>
+      this.#pass(block, count, false),
+    );
+    if (length > Math.max(whole, first))
+      code.count(at, { from: () => code.address(Math.max(whole, first)), to: () => code.address(length) }, () =>
+        this.#pass(1, count, false),
+      );
+    frame.coordinates.delete(summed);
+    this.#epilogue(count);
+  }
+
+  /** Add `block` rows to the result. */
+  #pass(block: number, count: Count, fresh: boolean): void {
+    const { code, frame, kernel } = this;
+    const { y, rows } = this.#product;
+    const few = Array.from({ length: this.#few }, (_, k) => k);
+    const { factors, sources } = this.#block(block);
+    const target: Load = { kind: "load", dtype: "float32", from: kernel.to, at: kernel.at };
+    const sums = few.map((k) => {
+      if (rows.length > 0) code.address(k).set(this.#fewAt());
+      return new Strip(frame, { roots: [target], store: kernel, along: this.#column, vector: this.#column, lanes: 4 });
+    });
+    const [row, sum] = [code.local("v128"), few.map(() => code.local("v128"))];
+    strides(code, count, this.#few === 1 ? 2 : 1, (vectors, lanes) => {
+      for (let v = 0; v < vectors; v++) {
+        few.forEach((k) => {
+          if (fresh) code.splat(0, "f32");
+          else sums[k]!.writer(4 * v, undefined, lanes).write(target);
+          code.set(sum[k]!);
+        });
+        for (let i = 0; i < block; i++) {
+          sources[i]!.writer(4 * v, undefined, lanes).write(y);
+          code.set(row);
+          for (const k of few) this.#multiplyAdd(factors[k]![i]!, row, sum[k]!);
+        }
+        few.forEach((k) => {
+          code.get(sum[k]!);
+          sums[k]!.store(4 * v, lanes);
+        });
+      }
+      for (const strip of [...sums, ...sources]) strip.advance(lanes * vectors);
+    });
+  }
+
+  #multiplyAdd(factor: Local, row: Local, sum: Local): void {
+    const { code } = this;
+    if (this.#target.relaxed) code.get(factor).get(row).get(sum).vector("f32x4.relaxed_madd");
+    else code.get(sum).get(factor).get(row).vector("f32x4.mul", "f32x4.add");
+    code.set(sum);
+  }
+
+  /** The factors of a block's rows, in all lanes, and where the rows are. */
+  #block(block: number): { factors: Local[][]; sources: Strip[] } {
+    const { code, frame } = this;
+    const { x, y, rows, summed } = this.#product;
+    const start = frame.coordinates.get(summed)!;
+    const at = code.local("pointer");
+    const factors: Local[][] = Array.from({ length: this.#few }, () => []);
+    const sources: Strip[] = [];
+    frame.coordinates.set(summed, at);
+    for (let i = 0; i < block; i++) {
+      code.get(start).address(i).pointerOp("add").set(at);
+      sources.push(new Strip(frame, { roots: [y], along: this.#column, vector: this.#column, lanes: 4 }));
+      for (let k = 0; k < this.#few; k++) {
+        if (rows.length > 0) code.address(k).set(this.#fewAt());
+        const local = code.local("v128");
+        new Strip(frame, { roots: [x], lanes: 4 }).writer().write(x);
+        code.set(local);
+        factors[k]!.push(local);
+      }
+    }
+    frame.coordinates.set(summed, start);
+    return { factors, sources };
+  }
+
+  /** Which of the few vectors, where there are several. */
+  #fewAt(): Local {
+    const loop = this.#product.rows[0]!;
+    const at = this.frame.coordinates.get(loop) ?? this.code.local("pointer");
+    this.frame.coordinates.set(loop, at);
+    return at;
+  }
+
+  /** What the result makes of the sums, where it is more than they. */
+  #epilogue(count: Count): void {
+    const { code, frame, kernel } = this;
+    if (kernel.result.kind === "reduced") return;
+    const sum: Load = { kind: "load", dtype: "float32", from: kernel.to, at: kernel.at };
+    const reduced = code.local("v128");
+    for (let k = 0; k < this.#few; k++) {
+      if (this.#product.rows.length > 0) code.address(k).set(this.#fewAt());
+      const strip = new Strip(frame, {
+        roots: [sum, kernel.result],
+        store: kernel,
+        along: this.#column,
+        vector: this.#column,
+        lanes: 4,
+      });
+      strides(code, count, 1, (_, lanes) => {
+        strip.writer(0, undefined, lanes).write(sum);
+        code.set(reduced);
+        strip.writer(0, reduced, lanes).write(kernel.result);
+        strip.store(0, lanes);
+        strip.advance(lanes);
+      });
+    }
+  }
+}
