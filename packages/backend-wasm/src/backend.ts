@@ -56,7 +56,7 @@ class WasmBackend implements Backend {
     this.name = engine.name;
     const features = ["simd", ...(relaxed ? ["relaxed-simd"] : []), ...(wide ? ["memory64"] : [])];
     this.device = {
-      kind: "wasm",
+      kind: "cpu",
       description: processorName(),
       provider: `WebAssembly (${features.join(", ")}) of ${runtimeName()}`,
       memory: (wide ? 16 : 4) * 2 ** 30,
@@ -68,11 +68,12 @@ class WasmBackend implements Backend {
     return WasmBuffer.upload(this.#engine.memory, value);
   }
 
-  async compile(graph: Graph, { donate = [] }: CompileOptions = {}): Promise<WasmExecutable> {
+  async compile(graph: Graph, options: CompileOptions = {}): Promise<WasmExecutable> {
+    const { donate = [] } = options;
     const donated = new Set(donate.map(([input]) => input));
     if (donated.size < donate.length)
       throw new FinegrainError(`graph "${graph.name}" donates an input to more than one output`);
-    return new WasmExecutable(this.#engine, await this.#engine.load(graph, donate), donated);
+    return new WasmExecutable(this.#engine, await this.#engine.load(graph, options), donated);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

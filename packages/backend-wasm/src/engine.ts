@@ -1,5 +1,6 @@
 import { fuse, planMemory } from "@finegrain/codegen";
 import { type CompileOptions, FinegrainError, type Graph } from "@finegrain/graph";
+import { Clock } from "./clock.ts";
 import { control } from "./control.ts";
 import type { Loaded } from "./executable.ts";
 import { Memory } from "./memory.ts";
@@ -23,10 +24,11 @@ export class Engine {
     this.#workers = new Workers(this.memory.memory, target.threads - 1);
   }
 
-  async load(graph: Graph, donate: NonNullable<CompileOptions["donate"]>): Promise<Loaded> {
+  async load(graph: Graph, { donate = [], profile = false }: CompileOptions): Promise<Loaded> {
     const program = fuse(graph, donate);
     const plan = planMemory(program);
-    const rendered = new RenderedProgram(program, plan, this.target, this.memory.import);
+    const rendered = new RenderedProgram(program, plan, this.target, { memory: this.memory.import, profile });
+    const clock = profile ? new Clock(rendered.steps.map(({ kernel }) => kernel)) : undefined;
     const sizes = {
       arena: plan.bytes,
       table: POINTER_BYTES * (program.inputs.length + program.outputs.length),
@@ -41,10 +43,12 @@ export class Engine {
     for (const [{ dtype, place }, offset] of plan.offsets)
       if (place.kind === "constant") this.memory.view(dtype, layout.arena + offset, place.data.length).set(place.data);
     const module = await WebAssembly.compile(bytes);
-    const instance = await WebAssembly.instantiate(module, { env: { memory: this.memory.memory } });
+    const instance = await WebAssembly.instantiate(module, {
+      env: { memory: this.memory.memory, mark: (step: number) => clock?.mark(step) },
+    });
     const number = this.#programs++;
     await this.#workers.load(number, module);
-    return { program, layout, sizes, number, run: instance.exports.run as Loaded["run"] }; // as renderProgram wrote it
+    return { program, clock, layout, sizes, number, run: instance.exports.run as Loaded["run"] }; // as renderProgram wrote it
   }
 
   unload({ layout, sizes, number }: Loaded): void {
@@ -53,8 +57,9 @@ export class Engine {
   }
 
   /** @throws what the program threw; after that the threads no longer agree on where they are, and nothing can be run. */
-  run({ number, run }: Loaded): void {
+  run({ number, run, clock }: Loaded): void {
     if (this.#failed) throw new FinegrainError(`${this.name} cannot go on after a run that failed: open it again`);
+    clock?.start();
     this.#workers.begin(number);
     try {
       run(0, mayWait ? 1 : 0);

@@ -1,6 +1,7 @@
 import type { Program } from "@finegrain/codegen";
-import { type Buffer, checkInputs, type Executable, FinegrainError } from "@finegrain/graph";
+import { type Buffer, checkInputs, type Executable, FinegrainError, type KernelTime } from "@finegrain/graph";
 import { bytesOfType, WasmBuffer } from "./buffer.ts";
+import type { Clock } from "./clock.ts";
 import type { Engine } from "./engine.ts";
 import { type Layout, POINTER_BYTES } from "./render/render-program.ts";
 
@@ -10,6 +11,8 @@ export interface Loaded {
   readonly layout: Layout;
   /** Bytes of each part of the layout. */
   readonly sizes: Layout;
+  /** Where the program was compiled with `profile`. */
+  readonly clock: Clock | undefined;
   /** Of the engine's programs. */
   readonly number: number;
   readonly run: (thread: number, maySleep: number) => void;
@@ -21,11 +24,14 @@ export class WasmExecutable implements Executable {
   readonly #loaded: Loaded;
   readonly #donated: ReadonlySet<number>;
   #open = true;
+  readonly profile?: () => KernelTime[];
 
   constructor(engine: Engine, loaded: Loaded, donated: ReadonlySet<number>) {
     this.#engine = engine;
     this.#loaded = loaded;
     this.#donated = donated;
+    const { clock } = loaded;
+    if (clock) this.profile = () => clock.take();
   }
 
   run(inputs: readonly Buffer[]): Buffer[] {

@@ -48,7 +48,7 @@ export function workerLoop({ memory, thread, control }: WorkerStart, port: Port)
       } else if (Atomics.load(words, word("messages")) !== messages) return;
       else {
         // Runs often follow each other at once: it is faster to look for a while than to be woken.
-        let spins = 20_000;
+        let spins = 300_000;
         while (spins > 0 && Atomics.load(words, word("wake")) === seen) spins--;
         if (spins === 0) Atomics.wait(words, word("wake"), seen);
       }
@@ -57,7 +57,7 @@ export function workerLoop({ memory, thread, control }: WorkerStart, port: Port)
   port.onMessage((message) => {
     messages++;
     if (message.kind === "load") {
-      programs.set(message.program, new WebAssembly.Instance(message.module, { env: { memory } }));
+      programs.set(message.program, new WebAssembly.Instance(message.module, { env: { memory, mark() {} } }));
       port.post({ loaded: message.program });
     } else if (message.kind === "drop") programs.delete(message.program);
     else {

@@ -56,6 +56,7 @@ export class Workers {
   }
 
   #post(message: WorkerMessage): void {
+    if (this.#threads.length === 0) return;
     for (const thread of this.#threads) thread.post(message);
     Atomics.add(this.#words, control.messages / 4, 1);
     this.#wake();

@@ -46,7 +46,12 @@ describe.each(backends.map((backend) => [backend.device.threads, backend] as con
     const hidden = relu(einsum(x, gather(table, rows), "B D, B G D -> B G"));
     const y = einsum(hidden, gather(table, rows), "B G, B G D -> B D");
     const values = [x, table, choice].map((type, i) => randomValue(type, i + 1));
-    await expectAgreement(backend, graph({ name: "rows", inputs: [x, table, choice], outputs: [hidden, y] }), values, 2e-5);
+    await expectAgreement(
+      backend,
+      graph({ name: "rows", inputs: [x, table, choice], outputs: [hidden, y] }),
+      values,
+      2e-5,
+    );
   });
 });
 

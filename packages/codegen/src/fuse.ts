@@ -7,6 +7,7 @@ import { SplitLoop } from "./index-form.ts";
 import { attrsOf, Inliner, NeedsBuffer } from "./inline.ts";
 import type { Kernel, LoopKernel, Reduction } from "./kernel.ts";
 import { type Placement, place, storedBase } from "./placement.ts";
+import { operandToCopy } from "./product.ts";
 import type { Program } from "./program.ts";
 import { reducedExtents, reductions } from "./reductions.ts";
 import { splitReductions } from "./split-reductions.ts";
@@ -100,7 +101,10 @@ class Fusion {
     const domain = new Domain([...x.shape, ...(reduced ? reducedExtents(reduced) : [])]);
     for (;;) {
       try {
-        this.#kernels.push(collapse(this.#attempt(x, reduced, domain, target)));
+        const kernel = collapse(this.#attempt(x, reduced, domain, target));
+        const operand = reduced?.op === "einsum" ? reduced.inputs[operandToCopy(kernel) ?? 2] : undefined;
+        if (operand && !this.#bufferOf(operand)) throw new NeedsBuffer(operand);
+        this.#kernels.push(kernel);
         return;
       } catch (reason) {
         if (reason instanceof SplitLoop) domain.split(reason);

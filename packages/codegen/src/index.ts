@@ -4,5 +4,7 @@ export * from "./expression.ts";
 export * from "./fuse.ts";
 export * from "./index-form.ts";
 export * from "./kernel.ts";
+export * from "./kernel-cost.ts";
 export * from "./plan-memory.ts";
+export * from "./product.ts";
 export * from "./program.ts";

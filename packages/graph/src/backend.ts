@@ -32,11 +32,26 @@ export interface Backend extends AsyncDisposable {
 export interface CompileOptions {
   /** Output `o` may overwrite input `i` (optimizer state, KV caches), whose buffer is spent by the run. */
   readonly donate?: readonly (readonly [input: number, output: number])[];
+  /** Time every kernel, which makes runs slower. A backend that cannot tell leaves {@link Executable.profile} out. */
+  readonly profile?: boolean;
+}
+
+/** What one kernel of a program took, over all runs since it was compiled or last asked. */
+export interface KernelTime {
+  /** The ops that it computes. */
+  readonly name: string;
+  readonly milliseconds: number;
+  readonly runs: number;
+  /** Floating-point operations and bytes of one run. */
+  readonly flops: number;
+  readonly bytes: number;
 }
 
 /** A compiled graph. Calls are queued in order; results stay on the device until they are read. */
 export interface Executable extends Disposable {
   run(inputs: readonly Buffer[]): Buffer[];
+  /** Times by kernel, in the program's order, and the clocks back to 0. There where it was compiled with `profile`. */
+  profile?(): KernelTime[];
 }
 
 /** A tensor on the device. The only asynchronous thing about it is reading it. */

@@ -15,15 +15,22 @@ export class Module {
   readonly #functions: { code: Code; type: number }[] = [];
   readonly #types = new Map<string, number>();
   readonly #exports: { name: string; index: number }[] = [];
+  readonly #imports: { name: string; type: number }[] = [];
   readonly #memory: MemoryImport;
 
   constructor(memory: MemoryImport) {
     this.#memory = memory;
   }
 
+  /** A function of `env`. Before any of the module's own. @returns its index. */
+  importFunction(name: string, parameters: readonly ValueType[]): number {
+    this.#imports.push({ name, type: this.#type(parameters) });
+    return this.#imports.length - 1;
+  }
+
   /** @returns the function's index. */
   add(code: Code, exported?: string): number {
-    const index = this.#functions.length;
+    const index = this.#imports.length + this.#functions.length;
     this.#functions.push({ code, type: this.#type(code.parameters) });
     if (exported !== undefined) this.#exports.push({ name: exported, index });
     return index;
@@ -45,7 +52,7 @@ export class Module {
       module.byte(id).unsigned(body.length).append(body.done());
     };
     section(1, [...this.#types.keys()].map(functionType));
-    section(2, [this.#import()]);
+    section(2, [this.#memoryImport(), ...this.#imports.map(functionImport)]);
     section(
       3,
       this.#functions.map(({ type }) => new Bytes().unsigned(type).done()),
@@ -61,12 +68,15 @@ export class Module {
     return module.done();
   }
 
-  #import(): Uint8Array {
+  #memoryImport(): Uint8Array {
     const { initial, maximum, shared, wide } = this.#memory;
     const limits = 1 | (shared ? 2 : 0) | (wide ? 4 : 0);
     return new Bytes().name("env").name("memory").byte(2, limits).unsigned(initial).unsigned(maximum).done();
   }
 }
+
+const functionImport = ({ name, type }: { name: string; type: number }): Uint8Array =>
+  new Bytes().name("env").name(name).byte(0).unsigned(type).done();
 
 /** A function type without results. */
 function functionType(key: string): Uint8Array {

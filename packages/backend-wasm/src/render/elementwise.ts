@@ -31,7 +31,7 @@ export class ElementwiseRenderer extends LoopRenderer {
     const strip = new Strip(frame, { roots: [kernel.result], store: kernel, along, vector: along, lanes: 4 });
     const element = (vectors: number, lanes: 1 | 4) => {
       for (let k = 0; k < vectors; k++) {
-        strip.writer(4 * k, undefined, lanes).write(kernel.result);
+        strip.writer({ shift: 4 * k }, lanes).write(kernel.result);
         strip.store(4 * k, lanes);
       }
       strip.advance(lanes * vectors);

@@ -26,6 +26,8 @@ export interface Frame {
   readonly reduced?: Local | undefined;
   /** Elements further along the vector loop. */
   readonly shift?: number;
+  /** Elements of memory further on: where loads of neighbours share an address. */
+  readonly displacement?: number;
 }
 
 /** Writes expressions as vectors of four lanes. */
@@ -97,7 +99,7 @@ export class ExpressionWriter {
     const { vector, lanes, shift = 0 } = this.#frame;
     const code = this.#code;
     const stride = vector === undefined ? 0 : load.at.strides[vector]!;
-    const offset = BYTES * stride * shift;
+    const offset = BYTES * (stride * shift + (this.#frame.displacement ?? 0));
     const open = load.at.dynamic.filter(({ value }) => !this.#frame.isFixed(value));
     const along = open.filter(({ value }) => vector !== undefined && variesAlong(value, vector));
     if (along.length > 0 && lanes > 1) this.#gather(load, stride, open);
@@ -150,7 +152,7 @@ export class ExpressionWriter {
         code.get(local).lane("i32x4.extract_lane", lane);
         this.#addElements(step);
       }
-      const offset = BYTES * stride * ((this.#frame.shift ?? 0) + lane);
+      const offset = BYTES * (stride * ((this.#frame.shift ?? 0) + lane) + (this.#frame.displacement ?? 0));
       code.get(value).laneAccess("v128.load32_lane", lane, offset).set(value);
     }
     code.get(value);

@@ -48,17 +48,18 @@ export abstract class LoopRenderer {
     });
   }
 
-  /** Run `body` in nested loops from `first` to before `end`. */
-  protected nest(first: number, end: number, extents: readonly number[], body: () => void): void {
-    if (first === end) {
+  /** Run `body` in nested loops, of these extents. */
+  protected nest(loops: readonly number[], extents: readonly number[], body: () => void): void {
+    const [loop] = loops;
+    if (loop === undefined) {
       body();
       return;
     }
     const at = this.code.local("pointer");
-    this.frame.coordinates.set(first, at);
+    this.frame.coordinates.set(loop, at);
     const to = () => void this.code.address(extents[0]!);
-    this.code.count(at, { to }, () => this.nest(first + 1, end, extents.slice(1), body));
-    this.frame.coordinates.delete(first);
+    this.code.count(at, { to }, () => this.nest(loops.slice(1), extents.slice(1), body));
+    this.frame.coordinates.delete(loop);
   }
 
   protected get work(): number {
@@ -90,7 +91,7 @@ export abstract class ReducingRenderer extends LoopRenderer {
     const { kernel, frame } = this;
     const strip = new Strip(frame, { roots: [kernel.result], store: kernel, vector, lanes });
     reduced.forEach((local, k) => {
-      strip.writer(4 * k, local).write(kernel.result);
+      strip.writer({ shift: 4 * k, reduced: local }).write(kernel.result);
       strip.store(4 * k);
     });
   }

@@ -19,8 +19,67 @@ export interface Packing {
   readonly step: number;
 }
 
-/** Copy rows into panels: element k of the panel's rows, then element k + 1. Rows behind the last are zeros. */
+/** Copy rows into panels: element k of the panel's rows, then element k + 1. What stands behind the last row is not to be used. */
 export function packPanels(code: Code, packing: Packing): void {
+  if (packing.panel === 1 && packing.width % 4 === 0) packAcross(code, packing);
+  else packAlong(code, packing);
+}
+
+/** Where rows are neighbours in memory: element k of all of them, then element k + 1, so that memory is read as it lies. */
+function packAcross(code: Code, { begin, end, from, to, width, length, step }: Packing): void {
+  const [k, row, source, target, whole] = ["pointer", "pointer", "pointer", "pointer", "pointer"].map(() =>
+    code.local("pointer"),
+  ) as [Local, Local, Local, Local, Local];
+  code.get(begin).get(end).get(begin).pointerOp("sub").address(-4).pointerOp("and").pointerOp("add").set(whole);
+  const at = () => {
+    // Panel (row - begin) / width, its element k, and the row's place in it.
+    const place = code.local("pointer");
+    code.get(row).get(begin).pointerOp("sub").set(place);
+    code
+      .get(to)
+      .get(place)
+      .address(width)
+      .pointerOp("div_u")
+      .address(BYTES * width * length)
+      .pointerOp("mul")
+      .pointerOp("add");
+    code
+      .get(k)
+      .address(BYTES * width)
+      .pointerOp("mul")
+      .pointerOp("add");
+    code.get(place).address(width).pointerOp("rem_u").address(BYTES).pointerOp("mul").pointerOp("add").set(target);
+  };
+  code.count(k, { to: () => code.address(length) }, () => {
+    code
+      .get(from)
+      .get(begin)
+      .address(BYTES)
+      .pointerOp("mul")
+      .pointerOp("add")
+      .get(k)
+      .address(BYTES * step)
+      .pointerOp("mul")
+      .pointerOp("add")
+      .set(source);
+    code.count(row, { from: () => code.get(begin), to: () => code.get(whole), step: 4 }, () => {
+      at();
+      code.get(target).get(source).vectorAccess("v128.load").vectorAccess("v128.store");
+      code
+        .get(source)
+        .address(4 * BYTES)
+        .pointerOp("add")
+        .set(source);
+    });
+    code.count(row, { from: () => code.get(whole), to: () => code.get(end) }, () => {
+      at();
+      code.get(target).get(source).access("f32.load").access("f32.store");
+      code.get(source).address(BYTES).pointerOp("add").set(source);
+    });
+  });
+}
+
+function packAlong(code: Code, packing: Packing): void {
   const { begin, end, from, to, width, panel } = packing;
   const [row, source, target] = ["pointer", "pointer", "pointer"].map(() => code.local("pointer")) as [
     Local,

@@ -1,9 +1,8 @@
-import type { Load, LoopKernel, Reduction } from "@finegrain/codegen";
+import type { Load, LoopKernel, Product, Reduction } from "@finegrain/codegen";
 import { size } from "@finegrain/graph";
 import type { Local } from "../assembler/code.ts";
 import type { Opening, Target } from "./kernel.ts";
 import { type Count, ReducingRenderer, strides, type Work } from "./loop-renderer.ts";
-import type { Product } from "./product.ts";
 import { Strip } from "./strip.ts";
 
 /** Rows of the matrix that one pass over the result adds: as many streams as a processor follows. */
@@ -52,7 +51,7 @@ export class ColumnProductRenderer extends ReducingRenderer {
   /** All of the summed loop over some columns. */
   #sum(count: Count): void {
     const { code, frame, reduction } = this;
-    const { summed } = this.#product;
+    const [summed] = this.#product.summed as [number];
     const length = reduction.extents[0]!;
     const block = this.#few === 1 ? BLOCK : BLOCK / 2;
     const at = code.local("pointer");
@@ -85,15 +84,15 @@ export class ColumnProductRenderer extends ReducingRenderer {
       return new Strip(frame, { roots: [target], store: kernel, along: this.#column, vector: this.#column, lanes: 4 });
     });
     const [row, sum] = [code.local("v128"), few.map(() => code.local("v128"))];
-    strides(code, count, this.#few === 1 ? 2 : 1, (vectors, lanes) => {
+    strides(code, count, this.#few === 1 ? 4 : 1, (vectors, lanes) => {
       for (let v = 0; v < vectors; v++) {
         few.forEach((k) => {
           if (fresh) code.splat(0, "f32");
-          else sums[k]!.writer(4 * v, undefined, lanes).write(target);
+          else sums[k]!.writer({ shift: 4 * v }, lanes).write(target);
           code.set(sum[k]!);
         });
         for (let i = 0; i < block; i++) {
-          sources[i]!.writer(4 * v, undefined, lanes).write(y);
+          sources[i]!.writer({ shift: 4 * v }, lanes).write(y);
           code.set(row);
           for (const k of few) this.#multiplyAdd(factors[k]![i]!, row, sum[k]!);
         }
@@ -116,7 +115,8 @@ export class ColumnProductRenderer extends ReducingRenderer {
   /** The factors of a block's rows, in all lanes, and where the rows are. */
   #block(block: number): { factors: Local[][]; sources: Strip[] } {
     const { code, frame } = this;
-    const { x, y, rows, summed } = this.#product;
+    const { x, y, rows } = this.#product;
+    const [summed] = this.#product.summed as [number];
     const start = frame.coordinates.get(summed)!;
     const at = code.local("pointer");
     const factors: Local[][] = Array.from({ length: this.#few }, () => []);
@@ -161,9 +161,9 @@ export class ColumnProductRenderer extends ReducingRenderer {
         lanes: 4,
       });
       strides(code, count, 1, (_, lanes) => {
-        strip.writer(0, undefined, lanes).write(sum);
+        strip.writer({}, lanes).write(sum);
         code.set(reduced);
-        strip.writer(0, reduced, lanes).write(kernel.result);
+        strip.writer({ reduced }, lanes).write(kernel.result);
         strip.store(0, lanes);
         strip.advance(lanes);
       });

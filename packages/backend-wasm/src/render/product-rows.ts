@@ -1,12 +1,13 @@
-import type { LoopKernel, Reduction } from "@finegrain/codegen";
+import { type Load, type LoopKernel, type Product, type Reduction, variesAlong } from "@finegrain/codegen";
 import { size } from "@finegrain/graph";
 import type { Opening, Target } from "./kernel.ts";
 import { ReducingRenderer, strides, type Work } from "./loop-renderer.ts";
-import type { Product } from "./product.ts";
 import { Strip } from "./strip.ts";
 
 /** Accumulators that fit into the processor's registers beside the operands. */
 const ACCUMULATORS = 8;
+/** Vectors of a row that a turn of the loop reads. */
+const UNROLLED = 2;
 
 /**
  * Inner products of a few vectors with the rows of a matrix, contiguous or picked: several rows at a time, so that several reads
@@ -29,82 +30,98 @@ export class RowProductRenderer extends ReducingRenderer {
     super(kernel, reduction, opening);
     this.#product = product;
     this.#target = target;
-    this.#few = size(product.rows.map((loop) => kernel.extents[loop]!));
+    const rows = size(product.rows.map((loop) => kernel.extents[loop]!));
+    this.#few = [4, 3, 2, 1].find((n) => rows % n === 0)!;
     this.#last = product.columns.at(-1)!;
     this.#block = [4, 2, 1].find((n) => kernel.extents[this.#last]! % n === 0 && n * this.#few <= ACCUMULATORS)!;
     this.#vectors = Math.max(1, Math.floor(ACCUMULATORS / (this.#block * this.#few)));
   }
 
   render(): Work {
-    const { kernel, code, frame } = this;
-    const { batch, columns } = this.#product;
-    const outer = [...batch, ...columns].map((loop) => ({
+    const { kernel } = this;
+    const { batch, columns, rows } = this.#product;
+    const shared = new Map([[this.#last, this.#block], ...rows.map((loop) => [loop, this.#few] as const)]);
+    const outer = [...batch, ...columns, ...rows].map((loop) => ({
       loop,
-      extent: loop === this.#last ? kernel.extents[loop]! / this.#block : kernel.extents[loop]!,
+      extent: kernel.extents[loop]! / (shared.get(loop) ?? 1),
     }));
-    const block = code.local("pointer");
-    this.forUnitsOf(outer, () => {
-      code.get(frame.coordinates.get(this.#last)!).address(this.#block).pointerOp("mul").set(block);
-      this.#rows(block);
-    });
+    this.forUnitsOf(outer, () => this.#rows());
     return { units: size(outer.map(({ extent }) => extent)), grain: 1, work: this.work };
   }
 
-  #rows(first: ReturnType<typeof this.code.local>): void {
+  /** The products of a block of the matrix's rows and a few vectors. */
+  #rows(): void {
     const { code, frame, reduction } = this;
-    const { x, y, summed, rows } = this.#product;
-    const blockAt = frame.coordinates.get(this.#last)!;
-    const at = code.local("pointer");
-    const place = (row: number) => {
-      code.get(first).address(row).pointerOp("add").set(at);
-      frame.coordinates.set(this.#last, at);
-    };
+    const { x, y, rows } = this.#product;
+    const [summed] = this.#product.summed as [number];
+    const units = [this.#last, ...rows].map((loop) => [loop, frame.coordinates.get(loop)!] as const);
+    const row = this.#stand(this.#last, this.#block);
+    const few = rows[0] === undefined ? () => {} : this.#stand(rows[0], this.#few);
     const along = { along: summed, vector: summed, lanes: 4 as const };
-    const strips = Array.from({ length: this.#block }, (_, row) => {
-      place(row);
+    const strips = this.#strips(y, this.#last, this.#block, (k) => {
+      row(k);
       return new Strip(frame, { roots: [y], ...along });
     });
-    const vectors = Array.from({ length: this.#few }, (_, k) => {
-      this.#placeFew(k);
+    const vectors = this.#strips(x, rows[0], this.#few, (k) => {
+      few(k);
       return new Strip(frame, { roots: [x], ...along });
     });
     const sums = strips.map(() => vectors.map(() => this.accumulators(this.#vectors)));
     for (const sum of sums.flat(2)) sum.reset();
     const [xs, ys] = [vectors.map(() => code.local("v128")), code.local("v128")];
-    strides(code, { known: reduction.extents[0]! }, this.#vectors, (count, lanes) => {
+    strides(code, { known: reduction.extents[0]! }, UNROLLED, (count, lanes) => {
       for (let k = 0; k < count; k++) {
-        vectors.forEach((strip, few) => {
-          strip.writer(4 * k, undefined, lanes).write(x);
-          code.set(xs[few]!);
+        vectors.forEach(({ strip, displacement }, i) => {
+          strip.writer({ shift: 4 * k, displacement }, lanes).write(x);
+          code.set(xs[i]!);
         });
-        strips.forEach((strip, row) => {
-          strip.writer(4 * k, undefined, lanes).write(y);
+        strips.forEach(({ strip, displacement }, j) => {
+          strip.writer({ shift: 4 * k, displacement }, lanes).write(y);
           code.set(ys);
           // Of single elements the other lanes are zeros, and add nothing.
-          for (const [few, local] of xs.entries()) sums[row]![few]![k]!.addProduct(local, ys, this.#target.relaxed);
+          for (const [i, local] of xs.entries())
+            sums[j]![i]![k % this.#vectors]!.addProduct(local, ys, this.#target.relaxed);
         });
       }
-      for (const strip of [...vectors, ...strips]) strip.advance(lanes * count);
+      for (const strip of new Set([...vectors, ...strips].map((of) => of.strip))) strip.advance(lanes * count);
     });
-    sums.forEach((few, row) => {
-      place(row);
-      few.forEach((parts, k) => {
+    sums.forEach((ofRow, j) => {
+      row(j);
+      ofRow.forEach((parts, i) => {
         for (const other of parts.slice(1)) parts[0]!.merge(other);
         parts[0]!.gather();
-        if (rows.length > 0) this.#placeFew(k);
+        few(i);
         this.finish([parts[0]!.result], undefined, 1);
       });
     });
-    frame.coordinates.set(this.#last, blockAt);
+    for (const [loop, at] of units) frame.coordinates.set(loop, at);
   }
 
-  /** Stand at one of the few vectors. */
-  #placeFew(k: number): void {
-    const { code, frame } = this;
-    const [loop] = this.#product.rows;
-    if (loop === undefined) return;
-    const at = frame.coordinates.get(loop) ?? code.local("pointer");
-    frame.coordinates.set(loop, at);
-    code.address(k).set(at);
+  /**
+   * A function that goes to the k-th of the places that a unit does. They are as far apart as can be, so that each follows, from unit to
+   * unit, memory of its own without a gap.
+   */
+  #stand(loop: number, count: number): (k: number) => void {
+    const { code, frame, kernel } = this;
+    const unit = frame.coordinates.get(loop)!;
+    const at = code.local("pointer");
+    return (k) => {
+      code
+        .get(unit)
+        .address((k * kernel.extents[loop]!) / count)
+        .pointerOp("add")
+        .set(at);
+      frame.coordinates.set(loop, at);
+    };
+  }
+
+  /** Strips at the places of a unit: one for all where they are a known distance apart, else one for each. */
+  #strips(load: Load, loop: number | undefined, count: number, make: (k: number) => Strip) {
+    const picked = loop !== undefined && load.at.dynamic.some(({ value }) => variesAlong(value, loop));
+    const first = make(0);
+    const apart = loop === undefined ? 0 : (load.at.strides[loop]! * this.kernel.extents[loop]!) / count;
+    return Array.from({ length: count }, (_, k) =>
+      picked ? { strip: k === 0 ? first : make(k), displacement: 0 } : { strip: first, displacement: k * apart },
+    );
   }
 }

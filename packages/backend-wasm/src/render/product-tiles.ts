@@ -1,19 +1,29 @@
-import { BYTES, type Load, type LoopKernel, type Reduction } from "@finegrain/codegen";
+import { BYTES, type Load, type LoopKernel, type Product, type Reduction } from "@finegrain/codegen";
 import { size } from "@finegrain/graph";
 import type { Local } from "../assembler/code.ts";
 import type { Opening, Target } from "./kernel.ts";
 import { ReducingRenderer, type Work } from "./loop-renderer.ts";
 import { packPanels } from "./pack.ts";
-import type { Product } from "./product.ts";
 
 /** The tile of the result that is kept in registers: 12 of the 16 vectors that x64 has. */
 const TILE = { rows: 6, columns: 8 };
 /** Packed operands that stay in the second level of cache: a block of rows, and the columns that pass by it. */
 const BLOCK_BYTES = { rows: 256 * 1024, columns: 512 * 1024 };
+/** Fewer rows than this are read as they lie: they stay in the first level of cache. */
+const WORTH_PACKING = 24;
+
+/** How an operand lies where the tiles read it: `across` from a row (or column) to the next, `step` along the summed loop. */
+interface Layout {
+  readonly packed: boolean;
+  readonly across: number;
+  readonly step: number;
+}
+
+type Tile = readonly (readonly [left: Local, right: Local])[];
 
 /**
- * A product of matrices in tiles. Both operands are copied into panels, in the order in which the innermost loop reads them: Goto and
- * van de Geijn, "Anatomy of High-Performance Matrix Multiplication" (2008). A thread has columns of its own.
+ * A product of matrices in tiles. Operands are copied into panels, in the order in which the innermost loop reads them, where that
+ * pays: Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplication" (2008). A thread has columns of its own.
  */
 export class TileProductRenderer extends ReducingRenderer {
   readonly #product: Product;
@@ -24,9 +34,13 @@ export class TileProductRenderer extends ReducingRenderer {
   readonly #m: number;
   readonly #n: number;
   readonly #k: number;
+  /** Rows of a tile. */
+  readonly #tall: number;
   /** Rows and columns of a block. */
   readonly #rows: number;
   readonly #columns: number;
+  readonly #x: Layout;
+  readonly #y: Layout;
 
   constructor(
     kernel: LoopKernel,
@@ -42,17 +56,20 @@ export class TileProductRenderer extends ReducingRenderer {
     this.#m = kernel.extents[this.#row]!;
     this.#n = kernel.extents[this.#column]!;
     this.#k = reduction.extents[0]!;
-    this.#rows = blockOf(this.#m, TILE.rows, BLOCK_BYTES.rows / BYTES / this.#k);
+    this.#tall = Math.ceil(this.#m / Math.ceil(this.#m / TILE.rows));
+    this.#x = layout(product.x, this.#row, product.summed[0]!, this.#m <= WORTH_PACKING ? 0 : this.#tall);
+    this.#y = layout(product.y, this.#column, product.summed[0]!, TILE.columns);
+    this.#rows = this.#x.packed ? blockOf(this.#m, this.#tall, BLOCK_BYTES.rows / BYTES / this.#k) : this.#m;
     this.#columns = blockOf(this.#n, TILE.columns, BLOCK_BYTES.columns / BYTES / this.#k);
   }
 
   render(): Work {
     const { kernel, code, opening } = this;
     const { batch } = this.#product;
-    const scratch = BYTES * ((this.#rows + this.#columns) * this.#k + TILE.rows * TILE.columns);
     const outer = batch.map((loop) => ({ loop, extent: kernel.extents[loop]! }));
     const times = size(outer.map(({ extent }) => extent));
     const [first, end] = [code.local("pointer"), code.local("pointer")];
+    const scratch = this.#tileOffset + BYTES * TILE.rows * TILE.columns;
     if (times >= 2 * this.#target.threads) {
       this.forUnitsOf(outer, () => {
         code.address(0).set(first).address(this.#n).set(end);
@@ -63,164 +80,186 @@ export class TileProductRenderer extends ReducingRenderer {
     code.get(opening.begin).address(TILE.columns).pointerOp("mul").set(first);
     code.get(opening.end).address(TILE.columns).pointerOp("mul").set(end);
     this.#atMost(end, () => code.address(this.#n));
-    this.#nestBatch(batch, () => this.#all(first, end));
+    this.nest(
+      batch,
+      outer.map(({ extent }) => extent),
+      () => this.#all(first, end),
+    );
     return { units: Math.ceil(this.#n / TILE.columns), grain: 1, work: this.work, scratch };
   }
 
-  #nestBatch(loops: readonly number[], body: () => void): void {
-    const [loop, ...rest] = loops;
-    if (loop === undefined) {
-      body();
-      return;
-    }
-    const at = this.code.local("pointer");
-    this.frame.coordinates.set(loop, at);
-    this.code.count(at, { to: () => this.code.address(this.kernel.extents[loop]!) }, () => this.#nestBatch(rest, body));
+  /** In the thread's own memory, the panels of x, those of y, and a tile. */
+  get #yOffset(): number {
+    return this.#x.packed ? BYTES * this.#rows * this.#k : 0;
+  }
+
+  get #tileOffset(): number {
+    return this.#yOffset + BYTES * this.#columns * this.#k;
   }
 
   /** All rows of the columns from `first` to before `end`. */
   #all(first: Local, end: Local): void {
     const { code, opening } = this;
-    const { x, y, summed } = this.#product;
-    const [column, row, columns, rows] = [1, 2, 3, 4].map(() => code.local("pointer")) as [Local, Local, Local, Local];
-    const packedY = code.local("pointer");
-    code
-      .get(opening.scratch)
-      .address(BYTES * this.#rows * this.#k)
-      .pointerOp("add")
-      .set(packedY);
-    const xFrom = this.#base(x);
-    const yFrom = this.#base(y);
-    const [xStrides, yStrides] = [
-      { panel: x.at.strides[this.#row]!, step: x.at.strides[summed]! },
-      { panel: y.at.strides[this.#column]!, step: y.at.strides[summed]! },
-    ];
+    const { x, y } = this.#product;
+    const [column, row, columns, rows] = this.#pointers(4) as [Local, Local, Local, Local];
+    const [xFrom, yFrom] = [this.#start(x), this.#start(y)];
+    const yPanels = code.local("pointer");
+    code.get(opening.scratch).address(this.#yOffset).pointerOp("add").set(yPanels);
     code.count(column, { from: () => code.get(first), to: () => code.get(end), step: this.#columns }, () => {
       code.get(column).address(this.#columns).pointerOp("add").set(columns);
       this.#atMost(columns, () => code.get(end));
-      packPanels(code, {
-        from: yFrom,
-        begin: column,
-        end: columns,
-        to: packedY,
-        width: TILE.columns,
-        length: this.#k,
-        ...yStrides,
-      });
+      if (this.#y.packed)
+        this.#pack(y, this.#column, { from: yFrom, begin: column, end: columns, to: yPanels, width: TILE.columns });
       code.count(row, { to: () => code.address(this.#m), step: this.#rows }, () => {
         code.get(row).address(this.#rows).pointerOp("add").set(rows);
         this.#atMost(rows, () => code.address(this.#m));
-        packPanels(code, {
-          from: xFrom,
-          begin: row,
-          end: rows,
-          to: opening.scratch,
-          width: TILE.rows,
-          length: this.#k,
-          ...xStrides,
-        });
-        this.#tiles({ row, rows, column, columns, packedY });
+        if (this.#x.packed)
+          this.#pack(x, this.#row, { from: xFrom, begin: row, end: rows, to: opening.scratch, width: this.#tall });
+        this.#tiles(
+          { row, rows, column, columns },
+          this.#x.packed ? opening.scratch : xFrom,
+          this.#y.packed ? yPanels : yFrom,
+        );
       });
     });
   }
 
+  #pack(
+    { at }: Load,
+    across: number,
+    panels: Omit<Parameters<typeof packPanels>[1], "length" | "panel" | "step">,
+  ): void {
+    const { strides } = at;
+    packPanels(this.code, {
+      ...panels,
+      length: this.#k,
+      panel: strides[across]!,
+      step: strides[this.#product.summed[0]!]!,
+    });
+  }
+
   /** Of an operand, the element of the batch that stands at the start of the other loops. */
-  #base({ from, at }: Load): Local {
+  #start({ from, at }: Load): Local {
     const { code, frame } = this;
-    const base = code.local("pointer");
+    const start = code.local("pointer");
     code
       .get(frame.pointers.get(from)!)
       .address(BYTES * at.offset)
       .pointerOp("add");
-    for (const loop of this.#product.batch)
-      if (at.strides[loop] !== 0)
-        code
-          .get(frame.coordinates.get(loop)!)
-          .address(BYTES * at.strides[loop]!)
-          .pointerOp("mul")
-          .pointerOp("add");
-    code.set(base);
-    return base;
+    for (const loop of this.#product.batch) {
+      if (at.strides[loop] === 0) continue;
+      code
+        .get(frame.coordinates.get(loop)!)
+        .address(BYTES * at.strides[loop]!)
+        .pointerOp("mul")
+        .pointerOp("add");
+    }
+    code.set(start);
+    return start;
   }
 
-  #tiles({
-    row,
-    rows,
-    column,
-    columns,
-    packedY,
-  }: Record<"row" | "rows" | "column" | "columns" | "packedY", Local>): void {
-    const { code, opening, frame } = this;
-    const [m, n, x, y] = [1, 2, 3, 4].map(() => code.local("pointer")) as [Local, Local, Local, Local];
+  /** The tiles of a block, whose panels are at these addresses, or whose operands begin there. */
+  #tiles(
+    { row, rows, column, columns }: Record<"row" | "rows" | "column" | "columns", Local>,
+    xFrom: Local,
+    yFrom: Local,
+  ): void {
+    const { code, frame } = this;
+    const [m, n, x, y] = this.#pointers(4) as [Local, Local, Local, Local];
     frame.coordinates.set(this.#row, m).set(this.#column, n);
-    code.get(packedY).set(y);
-    code.count(n, { from: () => code.get(column), to: () => code.get(columns), step: TILE.columns }, () => {
-      code.get(opening.scratch).set(x);
-      code.count(m, { from: () => code.get(row), to: () => code.get(rows), step: TILE.rows }, () =>
-        this.#tile(m, n, x, y),
-      );
+    const start = (at: Local, from: Local, { packed, across }: Layout, first: Local) => {
+      code.get(from);
+      if (!packed)
+        code
+          .get(first)
+          .address(BYTES * across)
+          .pointerOp("mul")
+          .pointerOp("add");
+      code.set(at);
+    };
+    const next = (at: Local, { packed, across }: Layout, width: number) =>
       code
-        .get(y)
-        .address(BYTES * TILE.columns * this.#k)
+        .get(at)
+        .address(BYTES * width * (packed ? this.#k : across))
         .pointerOp("add")
-        .set(y);
+        .set(at);
+    const rest = this.#m % this.#tall;
+    start(y, yFrom, this.#y, column);
+    code.count(n, { from: () => code.get(column), to: () => code.get(columns), step: TILE.columns }, () => {
+      start(x, xFrom, this.#x, row);
+      code.get(row).set(m);
+      code.block(() =>
+        code.loop(() => {
+          code.get(rows).get(m).pointerOp("sub").address(this.#tall).pointerOp("lt_u").branchIf(1);
+          this.#tile(this.#tall, { m, n, x, y });
+          next(x, this.#x, this.#tall);
+          code.get(m).address(this.#tall).pointerOp("add").set(m).branch(0);
+        }),
+      );
+      // Only the last block can end within a tile.
+      if (rest > 0)
+        code
+          .get(m)
+          .get(rows)
+          .pointerOp("lt_u")
+          .if(() => this.#tile(rest, { m, n, x, y }));
+      next(y, this.#y, TILE.columns);
     });
     frame.coordinates.delete(this.#row);
     frame.coordinates.delete(this.#column);
   }
 
-  /** One tile at rows m and columns n. `x` moves on behind its panel, `y` stays. */
-  #tile(m: Local, n: Local, x: Local, y: Local): void {
+  /** One tile of so many rows. */
+  #tile(height: number, { m, n, x, y }: Record<"m" | "n" | "x" | "y", Local>): void {
     const { code } = this;
-    const tile = Array.from({ length: TILE.rows }, () => [code.local("v128"), code.local("v128")] as const);
+    const tile: Tile = Array.from({ length: height }, () => [code.local("v128"), code.local("v128")] as const);
     for (const local of tile.flat()) code.splat(0, "f32").set(local);
     this.#multiply(tile, x, y);
-    const whole = (at: Local, step: number, extent: number) => {
-      if (extent % step === 0) code.i32(1);
-      else code.address(extent).get(at).pointerOp("sub").address(step).pointerOp("ge_u");
-    };
-    whole(m, TILE.rows, this.#m);
-    whole(n, TILE.columns, this.#n);
-    code.do("i32.and").if(
+    if (this.#n % TILE.columns === 0) {
+      this.#finishWhole(tile, m);
+      return;
+    }
+    code.address(this.#n).get(n).pointerOp("sub").address(TILE.columns).pointerOp("ge_u");
+    code.if(
       () => this.#finishWhole(tile, m),
       () => this.#finishPart(tile, m, n),
     );
   }
 
-  /** The products of two panels. */
-  #multiply(tile: readonly (readonly [Local, Local])[], x: Local, y: Local): void {
+  /** The products along the summed loop. */
+  #multiply(tile: Tile, xFrom: Local, yFrom: Local): void {
     const { code } = this;
-    const [at, left] = [code.local("pointer"), code.local("pointer")];
+    const [x, y, k] = this.#pointers(3) as [Local, Local, Local];
     const [low, high, factor] = [1, 2, 3].map(() => code.local("v128")) as [Local, Local, Local];
     const unroll = [4, 2, 1].find((n) => this.#k % n === 0)!;
-    code.get(y).set(at);
-    code.count(left, { to: () => code.address(this.#k), step: unroll }, () => {
-      for (let k = 0; k < unroll; k++) {
+    code.get(xFrom).set(x).get(yFrom).set(y);
+    code.count(k, { to: () => code.address(this.#k), step: unroll }, () => {
+      for (let turn = 0; turn < unroll; turn++) {
         code
-          .get(at)
-          .vectorAccess("v128.load", BYTES * TILE.columns * k)
+          .get(y)
+          .vectorAccess("v128.load", BYTES * this.#y.step * turn)
           .set(low);
         code
-          .get(at)
-          .vectorAccess("v128.load", BYTES * (TILE.columns * k + 4))
+          .get(y)
+          .vectorAccess("v128.load", BYTES * (this.#y.step * turn + 4))
           .set(high);
-        tile.forEach(([left4, right4], row) => {
+        tile.forEach(([left, right], row) => {
           code
             .get(x)
-            .vectorAccess("v128.load32_splat", BYTES * (TILE.rows * k + row))
+            .vectorAccess("v128.load32_splat", BYTES * (this.#x.step * turn + this.#x.across * row))
             .set(factor);
-          this.#multiplyAdd(factor, low, left4);
-          this.#multiplyAdd(factor, high, right4);
+          this.#multiplyAdd(factor, low, left);
+          this.#multiplyAdd(factor, high, right);
         });
       }
       code
-        .get(at)
-        .address(BYTES * TILE.columns * unroll)
+        .get(y)
+        .address(BYTES * this.#y.step * unroll)
         .pointerOp("add")
-        .set(at);
+        .set(y);
       code
         .get(x)
-        .address(BYTES * TILE.rows * unroll)
+        .address(BYTES * this.#x.step * unroll)
         .pointerOp("add")
         .set(x);
     });
@@ -233,7 +272,7 @@ export class TileProductRenderer extends ReducingRenderer {
     code.set(sum);
   }
 
-  #finishWhole(tile: readonly (readonly [Local, Local])[], m: Local): void {
+  #finishWhole(tile: Tile, m: Local): void {
     const { code, frame } = this;
     const at = code.local("pointer");
     frame.coordinates.set(this.#row, at);
@@ -244,53 +283,37 @@ export class TileProductRenderer extends ReducingRenderer {
     frame.coordinates.set(this.#row, m);
   }
 
-  /** At an edge: by way of memory, element by element. */
-  #finishPart(tile: readonly (readonly [Local, Local])[], m: Local, n: Local): void {
+  /** Where the columns end within the tile: by way of memory, element by element. */
+  #finishPart(tile: Tile, m: Local, n: Local): void {
     const { code, frame, opening } = this;
-    const offset = BYTES * (this.#rows + this.#columns) * this.#k;
+    const offset = this.#tileOffset;
     tile.flat().forEach((local, i) => {
       code
         .get(opening.scratch)
         .get(local)
         .vectorAccess("v128.store", offset + 16 * i);
     });
-    const [row, column, rowEnd, columnEnd, from] = [1, 2, 3, 4, 5].map(() => code.local("pointer")) as [
-      Local,
-      Local,
-      Local,
-      Local,
-      Local,
-    ];
+    const [row, column, end, from] = this.#pointers(4) as [Local, Local, Local, Local];
     const value = code.local("v128");
-    code
-      .get(m)
-      .address(TILE.rows)
-      .pointerOp("add")
-      .set(rowEnd)
-      .get(n)
-      .address(TILE.columns)
-      .pointerOp("add")
-      .set(columnEnd);
-    this.#atMost(rowEnd, () => code.address(this.#m));
-    this.#atMost(columnEnd, () => code.address(this.#n));
     frame.coordinates.set(this.#row, row).set(this.#column, column);
-    code.count(row, { from: () => code.get(m), to: () => code.get(rowEnd) }, () => {
-      code
-        .get(opening.scratch)
-        .get(row)
-        .get(m)
-        .pointerOp("sub")
-        .address(BYTES * TILE.columns)
-        .pointerOp("mul")
-        .pointerOp("add")
-        .set(from);
-      code.count(column, { from: () => code.get(n), to: () => code.get(columnEnd) }, () => {
+    code.get(opening.scratch).set(from).get(m).address(tile.length).pointerOp("add").set(end);
+    code.count(row, { from: () => code.get(m), to: () => code.get(end) }, () => {
+      code.count(column, { from: () => code.get(n), to: () => code.address(this.#n) }, () => {
         code.get(from).vectorAccess("v128.load32_splat", offset).set(value);
         this.finish([value], undefined, 1);
         code.get(from).address(BYTES).pointerOp("add").set(from);
       });
+      code
+        .get(from)
+        .address(BYTES * (TILE.columns - (this.#n % TILE.columns)))
+        .pointerOp("add")
+        .set(from);
     });
     frame.coordinates.set(this.#row, m).set(this.#column, n);
+  }
+
+  #pointers(count: number): Local[] {
+    return Array.from({ length: count }, () => this.code.local("pointer"));
   }
 
   /** local = min(local, most), where `most` pushes a value. */
@@ -303,6 +326,12 @@ export class TileProductRenderer extends ReducingRenderer {
     code.pointerOp("lt_u").do("select").set(local);
   }
 }
+
+/** @param width of the panels that the operand is packed into; 0 where it is read as it lies. */
+const layout = ({ at }: Load, across: number, summed: number, width: number): Layout =>
+  width > 0
+    ? { packed: true, across: 1, step: width }
+    : { packed: false, across: at.strides[across]!, step: at.strides[summed]! };
 
 /** The extent of a block: a multiple of the tile's, not more than the matrix has, within a number of elements. */
 const blockOf = (extent: number, tile: number, elements: number): number =>

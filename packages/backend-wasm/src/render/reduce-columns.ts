@@ -42,16 +42,17 @@ export class ColumnRenderer extends ReducingRenderer {
     const parallel = kernel.extents.length;
     const column = parallel - 1;
     const along = parallel + reduction.extents.length - 1;
+    const outer = reduction.extents.slice(1).map((_, k) => parallel + k);
     const accumulators = this.accumulators(vectors);
     for (const accumulator of accumulators) accumulator.reset();
-    this.nest(parallel, along, reduction.extents, () => {
+    this.nest(outer, reduction.extents, () => {
       const strip = new Strip(frame, { roots: [reduction.body], along, vector: column, lanes });
       const index = reduction.op === "argMax" ? code.local("v128") : undefined;
       if (index !== undefined) code.splat(0, "i32").set(index);
       const turn = code.local("pointer");
       code.count(turn, { to: () => code.address(reduction.extents.at(-1)!) }, () => {
         accumulators.forEach((accumulator, k) => {
-          strip.writer(4 * k).write(reduction.body);
+          strip.writer({ shift: 4 * k }).write(reduction.body);
           accumulator.fold(() => code.get(index!));
         });
         strip.advance(1);

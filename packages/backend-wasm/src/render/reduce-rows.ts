@@ -10,12 +10,13 @@ export class RowRenderer extends ReducingRenderer {
     const { kernel, reduction } = this;
     const parallel = kernel.extents.length;
     const last = parallel + reduction.extents.length - 1;
+    const outer = reduction.extents.slice(1).map((_, k) => parallel + k);
     const vectors = reduction.op === "argMax" ? 1 : unrolled(expressionsOf(reduction.body).length);
     const wide = this.accumulators(vectors);
     const [single] = this.accumulators(1) as [Accumulator];
     this.forUnits(parallel, () => {
       for (const accumulator of [...wide, single]) accumulator.reset();
-      this.nest(parallel, Math.max(parallel, last), reduction.extents, () => this.#row(last, wide, single));
+      this.nest(outer, reduction.extents, () => this.#row(last, wide, single));
       for (const other of wide.slice(1)) wide[0]!.merge(other);
       wide[0]!.gather();
       wide[0]!.merge(single);
@@ -32,7 +33,7 @@ export class RowRenderer extends ReducingRenderer {
     if (at !== undefined) code.lanes([0, 1, 2, 3], "i32").set(at);
     const fold = (vectors: number, lanes: 1 | 4) => {
       for (let k = 0; k < vectors; k++) {
-        strip.writer(4 * k, undefined, lanes).write(reduction.body);
+        strip.writer({ shift: 4 * k }, lanes).write(reduction.body);
         (lanes === 1 ? single : wide[k]!).fold(() => code.get(at!));
       }
       if (at !== undefined)

@@ -19,6 +19,12 @@ export interface Layout {
   readonly scratch: number;
 }
 
+interface RenderOptions {
+  readonly memory: MemoryImport;
+  /** Import `env.mark(step)`, and call it after every step. */
+  readonly profile: boolean;
+}
+
 /** A program's kernels as functions, before it is known where its memory is. */
 export class RenderedProgram {
   readonly #program: Program;
@@ -28,11 +34,15 @@ export class RenderedProgram {
   readonly #schedule: Schedule;
   readonly #barrier: number | undefined;
 
-  constructor(program: Program, plan: MemoryPlan, target: Target, memory: MemoryImport) {
+  /** Of the function that is told when a step ends. */
+  readonly #mark: number | undefined;
+
+  constructor(program: Program, plan: MemoryPlan, target: Target, { memory, profile }: RenderOptions) {
     this.#program = program;
     this.#plan = plan;
     this.#target = target;
     this.#module = new Module(memory);
+    this.#mark = profile ? this.#module.importFunction("mark", ["i32"]) : undefined;
     this.#barrier = target.threads > 1 ? this.#module.add(barrierFunction(target)) : undefined;
     this.#schedule = new Schedule(plan.offsets, target.threads);
     const functions = new Map<string, { index: number; rendered: RenderedKernel }>();
@@ -61,7 +71,11 @@ export class RenderedProgram {
   encode(layout: Layout): Uint8Array<ArrayBuffer> {
     const [program, plan, target, barrier] = [this.#program, this.#plan, this.#target, this.#barrier];
     const caller = new Caller({ program, plan, target, layout, scratchBytes: this.scratchBytes });
-    this.#module.add(runFunction(this.steps, caller, barrier), "run");
+    const run =
+      this.#mark === undefined
+        ? runFunction(this.steps, caller, barrier)
+        : markedRunFunction(this.steps, caller, barrier, this.#mark);
+    this.#module.add(run, "run");
     return this.#module.encode();
   }
 }
@@ -91,6 +105,25 @@ function runFunction(steps: readonly Step[], caller: Caller, barrier: number | u
     at = end;
   }
   wait();
+  return code;
+}
+
+/** Goes through the whole program step by step: all threads meet after each, and the first says that it is done. */
+function markedRunFunction(steps: readonly Step[], caller: Caller, barrier: number | undefined, mark: number): Code {
+  const { code } = caller;
+  for (const [at, step] of steps.entries()) {
+    if (!step.serial) caller.share(step);
+    else
+      code
+        .get(code.parameter(0))
+        .do("i32.eqz")
+        .if(() => caller.whole(step));
+    if (barrier !== undefined) code.get(code.parameter(1)).call(barrier);
+    code
+      .get(code.parameter(0))
+      .do("i32.eqz")
+      .if(() => code.i32(at).call(mark));
+  }
   return code;
 }
 

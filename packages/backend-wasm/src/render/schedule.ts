@@ -14,7 +14,7 @@ export interface Step {
 }
 
 /** A kernel with less work than this is not worth a barrier on both sides. */
-const WORTH_THREADS = 4096;
+const WORTH_THREADS = 20_000;
 
 interface Access {
   readonly from: number;

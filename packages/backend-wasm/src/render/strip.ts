@@ -51,10 +51,14 @@ export class Strip {
     this.#prepare();
   }
 
-  /** A writer of the values of one iteration, `shift` elements further along the vector loop. */
-  writer(shift = 0, reduced?: Local, lanes = this.#options.lanes): ExpressionWriter {
+  /**
+   * A writer of the values of one iteration.
+   *
+   * @param at how many elements further along the vector loop, and further on in memory.
+   */
+  writer(at: Pick<Frame, "shift" | "displacement" | "reduced"> = {}, lanes = this.#options.lanes): ExpressionWriter {
     const { roots, vector } = this.#options;
-    return new ExpressionWriter(this.#kernel.code, this.#frame({ vector, lanes, shift, reduced }), roots, this.#known);
+    return new ExpressionWriter(this.#kernel.code, this.#frame({ ...at, vector, lanes }), roots, this.#known);
   }
 
   /** Pops a vector and stores its lanes, `shift` elements further along the vector loop. */
