@@ -2,11 +2,17 @@ import { type DType, sameShape, size, type TensorType } from "@finegrain/graph";
 import { encodeModel } from "./schema.ts";
 
 /** ONNX TensorProto.DataType. */
-const dataTypes = { float32: 1, int32: 6, int64: 7, bool: 9, uint32: 12 } as const;
+const dataTypes = { float32: 1, int8: 3, int32: 6, int64: 7, bool: 9, float16: 10, uint32: 12 } as const;
 export type OnnxType = keyof typeof dataTypes;
 export const dataTypeOf = (dtype: OnnxType): number => dataTypes[dtype];
 
-const arrays = { float32: Float32Array, int32: Int32Array, bool: Uint8Array } as const;
+const arrays = {
+  float32: Float32Array,
+  int32: Int32Array,
+  bool: Uint8Array,
+  float16: Uint16Array,
+  int8: Int8Array,
+} as const;
 const FLOAT = 1;
 const INT = 2;
 const STRING = 3;

@@ -4,6 +4,7 @@ import { describeDecode } from "./describe-decode.ts";
 import { describeGolden } from "./describe-golden.ts";
 import { describeMemory } from "./describe-memory.ts";
 import { describeOps } from "./describe-ops.ts";
+import { describeStorage } from "./describe-storage.ts";
 import { describeTraining } from "./describe-training.ts";
 
 export interface ConformanceOptions {
@@ -11,6 +12,8 @@ export interface ConformanceOptions {
   readonly tolerance?: number;
   /** Calls of drawn shapes for every op. */
   readonly drawn?: number;
+  /** Whether the backend keeps inputs in float16 and int8. Default false. */
+  readonly storage?: boolean;
 }
 
 /**
@@ -20,7 +23,7 @@ export interface ConformanceOptions {
 export function describeBackend(
   name: string,
   open: () => Promise<Backend>,
-  { tolerance = 2e-5, drawn = 20 }: ConformanceOptions = {},
+  { tolerance = 2e-5, drawn = 20, storage = false }: ConformanceOptions = {},
 ): void {
   describe(`${name} conforms`, () => {
     let backend: Backend;
@@ -33,5 +36,6 @@ export function describeBackend(
     describeTraining(() => backend);
     describeGolden(() => backend);
     describeMemory(() => backend);
+    if (storage) describeStorage(() => backend, 10 * tolerance);
   });
 }

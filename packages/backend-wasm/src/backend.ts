@@ -6,6 +6,7 @@ import {
   type Graph,
   type HostTensor,
   type OpName,
+  type StorageDType,
 } from "@finegrain/graph";
 import { WasmBuffer } from "./buffer.ts";
 import { Engine } from "./engine.ts";
@@ -48,6 +49,7 @@ class WasmBackend implements Backend {
   readonly name: string;
   readonly device: DeviceInfo;
   readonly unsupported: ReadonlySet<OpName> = new Set();
+  readonly storage: ReadonlySet<StorageDType> = new Set(["float16", "int8"] as const);
   readonly #engine: Engine;
 
   constructor(engine: Engine) {

@@ -1,4 +1,4 @@
-import { BYTES } from "@finegrain/codegen";
+import { elementBytes } from "@finegrain/codegen";
 import {
   type Buffer,
   FinegrainError,
@@ -10,8 +10,8 @@ import {
 } from "@finegrain/graph";
 import type { Memory } from "./memory.ts";
 
-/** Bytes of a value in the engine's memory, where a bool is an int32. */
-export const bytesOfType = ({ shape }: TensorType): number => BYTES * size(shape);
+/** Bytes of a value in the engine's memory. */
+export const bytesOfType = ({ dtype, shape }: TensorType): number => elementBytes(dtype) * size(shape);
 
 /** A tensor in the engine's memory. */
 export class WasmBuffer implements Buffer {

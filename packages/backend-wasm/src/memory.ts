@@ -11,6 +11,15 @@ const GIB = 2 ** 30;
 const MOST_PAGES = { narrow: 65536, wide: 262144 };
 const FIRST_PAGES = 16;
 
+/** What holds each dtype there: a bool is an int32. */
+const arrays = {
+  float32: Float32Array,
+  int32: Int32Array,
+  bool: Int32Array,
+  float16: Uint16Array,
+  int8: Int8Array,
+} as const;
+
 /** The one memory of an engine, from which everything that its programs touch is taken. */
 export class Memory {
   readonly memory: WebAssembly.Memory;
@@ -43,10 +52,9 @@ export class Memory {
     this.#arena.free(address - HEAP_START, bytes);
   }
 
-  /** The numbers at an address: float32, or int32 for all other dtypes. */
-  view(dtype: DType, address: number, length: number): Float32Array | Int32Array {
-    const array = dtype === "float32" ? Float32Array : Int32Array;
-    return new array(this.memory.buffer, address, length);
+  /** The numbers at an address. */
+  view(dtype: DType, address: number, length: number): Float32Array | Int32Array | Uint16Array | Int8Array {
+    return new arrays[dtype](this.memory.buffer, address, length);
   }
 
   #reserve(end: number, wanted: number): void {

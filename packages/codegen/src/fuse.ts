@@ -2,12 +2,13 @@ import { type CompileOptions, type Graph, optimize, size, type Tensor } from "@f
 import type { ProgramBuffer } from "./buffer.ts";
 import { builders, buildLoop, type Target, type Tools, wholly } from "./builders.ts";
 import { collapse } from "./collapse.ts";
+import { factorScales } from "./dequantize.ts";
 import { Domain } from "./domain.ts";
 import { SplitLoop } from "./index-form.ts";
 import { attrsOf, Inliner, NeedsBuffer } from "./inline.ts";
 import type { Kernel, LoopKernel, Reduction } from "./kernel.ts";
 import { type Placement, place, storedBase } from "./placement.ts";
-import { operandToCopy } from "./product.ts";
+import { bufferToCopy } from "./product.ts";
 import type { Program } from "./program.ts";
 import { reducedExtents, reductions } from "./reductions.ts";
 import { splitReductions } from "./split-reductions.ts";
@@ -101,9 +102,9 @@ class Fusion {
     const domain = new Domain([...x.shape, ...(reduced ? reducedExtents(reduced) : [])]);
     for (;;) {
       try {
-        const kernel = collapse(this.#attempt(x, reduced, domain, target));
-        const operand = reduced?.op === "einsum" ? reduced.inputs[operandToCopy(kernel) ?? 2] : undefined;
-        if (operand && !this.#bufferOf(operand)) throw new NeedsBuffer(operand);
+        const kernel = collapse(factorScales(this.#attempt(x, reduced, domain, target)));
+        const operand = reduced && this.#operandToCopy(reduced, kernel);
+        if (operand) throw new NeedsBuffer(operand);
         this.#kernels.push(kernel);
         return;
       } catch (reason) {
@@ -113,6 +114,18 @@ class Fusion {
         else throw reason;
       }
     }
+  }
+
+  #operandToCopy(reduced: Tensor, kernel: LoopKernel): Tensor | undefined {
+    const buffer = bufferToCopy(kernel);
+    // A buffer of its own lies as well as can be.
+    return buffer && reduced.inputs.find((x) => !this.#bufferOf(x) && this.#reads(x, buffer));
+  }
+
+  /** Whether a value that has no buffer is made of what this one holds. */
+  #reads(x: Tensor, buffer: ProgramBuffer): boolean {
+    const own = this.#bufferOf(x);
+    return own ? own === buffer : x.inputs.some((part) => this.#reads(part, buffer));
   }
 
   #attempt(x: Tensor, reduced: Tensor | undefined, domain: Domain, { to, at }: Target): LoopKernel {

@@ -1,6 +1,6 @@
 import { type Cost, size } from "@finegrain/graph";
 import { expressionsOf, type Load, variesAlong } from "./expression.ts";
-import { BYTES, bytesOf, type Kernel, type LoopKernel } from "./kernel.ts";
+import { bytesOf, elementBytes, type Kernel, type LoopKernel } from "./kernel.ts";
 
 /** Arithmetic of one run, and the bytes that it cannot but read and write: what comes again is counted once. */
 export function kernelCost(kernel: Kernel): Cost {
@@ -16,13 +16,16 @@ export function kernelCost(kernel: Kernel): Cost {
   }
 }
 
-function loopCost({ extents, reduction, result }: LoopKernel): Cost {
+function loopCost({ extents, reduction, result, to }: LoopKernel): Cost {
   const all = [...extents, ...(reduction?.extents ?? [])];
   const roots = reduction ? [reduction.body, result] : [result];
   const each = (root: (typeof roots)[number]) => expressionsOf(root).filter(({ kind }) => kind === "call").length;
   const folded = reduction ? size(all) * (each(reduction.body) + 1) : 0;
   const loads = expressionsOf(...roots).filter((e) => e.kind === "load");
-  const bytes = loads.reduce((sum, load) => sum + BYTES * touched(load, all), BYTES * size(extents));
+  const bytes = loads.reduce(
+    (sum, load) => sum + elementBytes(load.dtype) * touched(load, all),
+    elementBytes(to.dtype) * size(extents),
+  );
   return { flops: folded + size(extents) * each(result), bytes };
 }
 

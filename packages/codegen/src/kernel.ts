@@ -1,3 +1,4 @@
+import type { DType } from "@finegrain/graph";
 import type { ProgramBuffer } from "./buffer.ts";
 import { type Expression, expressionsOf } from "./expression.ts";
 import type { Index } from "./index-form.ts";
@@ -76,6 +77,7 @@ export function readsOf(kernel: Kernel): ProgramBuffer[] {
   }
 }
 
-export const bytesOf = ({ size }: ProgramBuffer): number => size * BYTES;
-/** Of an element in a kernel's memory, whatever its dtype: a bool is an int32 of 0 or 1. */
-export const BYTES = 4;
+/** Bytes of an element in a kernel's memory: a bool is an int32 of 0 or 1. */
+export const elementBytes = (dtype: DType): number => (dtype === "float16" ? 2 : dtype === "int8" ? 1 : 4);
+
+export const bytesOf = ({ dtype, size }: ProgramBuffer): number => size * elementBytes(dtype);

@@ -1,5 +1,6 @@
 import { size } from "@finegrain/graph";
-import { type Load, variesAlong } from "./expression.ts";
+import type { ProgramBuffer } from "./buffer.ts";
+import { type Expression, type Load, variesAlong } from "./expression.ts";
 import type { LoopKernel } from "./kernel.ts";
 
 /**
@@ -7,8 +8,8 @@ import type { LoopKernel } from "./kernel.ts";
  * those that are summed. `y` is the one with more.
  */
 export interface Product {
-  readonly x: Load;
-  readonly y: Load;
+  readonly x: Factor;
+  readonly y: Factor;
   /** Parallel loops, by what they belong to. */
   readonly batch: readonly number[];
   readonly rows: readonly number[];
@@ -17,14 +18,22 @@ export interface Product {
   readonly summed: readonly number[];
 }
 
+/** An operand of a product. */
+export interface Factor {
+  /** A load, the cast of one of fewer bits, or one that is scaled. */
+  readonly value: Expression;
+  /** What is read. */
+  readonly load: Load;
+}
+
 /** The kernel as a product, if it is one. */
 export function asProduct({ extents, reduction }: LoopKernel): Product | undefined {
   if (reduction?.op !== "sum" || reduction.body.kind !== "call" || reduction.body.op !== "mul") return undefined;
-  const { body } = reduction;
-  const [a, b] = body.args;
-  if (a?.kind !== "load" || b?.kind !== "load" || a === b || body.dtype !== "float32") return undefined;
+  const [a, b] = reduction.body.args.map(asFactor);
+  if (!a || !b || a.load === b.load || reduction.body.dtype !== "float32") return undefined;
   const loops = extents.map((_, loop) => loop);
-  const only = (x: Load, other: Load) => loops.filter((loop) => variesAlong(x, loop) && !variesAlong(other, loop));
+  const only = (x: Factor, other: Factor) =>
+    loops.filter((loop) => variesAlong(x.value, loop) && !variesAlong(other.value, loop));
   const [ofA, ofB] = [only(a, b), only(b, a)];
   const batch = loops.filter((loop) => !ofA.includes(loop) && !ofB.includes(loop));
   const extent = (list: readonly number[]) => size(list.map((loop) => extents[loop]!));
@@ -39,27 +48,36 @@ export function asProduct({ extents, reduction }: LoopKernel): Product | undefin
   };
 }
 
+function asFactor(value: Expression): Factor | undefined {
+  if (value.kind === "load") return { value, load: value };
+  if (value.kind !== "call") return undefined;
+  const [load, scale] = value.args;
+  if (load?.kind !== "load") return undefined;
+  return value.op === "cast" || (value.op === "mul" && scale?.kind === "load") ? { value, load } : undefined;
+}
+
 /** Products of fewer multiplications are not worth a copy of an operand. */
 const WORTH_COPYING = 2 ** 14;
 /** Up to so many times an operand is read where its elements have to be picked, or lie apart. */
 const FEW_READS = 4;
 
 /**
- * The operand that a product would read in a better order from a copy of its own: its elements are picked one by one and read again
- * and again, or lie so that loops stay apart that could be one. 0 is the first in the kernel's body.
+ * The operand that a product would read in a better order from a copy of its own: its elements are picked one by one or made of fewer bits, and read again
+ * and again, or lie so that loops stay apart that could be one. Found by its buffer.
  */
-export function operandToCopy(kernel: LoopKernel): 0 | 1 | undefined {
+export function bufferToCopy(kernel: LoopKernel): ProgramBuffer | undefined {
   const product = asProduct(kernel);
   const { reduction } = kernel;
-  if (!product || !reduction || reduction.body.kind !== "call") return undefined;
+  if (!product || !reduction) return undefined;
   const all = [...kernel.extents, ...reduction.extents];
   if (size(all) < WORTH_COPYING) return undefined;
   const { x, y, rows, columns, summed } = product;
   const extent = (loops: readonly number[]) => size(loops.map((loop) => all[loop]!));
-  const apart = ({ at }: Load, loops: readonly number[]) =>
+  const apart = ({ load: { at } }: Factor, loops: readonly number[]) =>
     loops.some((loop, k) => k > 0 && at.strides[loops[k - 1]!] !== at.strides[loop]! * all[loop]!);
-  const irregular = (load: Load, own: readonly number[], reads: number) =>
-    reads > FEW_READS && (load.at.dynamic.length > 0 || apart(load, own) || apart(load, summed));
+  const irregular = (factor: Factor, own: readonly number[], reads: number) =>
+    reads > FEW_READS &&
+    (factor.value !== factor.load || factor.load.at.dynamic.length > 0 || apart(factor, own) || apart(factor, summed));
   const found = irregular(x, rows, extent(columns)) ? x : irregular(y, columns, extent(rows)) ? y : undefined;
-  return found && (reduction.body.args[0] === found ? 0 : 1);
+  return found?.load.from;
 }

@@ -1,4 +1,5 @@
 import { parseEinsum, type Tensor } from "@finegrain/graph";
+import { dequantized } from "./dequantize.ts";
 import type { Expression } from "./expression.ts";
 import type { Index } from "./index-form.ts";
 import { attrsOf, type Inliner, isView, NeedsBuffer } from "./inline.ts";
@@ -47,7 +48,7 @@ export const reductions: Readonly<Record<string, ReductionRule>> = {
       const [x, y] = node.inputs.map((operand, i) => {
         const element = inliner.element(operand, (i === 0 ? spec.x : spec.y).map(placeOf));
         // A product reads its operands more than once, or copies them into its own order: not the place to compute them.
-        if (element.kind === "call") throw new NeedsBuffer(computedBase(operand));
+        if (element.kind === "call" && !dequantized(element)) throw new NeedsBuffer(computedBase(operand));
         return element;
       });
       return { kind: "call", op: "mul", dtype: "float32", args: [x!, y!] };

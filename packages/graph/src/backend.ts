@@ -1,6 +1,6 @@
 import type { OpName } from "./catalog.ts";
 import type { Graph } from "./graph.ts";
-import type { HostTensor, TensorType } from "./tensor.ts";
+import type { HostTensor, StorageDType, TensorType } from "./tensor.ts";
 
 /** Where a backend runs. */
 export interface DeviceInfo {
@@ -23,6 +23,8 @@ export interface Backend extends AsyncDisposable {
   readonly device: DeviceInfo;
   /** Ops that this backend cannot run. Declared, so that nothing is skipped in silence. */
   readonly unsupported: ReadonlySet<OpName>;
+  /** What inputs may be stored in besides float32, int32 and bool. Left out: nothing. */
+  readonly storage?: ReadonlySet<StorageDType>;
   /** Copy a value to the device. The caller may reuse the array afterwards. */
   upload(value: HostTensor): Buffer;
   /** Expensive and done once: lower, fuse, plan memory, build kernels. Throws UnsupportedOpError. */

@@ -42,7 +42,13 @@ export function checkInputs(graph: Graph, inputs: readonly TensorType[]): void {
   });
 }
 
-const arrays = { float32: Float64Array, int32: Int32Array, bool: Uint8Array } as const;
+const arrays = {
+  float32: Float64Array,
+  int32: Int32Array,
+  bool: Uint8Array,
+  float16: Uint16Array,
+  int8: Int8Array,
+} as const;
 
 function store({ dtype, shape }: TensorType, data: ArrayLike<number>): HostTensor {
   const array = arrays[dtype];
@@ -66,6 +72,7 @@ export const referenceBackend = (): Backend => ({
     provider: `node ${globalThis.process?.version ?? ""}`.trim(),
   },
   unsupported: new Set(),
+  storage: new Set(["float16", "int8"]),
   upload: (value) => resident({ ...value, data: value.data.slice() }),
   async compile(graph) {
     const program = decompose(graph);

@@ -7,6 +7,7 @@ export * from "./cost.ts";
 export * from "./einsum-spec.ts";
 export * from "./errors.ts";
 export * from "./evaluate.ts";
+export * from "./float16.ts";
 export * from "./gradient.ts";
 export * from "./graph.ts";
 export * from "./lowering.ts";

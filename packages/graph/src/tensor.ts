@@ -1,6 +1,11 @@
 import { FinegrainError } from "./errors.ts";
 
-export type DType = "float32" | "int32" | "bool";
+/**
+ * float16 and int8 are for inputs alone, to hold weights in fewer bytes: `cast` makes numbers of them to compute with. A float16
+ * is a finite number: infinities and NaN are not kept.
+ */
+export type DType = "float32" | "int32" | "bool" | StorageDType;
+export type StorageDType = "float16" | "int8";
 export type Shape = readonly number[];
 
 export interface TensorType {
@@ -16,16 +21,16 @@ export interface Tensor extends TensorType {
   readonly attrs: unknown;
 }
 
-/** A concrete value on the host, row-major. `bool` is one byte an element, 0 or 1. */
+/** A concrete value on the host, row-major. `bool` is one byte an element, 0 or 1; `float16` is the 16 bits of each. */
 export interface HostTensor extends TensorType {
-  readonly data: Float32Array | Float64Array | Int32Array | Uint8Array;
+  readonly data: Float32Array | Float64Array | Int32Array | Uint8Array | Uint16Array | Int8Array;
 }
 
 /** Number of elements of a shape. */
 export const size = (shape: Shape): number => shape.reduce((product, extent) => product * extent, 1);
 
 /** Bytes of a value of this type on a device. */
-export const byteSize = ({ dtype, shape }: TensorType): number => size(shape) * (dtype === "bool" ? 1 : 4);
+export const byteSize = ({ dtype, shape }: TensorType): number => size(shape) * arrays[dtype].BYTES_PER_ELEMENT;
 
 /** `float32[2,3]`: how messages and printed graphs show a type. */
 export const typeName = ({ dtype, shape }: TensorType): string => `${dtype}[${shape.join(",")}]`;
@@ -49,7 +54,13 @@ export const input = (shape: Shape, dtype: DType = "float32", name?: string): Te
 export const inputName = (tensor: Tensor): string | undefined =>
   tensor.op === "input" ? (tensor.attrs as { name: string } | undefined)?.name : undefined; // only `input` writes it
 
-const arrays = { float32: Float32Array, int32: Int32Array, bool: Uint8Array } as const;
+const arrays = {
+  float32: Float32Array,
+  int32: Int32Array,
+  bool: Uint8Array,
+  float16: Uint16Array,
+  int8: Int8Array,
+} as const;
 
 /**
  * A host value of the dtype's own array type.

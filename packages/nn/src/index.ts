@@ -4,3 +4,4 @@ export * from "./init.ts";
 export * from "./layer.ts";
 export * from "./layers/index.ts";
 export * from "./models/index.ts";
+export * from "./storage.ts";

@@ -1,5 +1,5 @@
 import { type Backend, type Buffer, type Executable, FinegrainError, type HostTensor } from "@finegrain/graph";
-import { type LanguageModel, matchTensors, paramTypes } from "@finegrain/nn";
+import { type LanguageModel, type Storage, uploadWeights } from "@finegrain/nn";
 import { type DecodeShape, decodeGraph } from "./decode-graph.ts";
 import { checkSampling, type SamplingOptions, sampler, seededRandom } from "./sampling.ts";
 import { capacityFor, type Decoder, type Session, startSession } from "./session.ts";
@@ -9,8 +9,13 @@ import type { Tokenizer } from "./tokenizer/index.ts";
 export interface GeneratorOptions {
   readonly backend: Backend;
   readonly model: LanguageModel;
-  /** By path. Values are copied to the device; buffers are used as they are, and stay their owner's. */
-  readonly weights: ReadonlyMap<string, HostTensor | Buffer>;
+  /**
+   * By path. Float32 values are put in their `storage` and copied to the device; buffers, in the types of `storedTypes`, are used
+   * as they are, and stay their owner's.
+   */
+  readonly weights: ReadonlyMap<string, HostTensor> | ReadonlyMap<string, Buffer>;
+  /** What large weights are kept in. Default "float32". */
+  readonly storage?: Storage;
   /** Tokens that caches have room for from the start. Default: few; they grow. */
   readonly capacity?: number;
 }
@@ -51,18 +56,13 @@ export interface Generator extends AsyncDisposable {
 
 /**
  * Put a language model on a backend for writing.
- * @throws FinegrainError where the weights are not the model's.
+ * @throws FinegrainError where the weights are not the model's, or the backend cannot keep them as is asked.
  */
-export async function createGenerator({ backend, model, weights, capacity = 1 }: GeneratorOptions): Promise<Generator> {
-  const types = paramTypes(model.params);
-  matchTensors(new Map([...weights].map(([path, value]) => [path, typeOf(value)])), types, "the set of weights");
-  const own: Buffer[] = [];
-  const resident = [...types.keys()].map((path) => {
-    const value = weights.get(path)!; // matched above
-    if (isBuffer(value)) return value;
-    own.push(backend.upload(value));
-    return own.at(-1)!;
-  });
+export async function createGenerator(options: GeneratorOptions): Promise<Generator> {
+  const { backend, model, weights, capacity = 1, storage = "float32" } = options;
+  const buffers = uploadWeights(backend, model, weights, storage);
+  const own = [...buffers].filter(([path, buffer]) => weights.get(path) !== buffer).map(([, buffer]) => buffer);
+  const resident = [...buffers.values()];
   const executables = new Map<string, Promise<Executable>>();
   const decoder: Decoder = {
     backend,
@@ -71,7 +71,7 @@ export async function createGenerator({ backend, model, weights, capacity = 1 }:
     capacity: capacityFor(capacity, model.config.maxLength),
     compiled(shape) {
       const key = `${shape.tokens} ${shape.capacity}`;
-      const known = executables.get(key) ?? compile(backend, model, shape);
+      const known = executables.get(key) ?? compile(backend, model, { ...shape, storage });
       executables.set(key, known);
       return known;
     },
@@ -86,9 +86,6 @@ export async function createGenerator({ backend, model, weights, capacity = 1 }:
     },
   };
 }
-
-const isBuffer = (value: HostTensor | Buffer): value is Buffer => "read" in value;
-const typeOf = (value: HostTensor | Buffer) => (isBuffer(value) ? value.type : value);
 
 function compile(backend: Backend, model: LanguageModel, shape: DecodeShape): Promise<Executable> {
   const { graph, donate } = decodeGraph(model, shape);

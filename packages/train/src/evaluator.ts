@@ -1,5 +1,5 @@
 import type { Backend, Buffer, Executable } from "@finegrain/graph";
-import type { LanguageModel } from "@finegrain/nn";
+import type { LanguageModel, Storage } from "@finegrain/nn";
 import type { HeldOutBatch } from "./data/index.ts";
 import { evaluationGraph } from "./train-step.ts";
 
@@ -8,17 +8,21 @@ export interface Evaluator extends AsyncDisposable {
   /**
    * Negative log-likelihood of the batches' targets, in nats, summed, and how many they are.
    *
-   * @param params the model's parameters on the backend, in the order of their paths.
+   * @param params the model's parameters on the backend, in the order of `storedTypes`.
    */
   evaluate(params: readonly Buffer[], batches: Iterable<HeldOutBatch>): Promise<{ nats: number; tokens: number }>;
 }
 
-/** An evaluator compiles a graph for every size of batch that it is given, once. */
-export function createEvaluator(backend: Backend, model: LanguageModel): Evaluator {
+/**
+ * An evaluator compiles a graph for every size of batch that it is given, once.
+ *
+ * @param storage what the parameters that it will be given are kept in.
+ */
+export function createEvaluator(backend: Backend, model: LanguageModel, storage: Storage = "float32"): Evaluator {
   const executables = new Map<string, Promise<Executable>>();
   const compiled = ({ shape }: HeldOutBatch["mask"]): Promise<Executable> => {
     const [batch, length] = shape as [number, number];
-    const known = executables.get(`${shape}`) ?? backend.compile(evaluationGraph({ model, batch, length }));
+    const known = executables.get(`${shape}`) ?? backend.compile(evaluationGraph({ model, batch, length, storage }));
     executables.set(`${shape}`, known);
     return known;
   };

@@ -21,6 +21,8 @@ import {
   mapParams,
   paramTypes,
   randomSource,
+  type Storage,
+  traceWeights,
   training,
   type Weights,
 } from "@finegrain/nn";
@@ -172,10 +174,16 @@ export function updateGraph(config: StepConfig, count: number): Graph {
   });
 }
 
-/** (params, tokens, mask float32 [B, T]) -> nats, summed over the targets that the mask lets through. */
-export function evaluationGraph({ model, batch, length }: Pick<StepConfig, "model"> & BatchSize): Graph {
-  const { w, list } = traceParams(model);
+export interface EvaluationConfig extends BatchSize {
+  readonly model: LanguageModel;
+  /** What the parameters are kept in. Default "float32". */
+  readonly storage?: Storage | undefined;
+}
+
+/** (params as they are stored, tokens, mask float32 [B, T]) -> nats, summed over the targets that the mask lets through. */
+export function evaluationGraph({ model, batch, length, storage = "float32" }: EvaluationConfig): Graph {
+  const { weights, inputs } = traceWeights(model.params, storage);
   const [tokens, mask] = [input([batch, length + 1], "int32", "tokens"), input([batch, length], "float32", "mask")];
-  const nats = reduceSum(mul(tokenNats(model, w, tokens, evaluation), mask), { axes: [0, 1] });
-  return graph({ name: "evaluation", inputs: [...list, tokens, mask], outputs: [nats] });
+  const nats = reduceSum(mul(tokenNats(model, weights, tokens, evaluation), mask), { axes: [0, 1] });
+  return graph({ name: "evaluation", inputs: [...inputs, tokens, mask], outputs: [nats] });
 }

@@ -1,4 +1,4 @@
-import { paramTypes } from "@finegrain/nn";
+import { uploadWeights } from "@finegrain/nn";
 import { createEvaluator, heldOutBatches } from "@finegrain/train";
 import type { Values } from "../arguments.ts";
 import { openBackend } from "../backends.ts";
@@ -21,36 +21,50 @@ export async function evaluate(flags: Values<typeof evaluateFlags>, [path]: read
     : loadCorpus(config.data, tokenizer));
   const windows = [...heldOutBatches(corpus.heldOut, { batch: flags.batch, length: config.training.length })];
   await using backend = await openBackend(flags.backend, flags.device);
-  await using evaluator = createEvaluator(backend, model);
   const weights = await checkpoint.readModel();
-  const params = [...paramTypes(model.params).keys()].map((name) => backend.upload(weights.get(name)!)); // openRun matched them
+  const ways = ["float32" as const, ...(flags.quantize ? [flags.quantize] : [])].map((storage) => ({
+    storage,
+    sum: { nats: 0, tokens: 0 },
+    evaluator: createEvaluator(backend, model, storage),
+    params: [...uploadWeights(backend, model, weights, storage).values()],
+  }));
   const out = terminal({ quiet: flags.json });
   using interrupt = interruptible(() => {});
-  const sum = { nats: 0, tokens: 0 };
   const started = performance.now();
   for (const [done, window] of windows.entries()) {
     if (interrupt.signal.aborted) return EXIT.interrupted;
-    const { nats, tokens } = await evaluator.evaluate(params, [window]);
-    sum.nats += nats;
-    sum.tokens += tokens;
+    for (const { evaluator, params, sum } of ways) {
+      const { nats, tokens } = await evaluator.evaluate(params, [window]);
+      sum.nats += nats;
+      sum.tokens += tokens;
+    }
+    const { sum } = ways[0]!; // float32, always there
     const seconds = (performance.now() - started) / 1000;
     const facts = [`${whole(sum.tokens)} tokens`, `${bitsPerByte(sum, corpus).toFixed(3)} bits per byte`];
     out.progress(progressLine(done + 1, windows.length, seconds, facts));
   }
   out.clear();
-  const bits = bitsPerByte(sum, corpus);
+  for (const { evaluator } of ways) await evaluator[Symbol.asyncDispose]();
+  const [plain, quantized] = ways.map(({ storage, sum }) => ({ storage, ...sum, bits: bitsPerByte(sum, corpus) }));
   const data = flags.data ?? `${config.data}, the held-out part`;
   if (flags.json) {
     const facts = {
-      bitsPerByte: bits,
-      natsPerToken: sum.nats / sum.tokens,
-      tokens: sum.tokens,
+      bitsPerByte: plain!.bits,
+      natsPerToken: plain!.nats / plain!.tokens,
+      tokens: plain!.tokens,
       bytes: corpus.heldOutBytes,
+      ...(quantized && { quantized: { storage: quantized.storage, bitsPerByte: quantized.bits } }),
     };
     out.write(
       `${JSON.stringify({ run: checkpoint.path, step: checkpoint.step, data, ...facts, backend: backend.name })}\n`,
     );
   }
-  out.print(`${bits.toFixed(4)} bits per byte on ${whole(corpus.heldOutBytes)} bytes of ${data}`);
+  out.print(`${plain!.bits.toFixed(4)} bits per byte on ${whole(corpus.heldOutBytes)} bytes of ${data}`);
+  if (quantized) {
+    const cost = quantized.bits - plain!.bits;
+    out.print(
+      `${quantized.bits.toFixed(4)} with large weights in ${quantized.storage}: ${cost < 0 ? "" : "+"}${cost.toFixed(4)}`,
+    );
+  }
   return EXIT.ok;
 }

@@ -20,7 +20,12 @@ export async function generate(flags: Flags, [path]: readonly string[]): Promise
   await using backend = await openBackend(flags.backend, flags.device);
   const out = terminal({ quiet: flags.json });
   using interrupt = interruptible(() => {});
-  await using generator = await createGenerator({ backend, model, weights: await checkpoint.readModel() });
+  await using generator = await createGenerator({
+    backend,
+    model,
+    weights: await checkpoint.readModel(),
+    storage: flags.quantize ?? "float32",
+  });
   const written = generator.generate(tokens, { ...sampling(flags), tokenizer, signal: interrupt.signal });
   if (!flags.json) out.write(prompt);
   let text = "";

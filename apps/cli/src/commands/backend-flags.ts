@@ -13,3 +13,11 @@ export const backendFlags = {
 export const jsonFlag = {
   json: { type: "switch", help: "print JSON for machines, and nothing for people" },
 } as const satisfies Flags;
+
+export const quantizeFlag = {
+  quantize: {
+    type: "choice",
+    choices: ["float16", "int8"],
+    help: "keep large weights in so many bits, where the backend can (wasm)",
+  },
+} as const satisfies Flags;

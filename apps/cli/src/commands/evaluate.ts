@@ -1,10 +1,11 @@
 import { command } from "../command.ts";
-import { backendFlags, jsonFlag } from "./backend-flags.ts";
+import { backendFlags, jsonFlag, quantizeFlag } from "./backend-flags.ts";
 
 export const evaluateFlags = {
   data: { type: "text", value: "PATH", help: "text to judge the model by; default the held-out part of its own data" },
   batch: { type: "whole", value: "N", least: 1, default: 8, help: "windows at a time" },
   ...backendFlags,
+  ...quantizeFlag,
   ...jsonFlag,
 } as const;
 
@@ -15,6 +16,7 @@ export const evaluate = command({
   flags: evaluateFlags,
   examples: [
     ["finegrain evaluate runs/first", "on what was held out of its own data"],
+    ["finegrain evaluate runs/first --backend wasm --quantize int8", "and what weights of 8 bits cost"],
     ["finegrain evaluate runs/first --data another.txt --json", "on another text, for a script"],
   ],
   load: async () => (await import("../actions/evaluate.ts")).evaluate,

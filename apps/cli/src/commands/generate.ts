@@ -1,5 +1,5 @@
 import { command } from "../command.ts";
-import { backendFlags } from "./backend-flags.ts";
+import { backendFlags, quantizeFlag } from "./backend-flags.ts";
 
 export const generateFlags = {
   prompt: { type: "text", value: "TEXT", short: "p", help: "what the text begins with; default what stdin holds" },
@@ -22,6 +22,7 @@ export const generateFlags = {
   stop: { type: "texts", value: "TEXT", help: "end before this text; may be given more than once" },
   seed: { type: "whole", value: "N", least: 0, default: 0, help: "decides what is drawn" },
   ...backendFlags,
+  ...quantizeFlag,
   json: { type: "switch", help: "print one JSON object at the end, with text, tokens and speed" },
 } as const;
 

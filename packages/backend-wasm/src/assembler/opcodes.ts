@@ -109,8 +109,7 @@ export const vectorOpcodes = {
 /** Behind 0xfd, of an address: their alignment's exponent is that of the bytes they touch. */
 export const vectorAccess = {
   "v128.load": [0, 4],
-  "v128.load8x8_s": [1, 3],
-  "v128.load16x4_u": [4, 3],
+  "v128.load16x4_s": [3, 3],
   "v128.load32_splat": [9, 2],
   "v128.store": [11, 4],
   "v128.load32_zero": [92, 2],
@@ -119,8 +118,6 @@ export const vectorAccess = {
 
 /** Behind 0xfd, of an address and a lane. */
 export const laneAccess = {
-  "v128.load8_lane": [84, 0],
-  "v128.load16_lane": [85, 1],
   "v128.load32_lane": [86, 2],
   "v128.store32_lane": [90, 2],
 } as const;
@@ -134,6 +131,8 @@ export const laneOpcodes = {
 
 export const access = {
   "i32.load": [0x28, 2],
+  "i32.load8_s": [0x2c, 0],
+  "i32.load16_s": [0x2e, 1],
   "i64.load": [0x29, 3],
   "f32.load": [0x2a, 2],
   "i32.store": [0x36, 2],

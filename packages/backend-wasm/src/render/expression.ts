@@ -1,14 +1,7 @@
-import {
-  BYTES,
-  type Expression,
-  expressionsOf,
-  type Load,
-  operandsOf,
-  type Place,
-  variesAlong,
-} from "@finegrain/codegen";
+import { type Expression, expressionsOf, type Load, operandsOf, type Place, variesAlong } from "@finegrain/codegen";
 import type { DType } from "@finegrain/graph";
 import type { Code, Local } from "../assembler/code.ts";
+import { type ElementAccess, elementAccess } from "./element-access.ts";
 import { scalarOpTable } from "./scalar-ops.ts";
 
 /** Where the parts of an index come from, at one point of a kernel. */
@@ -96,75 +89,75 @@ export class ExpressionWriter {
   }
 
   #load(load: Load): void {
-    const { vector, lanes, shift = 0 } = this.#frame;
+    const { vector, lanes, shift = 0, displacement = 0 } = this.#frame;
     const code = this.#code;
+    const memory = elementAccess(load.dtype);
     const stride = vector === undefined ? 0 : load.at.strides[vector]!;
-    const offset = BYTES * (stride * shift + (this.#frame.displacement ?? 0));
+    const offset = memory.bytes * (stride * shift + displacement);
     const open = load.at.dynamic.filter(({ value }) => !this.#frame.isFixed(value));
     const along = open.filter(({ value }) => vector !== undefined && variesAlong(value, vector));
-    if (along.length > 0 && lanes > 1) this.#gather(load, stride, open);
+    if (along.length > 0 && lanes > 1) this.#gather(load, stride * memory.bytes, offset, open);
     else {
       this.#frame.address(load);
       for (const { value, stride: step } of open) {
         this.write(value);
         code.lane("i32x4.extract_lane", 0);
-        this.#addElements(step);
+        this.#addBytes(memory.bytes * step);
       }
-      if (stride === 0) code.vectorAccess("v128.load32_splat", offset);
-      else if (lanes === 1) code.vectorAccess("v128.load32_zero", offset);
-      else if (stride === 1) code.vectorAccess("v128.load", offset);
-      else this.#strided(stride, offset);
+      if (stride === 0) memory.everywhere(code, offset);
+      else if (lanes === 1) memory.one(code, offset);
+      else if (stride === 1) memory.four(code, offset);
+      else this.#strided(memory, stride * memory.bytes, offset);
     }
     if (load.dtype === "bool") code.splat(0, "i32").vector("i32x4.ne");
   }
 
   /** Four elements apart from each other, from the address on the stack. */
-  #strided(stride: number, offset: number): void {
+  #strided(memory: ElementAccess, step: number, offset: number): void {
     const code = this.#code;
     const at = code.local("pointer");
     const value = code.local("v128");
-    code.tee(at).vectorAccess("v128.load32_zero", offset).set(value);
-    for (let lane = 1; lane < 4; lane++)
-      code
-        .get(at)
-        .get(value)
-        .laneAccess("v128.load32_lane", lane, offset + BYTES * stride * lane)
-        .set(value);
-    code.get(value);
-  }
-
-  /** Four elements, each at its own place. */
-  #gather(load: Load, stride: number, open: Load["at"]["dynamic"]): void {
-    const code = this.#code;
-    const at = code.local("pointer");
-    const value = code.local("v128");
-    this.#frame.address(load);
-    code.set(at).splat(0, "i32").set(value);
-    const terms = open.map(({ value: term, stride: step }) => {
-      this.write(term);
-      const local = code.local("v128");
-      code.set(local);
-      return { local, step };
-    });
-    for (let lane = 0; lane < 4; lane++) {
-      code.get(at);
-      for (const { local, step } of terms) {
-        code.get(local).lane("i32x4.extract_lane", lane);
-        this.#addElements(step);
-      }
-      const offset = BYTES * (stride * ((this.#frame.shift ?? 0) + lane) + (this.#frame.displacement ?? 0));
-      code.get(value).laneAccess("v128.load32_lane", lane, offset).set(value);
+    code.tee(at);
+    memory.one(code, offset);
+    code.set(value);
+    for (let lane = 1; lane < 4; lane++) {
+      memory.lane(code, { at, value, lane, offset: offset + step * lane });
+      code.set(value);
     }
     code.get(value);
   }
 
-  /** address + (i32 on the stack) * stride elements. */
-  #addElements(stride: number): void {
+  /** Four elements, each at its own place. */
+  #gather(load: Load, step: number, offset: number, open: Load["at"]["dynamic"]): void {
+    const code = this.#code;
+    const memory = elementAccess(load.dtype);
+    const [start, at] = [code.local("pointer"), code.local("pointer")];
+    const value = code.local("v128");
+    this.#frame.address(load);
+    code.set(start).splat(0, "i32").set(value);
+    const terms = open.map(({ value: term, stride }) => {
+      this.write(term);
+      const local = code.local("v128");
+      code.set(local);
+      return { local, bytes: memory.bytes * stride };
+    });
+    for (let lane = 0; lane < 4; lane++) {
+      code.get(start);
+      for (const { local, bytes } of terms) {
+        code.get(local).lane("i32x4.extract_lane", lane);
+        this.#addBytes(bytes);
+      }
+      code.set(at);
+      memory.lane(code, { at, value, lane, offset: offset + step * lane });
+      code.set(value);
+    }
+    code.get(value);
+  }
+
+  /** address + (i32 on the stack) * bytes. */
+  #addBytes(bytes: number): void {
     if (this.#code.wide) this.#code.do("i64.extend_i32_s");
-    this.#code
-      .address(BYTES * stride)
-      .pointerOp("mul")
-      .pointerOp("add");
+    this.#code.address(bytes).pointerOp("mul").pointerOp("add");
   }
 
   #place(place: Place): void {

@@ -1,6 +1,9 @@
 import type { ProgramBuffer } from "@finegrain/codegen";
 import type { Code, Local } from "../assembler/code.ts";
 
+/** Bytes of an element that a kernel computes with or stores: only what it loads can be of fewer. */
+export const WORD = 4;
+
 /** A kernel's function takes the addresses of its buffers, and the part of its work that a thread does. */
 export interface RenderedKernel {
   readonly code: Code;

@@ -1,5 +1,5 @@
-import { BYTES } from "@finegrain/codegen";
 import type { Code, Local } from "../assembler/code.ts";
+import { WORD } from "./kernel.ts";
 
 /** A matrix that is cut into panels of `width` rows, each with its rows side by side. */
 export interface Packing {
@@ -40,25 +40,25 @@ function packAcross(code: Code, { begin, end, from, to, width, length, step }: P
       .get(place)
       .address(width)
       .pointerOp("div_u")
-      .address(BYTES * width * length)
+      .address(WORD * width * length)
       .pointerOp("mul")
       .pointerOp("add");
     code
       .get(k)
-      .address(BYTES * width)
+      .address(WORD * width)
       .pointerOp("mul")
       .pointerOp("add");
-    code.get(place).address(width).pointerOp("rem_u").address(BYTES).pointerOp("mul").pointerOp("add").set(target);
+    code.get(place).address(width).pointerOp("rem_u").address(WORD).pointerOp("mul").pointerOp("add").set(target);
   };
   code.count(k, { to: () => code.address(length) }, () => {
     code
       .get(from)
       .get(begin)
-      .address(BYTES)
+      .address(WORD)
       .pointerOp("mul")
       .pointerOp("add")
       .get(k)
-      .address(BYTES * step)
+      .address(WORD * step)
       .pointerOp("mul")
       .pointerOp("add")
       .set(source);
@@ -67,14 +67,14 @@ function packAcross(code: Code, { begin, end, from, to, width, length, step }: P
       code.get(target).get(source).vectorAccess("v128.load").vectorAccess("v128.store");
       code
         .get(source)
-        .address(4 * BYTES)
+        .address(4 * WORD)
         .pointerOp("add")
         .set(source);
     });
     code.count(row, { from: () => code.get(whole), to: () => code.get(end) }, () => {
       at();
       code.get(target).get(source).access("f32.load").access("f32.store");
-      code.get(source).address(BYTES).pointerOp("add").set(source);
+      code.get(source).address(WORD).pointerOp("add").set(source);
     });
   });
 }
@@ -91,7 +91,7 @@ function packAlong(code: Code, packing: Packing): void {
     code
       .get(from)
       .get(row)
-      .address(BYTES * panel)
+      .address(WORD * panel)
       .pointerOp("mul")
       .pointerOp("add")
       .set(source);
@@ -102,7 +102,7 @@ function packAlong(code: Code, packing: Packing): void {
     );
     code
       .get(target)
-      .address(BYTES * width * packing.length)
+      .address(WORD * width * packing.length)
       .pointerOp("add")
       .set(target);
   });
@@ -119,12 +119,12 @@ function wholePanel(code: Code, { width, length, panel, step }: Packing, source:
     else copy(code, { from, to, width, panel });
     code
       .get(from)
-      .address(BYTES * step * at)
+      .address(WORD * step * at)
       .pointerOp("add")
       .set(from);
     code
       .get(to)
-      .address(BYTES * width * at)
+      .address(WORD * width * at)
       .pointerOp("add")
       .set(to);
   });
@@ -144,14 +144,14 @@ function copy(code: Code, { from, to, width, panel }: Piece): void {
     code
       .get(to)
       .get(from)
-      .vectorAccess("v128.load", BYTES * row)
-      .vectorAccess("v128.store", BYTES * row);
+      .vectorAccess("v128.load", WORD * row)
+      .vectorAccess("v128.store", WORD * row);
   for (; row < width; row++)
     code
       .get(to)
       .get(from)
-      .access("f32.load", BYTES * panel * row)
-      .access("f32.store", BYTES * row);
+      .access("f32.load", WORD * panel * row)
+      .access("f32.store", WORD * row);
 }
 
 /** Four elements of every row: blocks of four by four are transposed in registers, what is left goes one by one. */
@@ -163,7 +163,7 @@ function turn(code: Code, { from, to, width, panel }: Piece): void {
     for (const [i, local] of rows.entries())
       code
         .get(from)
-        .vectorAccess("v128.load", BYTES * panel * (row + i))
+        .vectorAccess("v128.load", WORD * panel * (row + i))
         .set(local);
     for (const [i, local] of mixed.entries())
       code
@@ -178,7 +178,7 @@ function turn(code: Code, { from, to, width, panel }: Piece): void {
         .get(low)
         .get(high)
         .shuffle(k % 2 === 0 ? [0, 1, 4, 5] : [2, 3, 6, 7]);
-      code.vectorAccess("v128.store", BYTES * (width * k + row));
+      code.vectorAccess("v128.store", WORD * (width * k + row));
     }
   }
   for (; row < width; row++)
@@ -186,8 +186,8 @@ function turn(code: Code, { from, to, width, panel }: Piece): void {
       code
         .get(to)
         .get(from)
-        .access("f32.load", BYTES * (panel * row + k))
-        .access("f32.store", BYTES * (width * k + row));
+        .access("f32.load", WORD * (panel * row + k))
+        .access("f32.store", WORD * (width * k + row));
 }
 
 function partOfPanel(
@@ -201,11 +201,11 @@ function partOfPanel(
     code
       .get(source)
       .get(i)
-      .address(BYTES * panel)
+      .address(WORD * panel)
       .pointerOp("mul")
       .pointerOp("add")
       .set(from);
-    code.get(target).get(i).address(BYTES).pointerOp("mul").pointerOp("add").set(to);
+    code.get(target).get(i).address(WORD).pointerOp("mul").pointerOp("add").set(to);
     code.count(k, { to: () => code.address(length) }, () => {
       code.get(row).get(i).pointerOp("add").get(end).pointerOp("lt_u");
       code.if(
@@ -214,12 +214,12 @@ function partOfPanel(
       );
       code
         .get(from)
-        .address(BYTES * step)
+        .address(WORD * step)
         .pointerOp("add")
         .set(from);
       code
         .get(to)
-        .address(BYTES * width)
+        .address(WORD * width)
         .pointerOp("add")
         .set(to);
     });

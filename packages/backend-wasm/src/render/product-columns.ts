@@ -92,7 +92,7 @@ export class ColumnProductRenderer extends ReducingRenderer {
           code.set(sum[k]!);
         });
         for (let i = 0; i < block; i++) {
-          sources[i]!.writer({ shift: 4 * v }, lanes).write(y);
+          sources[i]!.writer({ shift: 4 * v }, lanes).write(y.value);
           code.set(row);
           for (const k of few) this.#multiplyAdd(factors[k]![i]!, row, sum[k]!);
         }
@@ -124,11 +124,11 @@ export class ColumnProductRenderer extends ReducingRenderer {
     frame.coordinates.set(summed, at);
     for (let i = 0; i < block; i++) {
       code.get(start).address(i).pointerOp("add").set(at);
-      sources.push(new Strip(frame, { roots: [y], along: this.#column, vector: this.#column, lanes: 4 }));
+      sources.push(new Strip(frame, { roots: [y.value], along: this.#column, vector: this.#column, lanes: 4 }));
       for (let k = 0; k < this.#few; k++) {
         if (rows.length > 0) code.address(k).set(this.#fewAt());
         const local = code.local("v128");
-        new Strip(frame, { roots: [x], lanes: 4 }).writer().write(x);
+        new Strip(frame, { roots: [x.value], lanes: 4 }).writer().write(x.value);
         code.set(local);
         factors[k]!.push(local);
       }

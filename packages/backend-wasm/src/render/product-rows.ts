@@ -58,13 +58,13 @@ export class RowProductRenderer extends ReducingRenderer {
     const row = this.#stand(this.#last, this.#block);
     const few = rows[0] === undefined ? () => {} : this.#stand(rows[0], this.#few);
     const along = { along: summed, vector: summed, lanes: 4 as const };
-    const strips = this.#strips(y, this.#last, this.#block, (k) => {
+    const strips = this.#strips(y.load, this.#last, this.#block, (k) => {
       row(k);
-      return new Strip(frame, { roots: [y], ...along });
+      return new Strip(frame, { roots: [y.value], ...along });
     });
-    const vectors = this.#strips(x, rows[0], this.#few, (k) => {
+    const vectors = this.#strips(x.load, rows[0], this.#few, (k) => {
       few(k);
-      return new Strip(frame, { roots: [x], ...along });
+      return new Strip(frame, { roots: [x.value], ...along });
     });
     const sums = strips.map(() => vectors.map(() => this.accumulators(this.#vectors)));
     for (const sum of sums.flat(2)) sum.reset();
@@ -72,13 +72,13 @@ export class RowProductRenderer extends ReducingRenderer {
     strides(code, { known: reduction.extents[0]! }, UNROLLED, (count, lanes) => {
       for (let k = 0; k < count; k++) {
         vectors.forEach(({ strip, displacement }, i) => {
-          strip.writer({ shift: 4 * k, displacement }, lanes).write(x);
+          strip.writer({ shift: 4 * k, displacement }, lanes).write(x.value);
           code.set(xs[i]!);
         });
         strips.forEach(({ strip, displacement }, j) => {
-          strip.writer({ shift: 4 * k, displacement }, lanes).write(y);
+          strip.writer({ shift: 4 * k, displacement }, lanes).write(y.value);
           code.set(ys);
-          // Of single elements the other lanes are zeros, and add nothing.
+          // Of single elements x has zeros in the other lanes, which add nothing.
           for (const [i, local] of xs.entries())
             sums[j]![i]![k % this.#vectors]!.addProduct(local, ys, this.#target.relaxed);
         });

@@ -1,7 +1,7 @@
-import { BYTES, type Load, type LoopKernel, type Product, type Reduction } from "@finegrain/codegen";
+import type { Load, LoopKernel, Product, Reduction } from "@finegrain/codegen";
 import { size } from "@finegrain/graph";
 import type { Local } from "../assembler/code.ts";
-import type { Opening, Target } from "./kernel.ts";
+import { type Opening, type Target, WORD } from "./kernel.ts";
 import { ReducingRenderer, type Work } from "./loop-renderer.ts";
 import { packPanels } from "./pack.ts";
 
@@ -57,10 +57,10 @@ export class TileProductRenderer extends ReducingRenderer {
     this.#n = kernel.extents[this.#column]!;
     this.#k = reduction.extents[0]!;
     this.#tall = Math.ceil(this.#m / Math.ceil(this.#m / TILE.rows));
-    this.#x = layout(product.x, this.#row, product.summed[0]!, this.#m <= WORTH_PACKING ? 0 : this.#tall);
-    this.#y = layout(product.y, this.#column, product.summed[0]!, TILE.columns);
-    this.#rows = this.#x.packed ? blockOf(this.#m, this.#tall, BLOCK_BYTES.rows / BYTES / this.#k) : this.#m;
-    this.#columns = blockOf(this.#n, TILE.columns, BLOCK_BYTES.columns / BYTES / this.#k);
+    this.#x = layout(product.x.load, this.#row, product.summed[0]!, this.#m <= WORTH_PACKING ? 0 : this.#tall);
+    this.#y = layout(product.y.load, this.#column, product.summed[0]!, TILE.columns);
+    this.#rows = this.#x.packed ? blockOf(this.#m, this.#tall, BLOCK_BYTES.rows / WORD / this.#k) : this.#m;
+    this.#columns = blockOf(this.#n, TILE.columns, BLOCK_BYTES.columns / WORD / this.#k);
   }
 
   render(): Work {
@@ -69,7 +69,7 @@ export class TileProductRenderer extends ReducingRenderer {
     const outer = batch.map((loop) => ({ loop, extent: kernel.extents[loop]! }));
     const times = size(outer.map(({ extent }) => extent));
     const [first, end] = [code.local("pointer"), code.local("pointer")];
-    const scratch = this.#tileOffset + BYTES * TILE.rows * TILE.columns;
+    const scratch = this.#tileOffset + WORD * TILE.rows * TILE.columns;
     if (times >= 2 * this.#target.threads) {
       this.forUnitsOf(outer, () => {
         code.address(0).set(first).address(this.#n).set(end);
@@ -90,17 +90,17 @@ export class TileProductRenderer extends ReducingRenderer {
 
   /** In the thread's own memory, the panels of x, those of y, and a tile. */
   get #yOffset(): number {
-    return this.#x.packed ? BYTES * this.#rows * this.#k : 0;
+    return this.#x.packed ? WORD * this.#rows * this.#k : 0;
   }
 
   get #tileOffset(): number {
-    return this.#yOffset + BYTES * this.#columns * this.#k;
+    return this.#yOffset + WORD * this.#columns * this.#k;
   }
 
   /** All rows of the columns from `first` to before `end`. */
   #all(first: Local, end: Local): void {
     const { code, opening } = this;
-    const { x, y } = this.#product;
+    const [x, y] = [this.#product.x.load, this.#product.y.load];
     const [column, row, columns, rows] = this.#pointers(4) as [Local, Local, Local, Local];
     const [xFrom, yFrom] = [this.#start(x), this.#start(y)];
     const yPanels = code.local("pointer");
@@ -144,13 +144,13 @@ export class TileProductRenderer extends ReducingRenderer {
     const start = code.local("pointer");
     code
       .get(frame.pointers.get(from)!)
-      .address(BYTES * at.offset)
+      .address(WORD * at.offset)
       .pointerOp("add");
     for (const loop of this.#product.batch) {
       if (at.strides[loop] === 0) continue;
       code
         .get(frame.coordinates.get(loop)!)
-        .address(BYTES * at.strides[loop]!)
+        .address(WORD * at.strides[loop]!)
         .pointerOp("mul")
         .pointerOp("add");
     }
@@ -172,7 +172,7 @@ export class TileProductRenderer extends ReducingRenderer {
       if (!packed)
         code
           .get(first)
-          .address(BYTES * across)
+          .address(WORD * across)
           .pointerOp("mul")
           .pointerOp("add");
       code.set(at);
@@ -180,7 +180,7 @@ export class TileProductRenderer extends ReducingRenderer {
     const next = (at: Local, { packed, across }: Layout, width: number) =>
       code
         .get(at)
-        .address(BYTES * width * (packed ? this.#k : across))
+        .address(WORD * width * (packed ? this.#k : across))
         .pointerOp("add")
         .set(at);
     const rest = this.#m % this.#tall;
@@ -237,16 +237,16 @@ export class TileProductRenderer extends ReducingRenderer {
       for (let turn = 0; turn < unroll; turn++) {
         code
           .get(y)
-          .vectorAccess("v128.load", BYTES * this.#y.step * turn)
+          .vectorAccess("v128.load", WORD * this.#y.step * turn)
           .set(low);
         code
           .get(y)
-          .vectorAccess("v128.load", BYTES * (this.#y.step * turn + 4))
+          .vectorAccess("v128.load", WORD * (this.#y.step * turn + 4))
           .set(high);
         tile.forEach(([left, right], row) => {
           code
             .get(x)
-            .vectorAccess("v128.load32_splat", BYTES * (this.#x.step * turn + this.#x.across * row))
+            .vectorAccess("v128.load32_splat", WORD * (this.#x.step * turn + this.#x.across * row))
             .set(factor);
           this.#multiplyAdd(factor, low, left);
           this.#multiplyAdd(factor, high, right);
@@ -254,12 +254,12 @@ export class TileProductRenderer extends ReducingRenderer {
       }
       code
         .get(y)
-        .address(BYTES * this.#y.step * unroll)
+        .address(WORD * this.#y.step * unroll)
         .pointerOp("add")
         .set(y);
       code
         .get(x)
-        .address(BYTES * this.#x.step * unroll)
+        .address(WORD * this.#x.step * unroll)
         .pointerOp("add")
         .set(x);
     });
@@ -301,11 +301,11 @@ export class TileProductRenderer extends ReducingRenderer {
       code.count(column, { from: () => code.get(n), to: () => code.address(this.#n) }, () => {
         code.get(from).vectorAccess("v128.load32_splat", offset).set(value);
         this.finish([value], undefined, 1);
-        code.get(from).address(BYTES).pointerOp("add").set(from);
+        code.get(from).address(WORD).pointerOp("add").set(from);
       });
       code
         .get(from)
-        .address(BYTES * (TILE.columns - (this.#n % TILE.columns)))
+        .address(WORD * (TILE.columns - (this.#n % TILE.columns)))
         .pointerOp("add")
         .set(from);
     });

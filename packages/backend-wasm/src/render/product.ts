@@ -1,4 +1,4 @@
-import { asProduct, type Load, type LoopKernel, type Reduction, variesAlong } from "@finegrain/codegen";
+import { asProduct, type Factor, type LoopKernel, type Reduction, variesAlong } from "@finegrain/codegen";
 import { size } from "@finegrain/graph";
 import type { Opening, Target } from "./kernel.ts";
 import type { Work } from "./loop-renderer.ts";
@@ -25,10 +25,16 @@ export function renderProduct(
   const extent = (loops: readonly number[]) => size(loops.map((loop) => kernel.extents[loop]!));
   const last = columns.at(-1);
   if (last === undefined) return undefined;
-  const contiguous = (load: Load, loop: number) =>
+  const contiguous = ({ load }: Factor, loop: number) =>
     load.at.strides[loop] === 1 && load.at.dynamic.every(({ value }) => !variesAlong(value, loop));
   const options = { product, target };
-  if (rows.length <= 1 && extent(rows) <= SOME_ROWS && contiguous(y, summed) && contiguous(x, summed))
+  if (
+    rows.length <= 1 &&
+    extent(rows) <= SOME_ROWS &&
+    x.value === x.load &&
+    contiguous(y, summed) &&
+    contiguous(x, summed)
+  )
     return new RowProductRenderer(kernel, reduction, opening, options).render();
   if (rows.length <= 1 && extent(rows) <= FEW_ROWS) {
     const stored =
@@ -38,7 +44,8 @@ export function renderProduct(
       : undefined;
   }
   const large = extent(rows) * extent(columns) * reduction.extents[0]! >= 4096;
-  const regular = [x, y].every(({ at }) => at.dynamic.length === 0) && kernel.at.dynamic.length === 0;
+  const regular =
+    [x, y].every(({ value, load }) => value === load && load.at.dynamic.length === 0) && kernel.at.dynamic.length === 0;
   if (!large || !regular || rows.length !== 1 || columns.length !== 1) return undefined;
   return new TileProductRenderer(kernel, reduction, opening, options).render();
 }

@@ -1,6 +1,6 @@
-import { BYTES, type RandomBitsKernel } from "@finegrain/codegen";
+import type { RandomBitsKernel } from "@finegrain/codegen";
 import type { Code, Local } from "../assembler/code.ts";
-import type { Opening } from "./kernel.ts";
+import { type Opening, WORD } from "./kernel.ts";
 import type { Work } from "./loop-renderer.ts";
 
 const MULTIPLIERS = [0xd2511f53, 0xcd9e8d57] as const;
@@ -21,11 +21,11 @@ export function renderRandomBits({ key, counter, to }: RandomBitsKernel, opening
     for (const k of [0, 1] as const) {
       code
         .get(pointers.get(counter)!)
-        .access("i32.load", BYTES * k)
+        .access("i32.load", WORD * k)
         .set(words[k + 1]!);
       code
         .get(pointers.get(key)!)
-        .access("i32.load", BYTES * k)
+        .access("i32.load", WORD * k)
         .set(keys[k]);
     }
     code.i32(0).set(words[3]);
@@ -62,11 +62,11 @@ function storeWord(
     void code
       .get(at)
       .get(block)
-      .address(4 * BYTES)
+      .address(4 * WORD)
       .pointerOp("mul")
       .pointerOp("add")
       .get(word)
-      .access("i32.store", BYTES * k);
+      .access("i32.store", WORD * k);
   if (size % 4 === 0 || k < size % 4) {
     store();
     return;

@@ -90,6 +90,16 @@ export const scalarOpTable: Readonly<Record<ScalarOp, Render>> = {
   },
   cast({ code, dtype, result }) {
     if (dtype === result) return;
+    if (dtype === "float16") {
+      // A load left sign and magnitude where 13 bits are missing behind them; the exponent is biased by 112 less.
+      code
+        .i32(13)
+        .vector("i32x4.shl")
+        .splat(0x8fffffff | 0, "i32")
+        .vector("v128.and");
+      code.splat(2 ** 112, "f32").vector("f32x4.mul");
+      return;
+    }
     if (dtype === "bool") code.splat(1, result === "float32" ? "f32" : "i32").vector("v128.and");
     else if (result === "bool")
       code.splat(0, dtype === "float32" ? "f32" : "i32").vector(dtype === "float32" ? "f32x4.ne" : "i32x4.ne");

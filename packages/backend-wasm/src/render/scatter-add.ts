@@ -1,6 +1,6 @@
-import { BYTES, type ScatterAddKernel } from "@finegrain/codegen";
+import type { ScatterAddKernel } from "@finegrain/codegen";
 import type { Local } from "../assembler/code.ts";
-import type { Opening } from "./kernel.ts";
+import { type Opening, WORD } from "./kernel.ts";
 import type { Work } from "./loop-renderer.ts";
 
 /**
@@ -22,13 +22,13 @@ export function renderScatterAdd(kernel: ScatterAddKernel, opening: Opening): Wo
     code.count(column, { from: () => code.get(begin), to: () => code.get(last), step: 4 }, () => body(true));
     code.count(column, { from: () => code.get(last), to: () => code.get(end) }, () => body(false));
   };
-  const at = (base: Local) => code.get(base).get(column).address(BYTES).pointerOp("mul").pointerOp("add");
+  const at = (base: Local) => code.get(base).get(column).address(WORD).pointerOp("mul").pointerOp("add");
 
   code.count(row, { to: () => code.address(rows) }, () => {
     code
       .get(pointers.get(to)!)
       .get(row)
-      .address(BYTES * width)
+      .address(WORD * width)
       .pointerOp("mul")
       .pointerOp("add")
       .set(into);
@@ -42,15 +42,15 @@ export function renderScatterAdd(kernel: ScatterAddKernel, opening: Opening): Wo
     code
       .get(pointers.get(updates)!)
       .get(row)
-      .address(BYTES * width)
+      .address(WORD * width)
       .pointerOp("mul")
       .pointerOp("add")
       .set(from);
     code.get(pointers.get(to)!);
-    code.get(pointers.get(indices)!).get(row).address(BYTES).pointerOp("mul").pointerOp("add").access("i32.load");
+    code.get(pointers.get(indices)!).get(row).address(WORD).pointerOp("mul").pointerOp("add").access("i32.load");
     if (code.wide) code.do("i64.extend_i32_s");
     code
-      .address(BYTES * width)
+      .address(WORD * width)
       .pointerOp("mul")
       .pointerOp("add")
       .set(into);

@@ -1,6 +1,6 @@
 import {
-  BYTES,
   type Expression,
+  elementBytes,
   expressionsOf,
   type Index,
   type Load,
@@ -11,6 +11,7 @@ import {
 } from "@finegrain/codegen";
 import type { Code, Local } from "../assembler/code.ts";
 import { ExpressionWriter, type Frame } from "./expression.ts";
+import { WORD } from "./kernel.ts";
 
 /** A kernel's function while it is written: its memory and where its loops stand. */
 export interface KernelFrame {
@@ -70,7 +71,7 @@ export class Strip {
     if (store.dtype === "bool") code.splat(1, "i32").vector("v128.and");
     code.set(value);
     const stride = vector === undefined ? 0 : store.at.strides[vector]!;
-    const offset = BYTES * stride * shift;
+    const offset = WORD * stride * shift;
     const at = this.#places.get(store)!;
     if (lanes === 4 && stride === 1) code.get(at).get(value).vectorAccess("v128.store", offset);
     else
@@ -78,7 +79,7 @@ export class Strip {
         code
           .get(at)
           .get(value)
-          .laneAccess("v128.store32_lane", lane, offset + BYTES * stride * lane);
+          .laneAccess("v128.store32_lane", lane, offset + WORD * stride * lane);
   }
 
   /** Move every address `count` iterations along. */
@@ -91,7 +92,7 @@ export class Strip {
       if (stride === 0) continue;
       code.get(local);
       if (e.kind === "place") code.i32(stride * count).do("i32.add");
-      else code.address(BYTES * stride * count).pointerOp("add");
+      else code.address(elementBytes(e.dtype) * stride * count).pointerOp("add");
       code.set(local);
     }
   }
@@ -126,7 +127,7 @@ export class Strip {
   /** The place of an element at the start of the strip, into a local. */
   #start(e: Load | Place, writer: ExpressionWriter): void {
     const { code, coordinates, pointers } = this.#kernel;
-    const size = e.kind === "load" ? BYTES : 1;
+    const size = e.kind === "load" ? elementBytes(e.dtype) : 1;
     if (e.kind === "load")
       code
         .get(pointers.get(e.from)!)

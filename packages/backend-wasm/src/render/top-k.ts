@@ -1,6 +1,6 @@
-import { BYTES, type TopKKernel } from "@finegrain/codegen";
+import type { TopKKernel } from "@finegrain/codegen";
 import type { Local } from "../assembler/code.ts";
-import type { Opening } from "./kernel.ts";
+import { type Opening, WORD } from "./kernel.ts";
 import type { Work } from "./loop-renderer.ts";
 
 /**
@@ -18,7 +18,7 @@ export function renderTopK({ from, rows, length, k, to }: TopKKernel, opening: O
     code
       .get(pointers.get(from)!)
       .get(unit)
-      .address(BYTES * length)
+      .address(WORD * length)
       .pointerOp("mul")
       .pointerOp("add")
       .set(at);
@@ -30,7 +30,7 @@ export function renderTopK({ from, rows, length, k, to }: TopKKernel, opening: O
       // Better than the best so far: larger, or the first of all.
       code.get(x).get(best).do("f32.gt").get(bestIndex).i32(0).do("i32.lt_s", "i32.or", "i32.and");
       code.if(() => code.get(x).set(best).get(index).set(bestIndex));
-      code.get(at).address(BYTES).pointerOp("add").set(at).get(index).i32(1).do("i32.add").set(index);
+      code.get(at).address(WORD).pointerOp("add").set(at).get(index).i32(1).do("i32.add").set(index);
     });
   };
   code.count(unit, { from: () => code.get(begin), to: () => code.get(end) }, () => {
@@ -44,7 +44,7 @@ export function renderTopK({ from, rows, length, k, to }: TopKKernel, opening: O
         .pointerOp("mul")
         .get(place)
         .pointerOp("add")
-        .address(BYTES)
+        .address(WORD)
         .pointerOp("mul")
         .pointerOp("add");
       code.get(bestIndex).access("i32.store").get(best).set(before).get(bestIndex).set(beforeIndex);

@@ -1,12 +1,26 @@
 import { bool, f32, i32, typed } from "../cases.ts";
+import { ShapeError } from "../errors.ts";
+import { fromFloat16 } from "../float16.ts";
 import { definePrimitive, type Op } from "../op.ts";
 import type { DType, Tensor } from "../tensor.ts";
+import { typeName } from "../tensor.ts";
 
-/** To another dtype. float32 to int32 drops the fraction; to bool asks whether x is not 0; bool becomes 0 or 1. */
+/**
+ * To another dtype. float32 to int32 drops the fraction; to bool asks whether x is not 0; bool becomes 0 or 1. From float16 and
+ * int8 to float32 alone, and never to them.
+ */
 export const cast: Op<[x: Tensor], DType> = definePrimitive({
   name: "cast",
-  infer: ([x], dtype) => ({ dtype, shape: x.shape }),
+  infer([x], dtype) {
+    const stored = x.dtype === "float16" || x.dtype === "int8";
+    if (dtype === "float16" || dtype === "int8" || (stored && dtype !== "float32"))
+      throw new ShapeError(
+        `cast of ${typeName(x)} to ${dtype}: float16 and int8 become float32, and nothing becomes them`,
+      );
+    return { dtype, shape: x.shape };
+  },
   evaluate([x], dtype) {
+    if (x.dtype === "float16") return Float64Array.from(x.data, fromFloat16);
     if (dtype === "int32") return Int32Array.from(x.data, Math.trunc);
     return dtype === "bool" ? Uint8Array.from(x.data, (v) => (v === 0 ? 0 : 1)) : x.data;
   },

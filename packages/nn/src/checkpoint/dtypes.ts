@@ -1,4 +1,4 @@
-import { type DType, FinegrainError, type HostTensor } from "@finegrain/graph";
+import { type DType, FinegrainError, fromFloat16, type HostTensor } from "@finegrain/graph";
 
 /**
  * How each dtype of a safetensors file becomes one of ours. F32, F64, I32, U8 and BOOL are views of the bytes where the
@@ -23,17 +23,8 @@ function uint16(bytes: Uint8Array): Uint16Array {
   return new Uint16Array(buffer, byteOffset, byteLength / 2);
 }
 
-/** The IEEE 754 half-precision number with these 16 bits. */
-function half(bits: number): number {
-  const sign = bits & 0x8000 ? -1 : 1;
-  const exponent = (bits >> 10) & 0x1f;
-  const fraction = bits & 0x3ff;
-  if (exponent === 0x1f) return fraction === 0 ? sign * Number.POSITIVE_INFINITY : Number.NaN;
-  return exponent === 0 ? sign * fraction * 2 ** -24 : sign * (1024 + fraction) * 2 ** (exponent - 25);
-}
-
 function decodeHalf(bytes: Uint8Array): Float32Array {
-  return Float32Array.from(uint16(bytes), half);
+  return Float32Array.from(uint16(bytes), fromFloat16);
 }
 
 /** bfloat16 is the upper half of a float32. */
@@ -111,6 +102,8 @@ export const writtenDTypes: Readonly<Record<DType, { readonly name: string; read
   float32: { name: "F32", bytes: 4 },
   int32: { name: "I32", bytes: 4 },
   bool: { name: "BOOL", bytes: 1 },
+  float16: { name: "F16", bytes: 2 },
+  int8: { name: "I8", bytes: 1 },
 };
 
 /** The data of a tensor as a safetensors file stores it: a view where the array is already in that form. */

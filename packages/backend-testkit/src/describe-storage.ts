@@ -1,0 +1,63 @@
+import {
+  type Backend,
+  cast,
+  einsum,
+  gather,
+  graph,
+  type HostTensor,
+  hostTensor,
+  input,
+  mul,
+  type StorageDType,
+  type Tensor,
+  toFloat16,
+} from "@finegrain/graph";
+import { describe, it } from "vitest";
+import { randomValue } from "./random-value.ts";
+import { expectAgreement } from "./run-graph.ts";
+
+const ROWS = 24;
+const WIDTH = 20;
+
+/** Products with a table [ROWS, WIDTH] of weights, along either axis, and of rows that are picked. */
+const products: Readonly<Record<string, (table: Tensor, x: Tensor, rows: Tensor) => Tensor>> = {
+  "as they are": (table) => table,
+  "inner products with rows": (table, x) => einsum(x, table, "B D, R D -> B R"),
+  "a sum of rows": (table, x) => einsum(einsum(x, table, "B D, R D -> B R"), table, "B R, R D -> B D"),
+  "picked rows": (table, x, rows) => einsum(x, gather(table, rows), "B D, B R D -> B R"),
+  "a sum of picked rows": (table, x, rows) =>
+    einsum(einsum(x, gather(table, rows), "B D, B R D -> B R"), gather(table, rows), "B R, B R D -> B D"),
+};
+
+function stored(dtype: StorageDType): HostTensor {
+  const { shape, data } = randomValue({ dtype: "float32", shape: [ROWS, WIDTH] }, 1);
+  return dtype === "float16"
+    ? hostTensor(dtype, shape, Uint16Array.from(data, toFloat16))
+    : hostTensor(
+        dtype,
+        shape,
+        Int8Array.from(data, (value) => Math.max(-127, Math.min(127, Math.round(value * 40)))),
+      );
+}
+
+/** Weights that the backend stores in fewer bits give the reference's numbers, one row and many at a time. */
+export function describeStorage(backend: () => Backend, tolerance: number): void {
+  describe.each(["float16", "int8"] as const)("weights in %s", (dtype) => {
+    describe.each(Object.entries(products))("%s", (_, product) => {
+      it.each([1, 3, 30])("%d at a time", async (count) => {
+        const given = input([ROWS, WIDTH], dtype, "weights");
+        const scale = input([ROWS, 1], "float32", "scale");
+        const [x, rows] = [input([count, WIDTH], "float32", "x"), input([count, 5], "int32", "rows")];
+        const table = dtype === "int8" ? mul(cast(given, "float32"), scale) : cast(given, "float32");
+        const program = graph({
+          name: `${dtype} weights`,
+          inputs: [given, scale, x, rows],
+          outputs: [product(table, x, rows)],
+        });
+        const others = [scale, x].map((type, i) => randomValue(type, i + 2));
+        const picked = randomValue({ dtype: "int32", shape: rows.shape, below: ROWS }, 4);
+        await expectAgreement(backend(), program, [stored(dtype), ...others, picked], tolerance);
+      });
+    });
+  });
+}

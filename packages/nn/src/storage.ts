@@ -1,0 +1,141 @@
+import {
+  type Backend,
+  type Buffer,
+  cast,
+  FinegrainError,
+  type HostTensor,
+  hostTensor,
+  input,
+  mul,
+  type Shape,
+  type StorageDType,
+  size,
+  type Tensor,
+  type TensorType,
+  toFloat16,
+} from "@finegrain/graph";
+import { matchTensors } from "./checkpoint/index.ts";
+import { type Like, leaves, mapParams, type Param, type Params, paramTypes } from "./layer.ts";
+
+/** What a model's weights are kept in for decoding and evaluation. */
+export type Storage = "float32" | StorageDType;
+
+/** Smaller weights stay float32: they are little of what is read, and many of them are added, not multiplied. */
+const SMALLEST = 2 ** 16;
+/** Of an int8: the largest magnitude that has a negative. */
+const LARGEST_INT8 = 127;
+
+const isNarrow = ({ shape }: { readonly shape: Shape }, storage: Storage): storage is StorageDType =>
+  storage !== "float32" && shape.length >= 2 && size(shape) > SMALLEST;
+const scalePath = (path: string): string => `${path}.scale`;
+
+/**
+ * Types of a model's weights as they are stored, by path. A matrix of more than 65,536 numbers is float16, or int8 with a float32
+ * scale for every row, `PATH.scale` [rows, 1...]; everything else is float32.
+ */
+export function storedTypes(params: Params, storage: Storage): Map<string, TensorType> {
+  return new Map(
+    leaves<Param>(params).flatMap(([path, { shape }]): [string, TensorType][] => {
+      if (!isNarrow({ shape }, storage)) return [[path, { dtype: "float32", shape }]];
+      const narrow: [string, TensorType] = [path, { dtype: storage, shape }];
+      return storage === "int8" ? [narrow, [scalePath(path), scaleType(shape)]] : [narrow];
+    }),
+  );
+}
+
+const scaleType = (shape: Shape): TensorType => ({
+  dtype: "float32",
+  shape: shape.map((extent, axis) => (axis === 0 ? extent : 1)),
+});
+
+/**
+ * Weights as they are stored: a value for every entry of {@link storedTypes}. int8 is round(w / scale), where a row's scale is
+ * its largest magnitude over 127.
+ *
+ * @param weights float32, by path, one for every parameter.
+ */
+export function storeWeights(weights: ReadonlyMap<string, HostTensor>, storage: Storage): Map<string, HostTensor> {
+  return new Map(
+    [...weights].flatMap(([path, value]): [string, HostTensor][] => {
+      if (!isNarrow(value, storage)) return [[path, value]];
+      if (storage === "float16") {
+        return [[path, hostTensor("float16", value.shape, Uint16Array.from(value.data, toFloat16))]];
+      }
+      const { quantized, scale } = quantize(value);
+      return [
+        [path, quantized],
+        [scalePath(path), scale],
+      ];
+    }),
+  );
+}
+
+/**
+ * A model's weights on a device as they are stored, in the order of {@link storedTypes}. Values are stored and copied there, buffers
+ * are taken as they are.
+ *
+ * @throws FinegrainError where the weights are not the model's, or the backend cannot keep them so.
+ */
+export function uploadWeights(
+  backend: Backend,
+  { params }: { readonly params: Params },
+  weights: ReadonlyMap<string, HostTensor> | ReadonlyMap<string, Buffer>,
+  storage: Storage,
+): Map<string, Buffer> {
+  if (storage !== "float32" && !backend.storage?.has(storage))
+    throw new FinegrainError(`${backend.name} keeps weights in float32 alone, not in ${storage}: wasm has both`);
+  const given = new Map<string, HostTensor | Buffer>(weights);
+  const typeOf = (value: HostTensor | Buffer): TensorType => (isBuffer(value) ? value.type : value);
+  const resident = [...given.values()].some(isBuffer);
+  const stored = storedTypes(params, storage);
+  const expected = resident ? stored : paramTypes(params);
+  matchTensors(new Map([...given].map(([path, value]) => [path, typeOf(value)])), expected, "the set of weights");
+  const values = resident ? given : storeWeights(weights as ReadonlyMap<string, HostTensor>, storage); // none is a buffer
+  return new Map(
+    [...stored.keys()].map((path) => {
+      const value = values.get(path)!; // matched above
+      return [path, isBuffer(value) ? value : backend.upload(value)];
+    }),
+  );
+}
+
+const isBuffer = (value: HostTensor | Buffer): value is Buffer => "read" in value;
+
+function quantize({ shape, data }: HostTensor): { quantized: HostTensor; scale: HostTensor } {
+  const rows = shape[0]!;
+  const width = data.length / rows;
+  const quantized = new Int8Array(data.length);
+  const scales = new Float32Array(rows);
+  for (let row = 0; row < rows; row++) {
+    let largest = 0;
+    for (let k = row * width; k < (row + 1) * width; k++) largest = Math.max(largest, Math.abs(data[k]!));
+    const scale = Math.fround(largest / LARGEST_INT8);
+    scales[row] = scale;
+    if (scale > 0) for (let k = row * width; k < (row + 1) * width; k++) quantized[k] = Math.round(data[k]! / scale);
+  }
+  return {
+    quantized: hostTensor("int8", shape, quantized),
+    scale: hostTensor("float32", scaleType(shape).shape, scales),
+  };
+}
+
+/**
+ * A model's weights as inputs of a graph, in the order of {@link storedTypes}, and the float32 tensors that its layers compute
+ * with.
+ */
+export function traceWeights<P extends Params>(
+  params: P,
+  storage: Storage,
+): { readonly weights: Like<P, Tensor>; readonly inputs: Tensor[] } {
+  const inputs: Tensor[] = [];
+  const given = (type: TensorType, path: string): Tensor => {
+    inputs.push(input(type.shape, type.dtype, path));
+    return inputs.at(-1)!;
+  };
+  const weights = mapParams(params, ({ shape }, path): Tensor => {
+    if (!isNarrow({ shape }, storage)) return given({ dtype: "float32", shape }, path);
+    const value = cast(given({ dtype: storage, shape }, path), "float32");
+    return storage === "int8" ? mul(value, given(scaleType(shape), scalePath(path))) : value;
+  });
+  return { weights, inputs };
+}
