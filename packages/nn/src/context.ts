@@ -6,10 +6,20 @@ export interface RandomSource {
   uniform(shape: Shape): Tensor;
 }
 
+/** Where layers leave what a pass has besides its output: scalars, which training adds to its loss or writes down. */
+export interface Ledger {
+  /** float32 []: to be added to the loss, weighted already. */
+  loss(name: string, value: Tensor): void;
+  /** float32 []: to be watched. */
+  metric(name: string, value: Tensor): void;
+}
+
 /** What a layer has to know of the pass that it is part of. */
 export interface Context {
   readonly mode: "train" | "evaluate";
   readonly random: RandomSource;
+  /** Absent where nobody asks: layers then leave it out of the graph. */
+  readonly ledger?: Ledger;
 }
 
 /**
@@ -30,7 +40,11 @@ export function randomSource(key: Tensor, counter: Tensor): RandomSource {
 }
 
 /** A training pass that draws from `random`. */
-export const training = (random: RandomSource): Context => ({ mode: "train", random });
+export const training = (random: RandomSource, ledger?: Ledger): Context => ({
+  mode: "train",
+  random,
+  ...(ledger ? { ledger } : {}),
+});
 
 /** A pass without randomness. */
 export const evaluation: Context = {

@@ -3,7 +3,9 @@ export * from "./attention.ts";
 export * from "./block.ts";
 export * from "./dense.ts";
 export * from "./embedding.ts";
+export * from "./experts.ts";
 export * from "./feed-forward.ts";
+export * from "./grouped-feed-forward.ts";
 export * from "./locally-connected-dense.ts";
 export {
   type LocallyConvolutionalDenseConfig,
@@ -23,3 +25,4 @@ export * from "./norm.ts";
 export { learnedPositions, type PositionLayer, type PositionsConfig, sinusoidalPositions } from "./positions.ts";
 export { rotary } from "./rotary.ts";
 export * from "./sparse-feed-forward.ts";
+export type { GroupAxis, TokenGroupsConfig } from "./token-groups.ts";

@@ -1,5 +1,5 @@
 import { reshape, slice, type Tensor, transpose } from "@finegrain/graph";
-import { denseAttention, feedForward, lowRankDense, multiplicativeDense } from "@finegrain/nn";
+import { denseAttention, feedForward, groupedFeedForward, lowRankDense, multiplicativeDense } from "@finegrain/nn";
 import { type GoldenCase, Unsupported } from "../case.ts";
 import type { Trial } from "../checks.ts";
 import { Given, type Tolerances, zeros } from "../given.ts";
@@ -77,6 +77,18 @@ function factoredDenseCase(given: Given): Tensor {
   return multiplicativeDense({ ...sizes, bias: false }).apply(w, given.input(), given.context);
 }
 
+/** f1 [D, E, F] as [E, D, F]. */
+function groupedCase(given: Given): Tensor {
+  const { arguments: options } = given;
+  const [dModel, count] = [options.number("dm"), options.number("nexperts")];
+  const dFf = count * options.number("expertsize");
+  options.any("dff");
+  const config = { dModel, dFf, experts: count, groupSize: options.number("sparsity"), groupAlong: "time" } as const;
+  const inner = { kernel: transpose(given.take("f1"), [1, 0, 2]), bias: given.take("f1b") };
+  const w = { controller: given.take("controller"), experts: { inner, outer: { kernel: given.take("f2") } } };
+  return groupedFeedForward(config).apply(w, given.input(), given.context);
+}
+
 /** By the first word of the class's name. */
 const adapters: Readonly<Record<string, (given: Given) => Tensor>> = {
   "llm.FeedForward": feedForwardCase,
@@ -85,6 +97,7 @@ const adapters: Readonly<Record<string, (given: Given) => Tensor>> = {
   "llm.AttentionRoPE": attentionCase(true),
   "llm.LowRank": lowRankCase,
   FactoredDense: factoredDenseCase,
+  RewrittenSplitFF: groupedCase,
 };
 
 /**

@@ -1,0 +1,41 @@
+import { FinegrainError, reshape, type Tensor, transpose } from "@finegrain/graph";
+
+/** Which tokens are put together: the same place of neighbouring sequences, or neighbouring places of one sequence. */
+export type GroupAxis = "batch" | "time";
+
+export interface TokenGroupsConfig {
+  /** Tokens of a group. */
+  readonly groupSize: number;
+  /** "batch" is causal; "time" lets a token see later ones of its group. Default "batch". */
+  readonly groupAlong?: GroupAxis;
+}
+
+/** What a model builder says of groups along time. */
+export const LEAKS_ALONG_TIME = "groups along time let a token see later ones";
+
+/**
+ * Tokens in groups, and the way back: [batch, time, features] <-> [groups, groupSize, features].
+ *
+ * @throws FinegrainError where the axis is not a multiple of the group's size.
+ */
+export function tokenGroups(
+  owner: string,
+  x: Tensor,
+  { groupSize, groupAlong = "batch" }: TokenGroupsConfig,
+): { readonly groups: Tensor; ungroup(groups: Tensor): Tensor } {
+  const [batch, time, features] = x.shape as [number, number, number];
+  const extent = groupAlong === "batch" ? batch : time;
+  if (extent % groupSize !== 0)
+    throw new FinegrainError(`${owner}: ${groupAlong} ${extent} is not a multiple of groupSize ${groupSize}`);
+  const flat = [(batch * time) / groupSize, groupSize, features];
+  if (groupAlong === "time")
+    return { groups: reshape(x, flat), ungroup: (y) => reshape(y, [batch, time, y.shape[2]!]) };
+  const [outer, swap] = [batch / groupSize, [0, 2, 1, 3]];
+  return {
+    groups: reshape(transpose(reshape(x, [outer, groupSize, time, features]), swap), flat),
+    ungroup: (y) => {
+      const width = y.shape[2]!;
+      return reshape(transpose(reshape(y, [outer, time, groupSize, width]), swap), [batch, time, width]);
+    },
+  };
+}
