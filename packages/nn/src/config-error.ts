@@ -17,3 +17,8 @@ export function expectPositive(owner: string, name: string, value: number): void
   if (!Number.isInteger(value) || value < 1)
     throw new FinegrainError(`${owner}: ${name} must be a positive integer, not ${value}`);
 }
+
+/** @throws FinegrainError where `value` is more than `limit`. */
+export function expectAtMost(owner: string, name: string, value: number, by: string, limit: number): void {
+  if (!(value <= limit)) throw new FinegrainError(`${owner}: ${name} ${value} is more than ${by} ${limit}`);
+}

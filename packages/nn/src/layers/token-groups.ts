@@ -16,26 +16,25 @@ export const LEAKS_ALONG_TIME = "groups along time let a token see later ones";
 /**
  * Tokens in groups, and the way back: [batch, time, features] <-> [groups, groupSize, features].
  *
+ * @param spread the sequences of a group are batch / groupSize apart, and not neighbours.
  * @throws FinegrainError where the axis is not a multiple of the group's size.
  */
 export function tokenGroups(
   owner: string,
   x: Tensor,
-  { groupSize, groupAlong = "batch" }: TokenGroupsConfig,
+  { groupSize, groupAlong = "batch", spread = false }: TokenGroupsConfig & { readonly spread?: boolean },
 ): { readonly groups: Tensor; ungroup(groups: Tensor): Tensor } {
   const [batch, time, features] = x.shape as [number, number, number];
   const extent = groupAlong === "batch" ? batch : time;
   if (extent % groupSize !== 0)
     throw new FinegrainError(`${owner}: ${groupAlong} ${extent} is not a multiple of groupSize ${groupSize}`);
   const flat = [(batch * time) / groupSize, groupSize, features];
-  if (groupAlong === "time")
-    return { groups: reshape(x, flat), ungroup: (y) => reshape(y, [batch, time, y.shape[2]!]) };
-  const [outer, swap] = [batch / groupSize, [0, 2, 1, 3]];
+  if (groupAlong === "time") return { groups: reshape(x, flat), ungroup: (y) => reshape(y, x.shape) };
+  const apart = spread ? [groupSize, batch / groupSize] : [batch / groupSize, groupSize];
+  const there = spread ? [1, 2, 0, 3] : [0, 2, 1, 3];
+  const back = spread ? [2, 0, 1, 3] : [0, 2, 1, 3];
   return {
-    groups: reshape(transpose(reshape(x, [outer, groupSize, time, features]), swap), flat),
-    ungroup: (y) => {
-      const width = y.shape[2]!;
-      return reshape(transpose(reshape(y, [outer, time, groupSize, width]), swap), [batch, time, width]);
-    },
+    groups: reshape(transpose(reshape(x, [...apart, time, features]), there), flat),
+    ungroup: (y) => reshape(transpose(reshape(y, [batch / groupSize, time, groupSize, features]), back), x.shape),
   };
 }
