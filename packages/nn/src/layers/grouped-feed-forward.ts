@@ -1,8 +1,21 @@
-import { add, constant, einsum, equal, reduceMax, select, softmax, type Tensor } from "@finegrain/graph";
+import {
+  add,
+  cast,
+  constant,
+  einsum,
+  equal,
+  less,
+  reduceMax,
+  reduceSum,
+  select,
+  softmax,
+  type Tensor,
+} from "@finegrain/graph";
 import { expectDivisible, expectPositive } from "../config-error.ts";
 import { glorot } from "../init.ts";
 import { type DecodedLayer, type Param, param, type Weights } from "../layer.ts";
 import { type ExpertsParams, experts } from "./experts.ts";
+import { reportRouting, throughMixtures } from "./routing.ts";
 import { LEAKS_ALONG_TIME, type TokenGroupsConfig, tokenGroups } from "./token-groups.ts";
 
 export interface GroupedFeedForwardConfig extends TokenGroupsConfig {
@@ -49,27 +62,28 @@ export function groupedFeedForward(config: GroupedFeedForwardConfig): DecodedLay
   });
 
   /** P where the expert takes the token, else 0: [G, T, D] -> [G, E, T]. */
-  const choose = (controller: Tensor, groups: Tensor): Tensor => {
+  const choose = (controller: Tensor, groups: Tensor) => {
     const opinion = einsum(groups, controller, "G T D, D E -> G E T");
     const logits = groups.shape[1] === groupSize ? add(opinion, ramp) : opinion;
     const isTaken = equal(logits, reduceMax(logits, { axes: [2], keepDims: true }));
-    return select(isTaken, softmax(logits), 0);
+    return { weights: select(isTaken, softmax(logits), 0), logits };
   };
-  const mix = (w: Weights<GroupedFeedForwardParams>, groups: Tensor, weights: Tensor): Tensor => {
-    const merged = einsum(weights, groups, "G E T, G T D -> E G D");
-    return einsum(weights, inner.apply(w.experts, merged), "G E T, E G D -> G T D");
-  };
+  const mix = (w: Weights<GroupedFeedForwardParams>, groups: Tensor, weights: Tensor): Tensor =>
+    throughMixtures(groups, weights, weights, (rows) => inner.apply(w.experts, rows));
   return {
     params: { controller: param([dModel, count], glorot(dModel, count)), experts: inner.params },
     ...(groupAlong === "time" && groupSize > 1 ? { notCausal: LEAKS_ALONG_TIME } : {}),
-    apply(w, x) {
+    apply(w, x, context) {
       const { groups, ungroup } = tokenGroups("groupedFeedForward", x, config);
-      const weights = choose(w.controller, groups);
+      const { weights, logits } = choose(w.controller, groups);
+      const isTaken = cast(less(0, weights), "float32");
+      const [load, taken] = [reduceSum(isTaken, { axes: [0, 2] }), reduceSum(isTaken, { axes: [1] })];
+      reportRouting(context, { load, taken, logits });
       return ungroup(mix(w, groups, weights));
     },
     decode(w, x) {
       const { groups, ungroup } = tokenGroups("groupedFeedForward", x, { groupSize: 1 });
-      return ungroup(mix(w, groups, choose(w.controller, groups)));
+      return ungroup(mix(w, groups, choose(w.controller, groups).weights));
     },
   };
 }

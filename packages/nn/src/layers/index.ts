@@ -15,6 +15,7 @@ export {
 } from "./locally-convolutional-dense.ts";
 export * from "./loss-layer.ts";
 export * from "./low-rank-dense.ts";
+export * from "./mixture-of-tokens.ts";
 export * from "./multiplicative-convolutional-attention.ts";
 export {
   type MultiplicativeDenseConfig,

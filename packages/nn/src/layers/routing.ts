@@ -121,3 +121,15 @@ export function throughChosen(
   const weights = einsum(oneHot(chosen, { classes: table.shape[1]! }), table, "N K E, N E -> N K");
   return einsum(experts.applyChosen(w, x, chosen), weights, "N K D, N K -> N D");
 }
+
+/**
+ * Experts on mixtures of the tokens of each group, and what they make of them back to the tokens.
+ *
+ *   groups  float32 [G, T, D]
+ *   merge   float32 [G, E, T]   what a token counts in an expert's mixture
+ *   emit    float32 [G, E, T]   what an expert's output counts for a token
+ *   f       float32 [E, G, D], the same out as in
+ */
+export function throughMixtures(groups: Tensor, merge: Tensor, emit: Tensor, f: (rows: Tensor) => Tensor): Tensor {
+  return einsum(emit, f(einsum(merge, groups, "G E T, G T D -> E G D")), "G E T, E G D -> G T D");
+}

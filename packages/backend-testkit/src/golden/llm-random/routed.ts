@@ -1,10 +1,14 @@
-import { scalar, type Tensor, transpose } from "@finegrain/graph";
+import { constant, scalar, scatterAdd, type Tensor, transpose } from "@finegrain/graph";
 import {
   type Activation,
   type ExpertsParams,
   expertChoice,
   groupedFeedForward,
+  type MixtureOfTokensConfig,
+  mixtureOfTokens,
+  type RandomSource,
   tokenChoice,
+  training,
   type Weights,
 } from "@finegrain/nn";
 import type { Arguments } from "../arguments.ts";
@@ -100,9 +104,113 @@ function tokenChoiceCase(given: Given): Tensor {
   return isDropping ? layer.applyInOrder(w, x, given.tensor(kept), given.context) : layer.apply(w, x, given.context);
 }
 
+/** What the variants of ContinuousMoE are, by their classes' last words. */
+const variants: Readonly<Record<string, Partial<MixtureOfTokensConfig>>> = {
+  "": {},
+  AdaTemp: { learnedTemperature: {} },
+  AdaTempPositive: { learnedTemperature: { positive: true } },
+  CommonWeightedParameters: { controllers: "common-weighted" },
+  Final: { controllers: "common-base", learnedTemperature: {} },
+  Layernorm: { layerNorm: true },
+  MergeDifferentlyCommonBase: { controllers: "common-base" },
+  MergeDifferentlySimple: { controllers: "separate" },
+  Nosoftmax: { merge: "logits", layerNorm: true },
+  RandomGroups: { shuffle: "time" },
+  Rawmerge: { emit: "ones" },
+  SeparateWeightedParameters: { controllers: "separate-weighted" },
+  Topmerge: { emit: "top" },
+};
+
+/** Their weights' names by ours. */
+const controllerNames = {
+  base: "controller_base",
+  merge: "controller_merge",
+  emit: "controller_emit",
+  weight: "parameters_matrix_weight",
+  mergeWeight: "merge_parameters_matrix_weight",
+  emitWeight: "emit_parameters_matrix_weight",
+};
+
+function mixtureCase(variant: Partial<MixtureOfTokensConfig>): (given: Given) => Tensor {
+  return (given) => {
+    const config = mixtureOptions(given, variant);
+    // Both matrices are [D, E, F] at the talk's time and in the class that keeps its layout.
+    const legacy = given.metadata.era === "mot" || given.metadata.class!.startsWith("Legacy");
+    const [lin1, lin2] = [given.take("lin1"), given.take("lin2")];
+    const norm = (name: string) => ({ scale: given.take(`${name}.weight`), bias: given.take(`${name}.bias`) });
+    const isAlone = given.has("controller");
+    const controller = isAlone
+      ? { base: given.take("controller") }
+      : Object.fromEntries(
+          Object.entries(controllerNames).flatMap(([ours, name]) =>
+            given.has(name) ? [[ours, given.take(name)]] : [],
+          ),
+        );
+    const w = {
+      controller,
+      ...(config.learnedTemperature ? { temperature: temperatureWeights(given, config) } : {}),
+      experts: {
+        inner: { kernel: legacy ? transpose(lin1, [1, 0, 2]) : lin1 },
+        outer: { kernel: legacy ? transpose(lin2, [1, 2, 0]) : lin2 },
+      },
+      ...(config.layerNorm ? { mergedNorm: norm("layernorm1"), expertNorm: norm("layernorm2") } : {}),
+    };
+    const context = config.shuffle ? training(drawing(given.tensor("random.perm"))) : given.context;
+    return mixtureOfTokens(config).apply(w, given.input(), context);
+  };
+}
+
+function mixtureOptions({ arguments: options }: Given, variant: Partial<MixtureOfTokensConfig>): MixtureOfTokensConfig {
+  const [dModel, count, groupSize] = [options.number("dm"), options.number("n_experts"), options.number("group_size")];
+  const isMatched = options.boolean("flop_matched", false);
+  const dff = options.number("dff");
+  const dFf = isMatched ? 4 * dModel * groupSize : count * options.number("expert_size", dff / count);
+  if (isMatched) options.any("expert_size");
+  const isEmittedOverExperts = options.boolean("emit_softmax_over_experts", false);
+  const learned = variant.learnedTemperature && {
+    ...variant.learnedTemperature,
+    perExpert: !options.boolean("share_by_experts", true),
+    separate: !options.boolean("share_by_emit_merge", true),
+  };
+  if (learned) options.any("temperature"); // where learned ones start
+  const isMixingAll = variant.shuffle !== undefined && options.boolean("mix_whole_batch", false);
+  for (const size of variant.shuffle ? ["batch_size", "seqlen"] : []) options.any(size);
+  return {
+    ...variant,
+    dModel,
+    dFf,
+    experts: count,
+    groupSize,
+    groupAlong: options.number("sparsity_dim", 0) === 0 ? "batch" : "time",
+    ...(learned ? { learnedTemperature: learned } : { temperature: options.number("temperature", 1) }),
+    ...(isEmittedOverExperts ? { emit: "experts" } : {}),
+    discrete: options.boolean("use_discrete_routing", false),
+    ...(isMixingAll ? { shuffle: "all" } : {}),
+  };
+}
+
+/** One that is shared has the name of the emitting one. */
+const temperatureWeights = (given: Given, { learnedTemperature }: MixtureOfTokensConfig) =>
+  learnedTemperature?.separate
+    ? { merge: given.take("temperature_merge"), emit: given.take("temperature_emit") }
+    : { shared: given.take("temperature_emit") };
+
+/** Draws whose descending order is a permutation. */
+const drawing = (permutation: Tensor): RandomSource => ({
+  uniform([places]) {
+    const descending = Array.from({ length: places! }, (_, i) => 1 - (i + 1) / (places! + 1));
+    const values = constant({ dtype: "float32", shape: [places!], data: descending });
+    return scatterAdd(permutation, values, { rows: places! });
+  },
+});
+
 /** By the first word of the class's name. */
 export const routedAdapters: Readonly<Record<string, (given: Given) => Tensor>> = {
   ExpertChoiceFF: expertChoiceCase,
+  LegacyContinuousMoE: mixtureCase({}),
   RewrittenSplitFF: groupedCase,
   TokenChoiceFF: tokenChoiceCase,
+  ...Object.fromEntries(
+    Object.entries(variants).map(([name, variant]) => [`ContinuousMoE${name}`, mixtureCase(variant)]),
+  ),
 };
