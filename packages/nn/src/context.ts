@@ -1,4 +1,14 @@
-import { concat, constant, FinegrainError, reshape, type Shape, type Tensor, uniform } from "@finegrain/graph";
+import {
+  add,
+  concat,
+  constant,
+  FinegrainError,
+  mul,
+  reshape,
+  type Shape,
+  type Tensor,
+  uniform,
+} from "@finegrain/graph";
 
 /** Where a layer gets its random numbers from while its graph is built. */
 export interface RandomSource {
@@ -12,6 +22,37 @@ export interface Ledger {
   loss(name: string, value: Tensor): void;
   /** float32 []: to be watched. */
   metric(name: string, value: Tensor): void;
+}
+
+/** A ledger that can be read: losses of one name are added up, metrics of one name averaged. */
+export interface ReadableLedger extends Ledger {
+  readonly losses: ReadonlyMap<string, Tensor>;
+  readonly metrics: ReadonlyMap<string, Tensor>;
+}
+
+/** A ledger of its own for one pass. */
+export function openLedger(): ReadableLedger {
+  const losses = new Map<string, Tensor>();
+  const entries = new Map<string, Tensor[]>();
+  return {
+    loss(name, value) {
+      const sofar = losses.get(name);
+      losses.set(name, sofar ? add(sofar, value) : value);
+    },
+    metric: (name, value) => void entries.set(name, [...(entries.get(name) ?? []), value]),
+    losses,
+    get metrics() {
+      return new Map(
+        [...entries].map(([name, values]) => [
+          name,
+          mul(
+            values.reduce((a, b) => add(a, b)),
+            1 / values.length,
+          ),
+        ]),
+      );
+    },
+  };
 }
 
 /** What a layer has to know of the pass that it is part of. */

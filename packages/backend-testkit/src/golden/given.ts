@@ -1,5 +1,4 @@
 import {
-  add,
   broadcastTo,
   FinegrainError,
   type Graph,
@@ -16,7 +15,7 @@ import {
   size,
   type Tensor,
 } from "@finegrain/graph";
-import { type Context, evaluation, type Ledger, type RandomSource, training } from "@finegrain/nn";
+import { type Context, evaluation, openLedger, type RandomSource, training } from "@finegrain/nn";
 import { Arguments } from "./arguments.ts";
 import { type GoldenCase, tensorOf, Unsupported } from "./case.ts";
 import { type Allowance, largestOf, type Trial } from "./checks.ts";
@@ -28,6 +27,12 @@ export interface WeightSource {
   /** Whether a weight of this name is there to be taken. */
   has(name: string): boolean;
 }
+
+/** The weights whose names begin with `prefix`, by the rest of their names. */
+export const under = (source: WeightSource, prefix: string): WeightSource => ({
+  take: (name) => source.take(`${prefix}${name}`),
+  has: (name) => source.has(`${prefix}${name}`),
+});
 
 /** How far a family's outputs and gradients may be from what is stored, as its README says. */
 export interface Tolerances {
@@ -50,7 +55,7 @@ export class Given implements WeightSource {
   readonly #case: GoldenCase;
   readonly #tolerances: Tolerances;
   readonly #inputs = new Map<string, Tensor>();
-  readonly #losses = new Map<string, Tensor>();
+  readonly #ledger = openLedger();
   #drawn = 0;
 
   /** @param options the JSON of the layer's arguments. */
@@ -61,12 +66,7 @@ export class Given implements WeightSource {
     const mode = golden.metadata.mode ?? "eval";
     if (mode !== "eval" && mode !== "train" && mode !== "predict") throw new Unsupported(`the mode "${mode}"`);
     this.mode = mode;
-    const ledger: Ledger = {
-      loss: (name, value) =>
-        this.#losses.set(name, this.#losses.has(name) ? add(this.#losses.get(name)!, value) : value),
-      metric() {},
-    };
-    this.context = mode === "train" ? training(this.#random(), ledger) : { ...evaluation, ledger };
+    this.context = mode === "train" ? training(this.#random(), this.#ledger) : { ...evaluation, ledger: this.#ledger };
   }
 
   get metadata(): GoldenCase["metadata"] {
@@ -115,7 +115,7 @@ export class Given implements WeightSource {
 
   /** The auxiliary losses that the layers left so far, by our names: weighted, each summed over the layers. */
   get losses(): ReadonlyMap<string, Tensor> {
-    return this.#losses;
+    return this.#ledger.losses;
   }
 
   /** The only input of the layer. */

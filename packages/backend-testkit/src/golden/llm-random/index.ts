@@ -3,36 +3,36 @@ import { type GoldenCase, Unsupported } from "../case.ts";
 import type { Trial } from "../checks.ts";
 import { type Computed, Given, type Tolerances } from "../given.ts";
 import { denseAdapters } from "./dense.ts";
+import { auxiliaryNames, blockCase, languageModelCase } from "./model.ts";
 import { routedAdapters } from "./routed.ts";
+import { talkAdapters } from "./talk.ts";
 
 /** README.md of the cases: element by element. */
 const allowed = { absolute: 3e-5, relative: 1e-4 };
 const tolerances: Tolerances = { output: allowed, gradient: () => allowed };
-const allowedLoss = { absolute: 1e-5, relative: 0 };
 
-const adapters: Readonly<Record<string, (given: Given) => Tensor>> = { ...denseAdapters, ...routedAdapters };
+type Adapter = (given: Given) => Tensor;
+/** By the first word of the class's name, unless a parenthesis with more of it follows. */
+const adapters: Readonly<Record<string, Adapter>> = { ...denseAdapters, ...routedAdapters };
 
-/** Their names of our auxiliary losses. */
-const lossNames: Readonly<Record<string, string>> = { "loss.load_balancing": "loadBalancing", "loss.z": "routerZ" };
+function adapterOf(name: string): Adapter | undefined {
+  if (Object.hasOwn(talkAdapters, name)) return talkAdapters[name];
+  const first = name.split(/[\s(]/, 1)[0]!;
+  return name.startsWith(`${first}(`) || !Object.hasOwn(adapters, first) ? undefined : adapters[first];
+}
 
 /** Auxiliary losses, and the gradients of their sum alone. */
 function auxiliary(given: Given): Map<string, Computed> {
-  const computed = Object.entries(lossNames).flatMap(([name, ours]): [string, Computed][] => {
+  const computed = auxiliaryNames.flatMap(([name, ours]): [string, Computed][] => {
     if (!given.hasTensor(name)) return [];
     const value = given.losses.get(ours);
     if (!value) throw new Unsupported(`the loss ${name}`);
-    return [[name, { value: reshape(value, [1]), allowed: allowedLoss }]];
+    return [[name, { value: reshape(value, [1]), allowed: { absolute: 1e-5, relative: 0 } }]];
   });
   const losses = [...given.losses.values()];
-  const gradients =
-    losses.length > 0
-      ? given.gradients(
-          "grad_aux.",
-          losses.reduce((a, b) => add(a, b)),
-          allowed,
-        )
-      : [];
-  return new Map([...computed, ...gradients]);
+  if (losses.length === 0) return new Map(computed);
+  const sum = losses.reduce((a, b) => add(a, b));
+  return new Map([...computed, ...given.gradients("grad_aux.", sum, allowed)]);
 }
 
 /**
@@ -41,12 +41,16 @@ function auxiliary(given: Given): Map<string, Computed> {
  */
 export function llmRandomTrial(golden: GoldenCase): Trial {
   const name = golden.metadata.class ?? "";
-  const first = name.split(/[\s(]/, 1)[0]!;
-  const adapter = name.startsWith(`${first}(`) || !Object.hasOwn(adapters, first) ? undefined : adapters[first];
-  if (!adapter) throw new Unsupported(`the layer ${name}`);
   // Not `metadata.constructor`: every object has that.
   const options = new Map(Object.entries(golden.metadata)).get("constructor");
   const given = new Given(golden, options, tolerances);
+  if (name === "llm.LLM") {
+    const { output, others } = languageModelCase(given, allowed);
+    return given.trial(output, others);
+  }
+  if (name.startsWith("llm.TransformerBlock(")) return given.trial(blockCase(given));
+  const adapter = adapterOf(name);
+  if (!adapter) throw new Unsupported(`the layer ${name}`);
   const output = adapter(given);
   return given.trial(output, auxiliary(given));
 }

@@ -1,8 +1,9 @@
 import { constant, scalar, scatterAdd, type Tensor, transpose } from "@finegrain/graph";
 import {
   type Activation,
-  type ExpertsParams,
   expertChoice,
+  type GroupedFeedForwardConfig,
+  type GroupedFeedForwardParams,
   groupedFeedForward,
   type MixtureOfTokensConfig,
   mixtureOfTokens,
@@ -12,23 +13,28 @@ import {
   type Weights,
 } from "@finegrain/nn";
 import type { Arguments } from "../arguments.ts";
-import type { Given } from "../given.ts";
+import type { Given, WeightSource } from "../given.ts";
+import { expertWeights } from "./weights.ts";
 
 /*
  * llm-random's layers of conditional computation. Axes: E experts, D model, F units of an expert.
  */
 
-/** f1 [D, E, F] as [E, D, F]. */
-function groupedCase(given: Given): Tensor {
-  const { arguments: options } = given;
+export function groupedOptions(options: Arguments): GroupedFeedForwardConfig {
   const [dModel, count] = [options.number("dm"), options.number("nexperts")];
   const dFf = count * options.number("expertsize");
   options.any("dff");
-  const config = { dModel, dFf, experts: count, groupSize: options.number("sparsity"), groupAlong: "time" } as const;
-  const inner = { kernel: transpose(given.take("f1"), [1, 0, 2]), bias: given.take("f1b") };
-  const w = { controller: given.take("controller"), experts: { inner, outer: { kernel: given.take("f2") } } };
-  return groupedFeedForward(config).apply(w, given.input(), given.context);
+  return { dModel, dFf, experts: count, groupSize: options.number("sparsity"), groupAlong: "time" };
 }
+
+/** f1 [D, E, F] as [E, D, F]. */
+export function groupedWeights(source: WeightSource): Weights<GroupedFeedForwardParams> {
+  const inner = { kernel: transpose(source.take("f1"), [1, 0, 2]), bias: source.take("f1b") };
+  return { controller: source.take("controller"), experts: { inner, outer: { kernel: source.take("f2") } } };
+}
+
+const groupedCase = (given: Given): Tensor =>
+  groupedFeedForward(groupedOptions(given.arguments)).apply(groupedWeights(given), given.input(), given.context);
 
 /** The experts' own options. */
 function expertsOf(options: Arguments) {
@@ -39,16 +45,6 @@ function expertsOf(options: Arguments) {
     dFf: count * options.number("expert_size"),
     gated: options.oneOf("expert", ["ff", "gated"], "ff") === "gated",
     activation: options.oneOf<Activation>("activation", ["relu", "gelu", "silu"], "relu"),
-  };
-}
-
-/** lin1 and gate [E, D, F], lin2 [E, F, D], under one prefix. */
-function expertWeights(given: Given, prefix: string, gated: boolean): Weights<ExpertsParams> {
-  const under = (name: string) => given.take(`${prefix}${name}_weight`);
-  return {
-    inner: { kernel: under("lin1") },
-    ...(gated ? { gate: { kernel: under("gate") } } : {}),
-    outer: { kernel: under("lin2") },
   };
 }
 
@@ -72,7 +68,7 @@ function expertChoiceCase(given: Given): Tensor {
   } as const;
   const w = {
     ...(fromInner ? {} : { router: given.take("gating.gate") }),
-    experts: expertWeights(given, "expert_inner_function.", shape.gated),
+    experts: expertWeights(given, shape.gated),
     ...(config.layerNorm ? { norm: { scale: given.take("ln.l.weight"), bias: given.take("ln.l.bias") } } : {}),
     ...exponentOf(given, exponent),
   };
@@ -97,7 +93,7 @@ function tokenChoiceCase(given: Given): Tensor {
     loadBalancing: options.number("load_balancing_loss_weight", 0),
     zLoss: options.number("zloss_weight", 0),
   });
-  const w = { router: given.take("gating.gate"), experts: expertWeights(given, "expert_inner_function.", shape.gated) };
+  const w = { router: given.take("gating.gate"), experts: expertWeights(given, shape.gated) };
   const [x, kept] = [given.input(), "route.kept_mask"];
   const asked = x.shape[0]! * x.shape[1]! * k;
   const isDropping = given.hasTensor(kept) && Array.from(given.stored(kept).data).reduce((a, b) => a + b) < asked;
