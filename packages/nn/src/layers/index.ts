@@ -1,6 +1,7 @@
 export * from "./activation.ts";
 export * from "./attention.ts";
 export * from "./block.ts";
+export * from "./block-sparse-feed-forward.ts";
 export * from "./dense.ts";
 export * from "./embedding.ts";
 export * from "./expert-choice.ts";
