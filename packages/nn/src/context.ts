@@ -59,6 +59,8 @@ export function openLedger(): ReadableLedger {
 export interface Context {
   readonly mode: "train" | "evaluate";
   readonly random: RandomSource;
+  /** Evaluate what decode computes: a layer whose `decode` is another function than its `apply` uses that. Default false. */
+  readonly asDecoded?: boolean;
   /** Absent where nobody asks: layers then leave it out of the graph. */
   readonly ledger?: Ledger;
 }

@@ -1,5 +1,6 @@
 import {
   add,
+  broadcastTo,
   cast,
   div,
   einsum,
@@ -106,7 +107,8 @@ export function atSlots(table: Tensor, tokens: Tensor): Tensor {
 }
 
 /**
- * Sum of what a token's own experts make of it, weighted by its entry in `table`: [N, D] -> [N, D]. Reads no other expert.
+ * Sum of what a token's own experts make of it, weighted by its entry in `table`: [N, D] -> [N, D]. Few tokens read the
+ * weights of their experts alone; many, which need all of them anyway, share one product over all experts.
  *
  *   chosen  int32    [N, K]
  *   table   float32  [N, E]
@@ -118,8 +120,14 @@ export function throughChosen(
   chosen: Tensor,
   table: Tensor,
 ): Tensor {
-  const weights = einsum(oneHot(chosen, { classes: table.shape[1]! }), table, "N K E, N E -> N K");
-  return einsum(experts.applyChosen(w, x, chosen), weights, "N K D, N K -> N D");
+  const [[rows, k], count] = [chosen.shape as [number, number], table.shape[1]!];
+  const hot = oneHot(chosen, { classes: count });
+  if (rows * k < count) {
+    const weights = einsum(hot, table, "N K E, N E -> N K");
+    return einsum(experts.applyChosen(w, x, chosen), weights, "N K D, N K -> N D");
+  }
+  const everywhere = experts.apply(w, broadcastTo(reshape(x, [1, ...x.shape]), [count, ...x.shape]));
+  return einsum(everywhere, mul(table, reduceSum(hot, { axes: [1] })), "E N D, N E -> N D");
 }
 
 /**
