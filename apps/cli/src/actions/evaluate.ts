@@ -21,7 +21,7 @@ export async function evaluate(flags: Values<typeof evaluateFlags>, [path]: read
     : loadCorpus(config.data, tokenizer));
   const windows = [...heldOutBatches(corpus.heldOut, { batch: flags.batch, length: config.training.length })];
   await using backend = await openBackend(flags.backend, flags.device);
-  await using evaluator = createEvaluator(backend, model);
+  await using evaluator = createEvaluator(backend, model, { asDecoded: flags["as-decoded"] });
   const weights = await checkpoint.readModel();
   const params = [...paramTypes(model.params).keys()].map((name) => backend.upload(weights.get(name)!)); // openRun matched them
   const out = terminal({ quiet: flags.json });
