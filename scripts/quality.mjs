@@ -10,20 +10,20 @@
  * that the bench measured, variants taking turns: runs that come one after the other on a shared machine would not compare.
  */
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { linePlot } from "./line-plot.mjs";
 
 const SEEDS = [1, 2, 3];
-const STEPS = 600;
+const STEPS = 500;
 const EVALUATE_EVERY = 50;
 const TRAINING = {
   steps: STEPS,
   accumulate: 1,
   optimizer: "adamw",
   weightDecay: 0.1,
-  schedule: { kind: "inverse-square-root", rate: 0.003, warmup: 60 },
+  schedule: { kind: "inverse-square-root", rate: 0.005, warmup: 50 },
   clipNorm: 1,
   evaluateEvery: EVALUATE_EVERY,
   checkpointEvery: STEPS,
@@ -53,6 +53,7 @@ function train(into) {
 function trainOne(into, { name, model: own }, seed) {
   const run = join(into, `${name}-${seed}`);
   if (existsSync(`${run}.evaluated.json`)) return;
+  rmSync(run, { recursive: true, force: true }); // what an interruption left
   const config = `${run}.config.json`;
   const { batch, length } = measure;
   writeFileSync(config, JSON.stringify({ model: { ...model, ...own }, training: { ...TRAINING, batch, length } }));
