@@ -45,8 +45,8 @@ export function llmRandomTrial(golden: GoldenCase): Trial {
   const options = new Map(Object.entries(golden.metadata)).get("constructor");
   const given = new Given(golden, options, tolerances);
   if (name === "llm.LLM") {
-    const { output, others } = languageModelCase(given, allowed);
-    return given.trial(output, others);
+    const { output, others, iteration } = languageModelCase(given, allowed);
+    return { ...given.trial(output, others), ...(iteration ? { iteration } : {}) };
   }
   if (name.startsWith("llm.TransformerBlock(")) return given.trial(blockCase(given));
   const adapter = adapterOf(name);

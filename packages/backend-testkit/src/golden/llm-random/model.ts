@@ -1,21 +1,23 @@
 import {
   add,
-  broadcastTo,
-  concat,
   crossEntropy,
   gather,
   gradient,
+  graph,
+  hostTensor,
+  input,
   mean,
   reshape,
   scalar,
   slice,
   type Tensor,
+  zeroTensor,
 } from "@finegrain/graph";
 import { type Context, dense, evaluation, openLedger } from "@finegrain/nn";
 import { adamW } from "@finegrain/train";
 import type { Arguments } from "../arguments.ts";
 import { Unsupported } from "../case.ts";
-import type { Allowance } from "../checks.ts";
+import type { Allowance, Iteration } from "../checks.ts";
 import { type Computed, type Given, under, type WeightSource } from "../given.ts";
 import { attentionPart, blockPart, feedForwardPart, normPart } from "./parts.ts";
 import { linear } from "./weights.ts";
@@ -36,6 +38,7 @@ export function blockCase(given: Given): Tensor {
   return layer.apply(weights(under(given, "block.")), given.input(), given.context);
 }
 
+type Named = ReadonlyMap<string, Tensor>;
 type Model = (source: WeightSource, tokens: Tensor, context: Context) => Tensor;
 
 /** Token and position embeddings, blocks, a head without norm or bias. */
@@ -66,7 +69,7 @@ function positionsOf(source: WeightSource, time: number): Tensor {
   return slice(table, { starts: [0, 0], ends: [time, table.shape[1]!] });
 }
 
-const ofWeights = (weights: ReadonlyMap<string, Tensor>): WeightSource => ({
+const ofWeights = (weights: Named): WeightSource => ({
   has: (name) => weights.has(name),
   take(name) {
     const found = weights.get(name);
@@ -83,17 +86,16 @@ const LEARNING_RATE = 1e-3;
 export function languageModelCase(
   given: Given,
   allowed: Allowance,
-): { readonly output: Tensor; readonly others: Map<string, Computed> } {
+): { readonly output: Tensor; readonly others: Map<string, Computed>; readonly iteration?: Iteration } {
   const model = languageModel(given.arguments);
-  const targets = given.tensor("target");
-  const losses = (weights: ReadonlyMap<string, Tensor>) => {
+  const losses = (weights: Named, tokens: Tensor, targets: Tensor) => {
     const ledger = openLedger();
-    const logits = model(ofWeights(weights), given.input(), { ...evaluation, ledger });
+    const logits = model(ofWeights(weights), tokens, { ...evaluation, ledger });
     const entropy = mean(crossEntropy(logits, targets), { axes: [0, 1] });
     return { logits, entropy, ledger, total: [...ledger.losses.values()].reduce((a, b) => add(a, b), entropy) };
   };
   const start = new Map(given.weightNames().map((name) => [name, given.take(name)]));
-  const first = losses(start);
+  const first = losses(start, given.input(), given.tensor("target"));
   const one = (value: Tensor, absolute: number): Computed => ({
     value: reshape(value, [1]),
     allowed: { absolute, relative: 0 },
@@ -106,12 +108,10 @@ export function languageModelCase(
     ),
     ...given.gradients("grad.", first.total, allowed),
   ]);
-  if (given.hasTensor("train.losses")) {
-    const steps = given.stored("train.losses").shape[0]!;
-    const value = concat(...trained(start, steps, (weights) => losses(weights).total), { axis: 0 });
-    others.set("train.losses", { value, allowed: { absolute: 1e-4, relative: 0 } });
-  }
-  return { output: first.logits, others };
+  const iteration = given.hasTensor("train.losses")
+    ? training(given, (weights, x, y) => losses(weights, x, y).total)
+    : undefined;
+  return { output: first.logits, others, ...(iteration ? { iteration } : {}) };
 }
 
 /** Their names of our auxiliary losses. */
@@ -120,27 +120,41 @@ export const auxiliaryNames = [
   ["loss.z", "routerZ"],
 ] as const;
 
-/** The loss before each of so many optimizer steps, [1] each, all in one graph. */
-function trained(
-  start: ReadonlyMap<string, Tensor>,
-  steps: number,
-  loss: (weights: ReadonlyMap<string, Tensor>) => Tensor,
-): Tensor[] {
-  const zeros = ({ shape }: Tensor) => broadcastTo(scalar(0), shape);
-  let state = new Map(
-    [...start].map(([name, param]) => [name, { param, slots: { m: zeros(param), v: zeros(param) } }]),
+/** (weights, moments, step, tokens, targets) -> (weights, moments, step, loss before the step). */
+function training(given: Given, loss: (weights: Named, tokens: Tensor, targets: Tensor) => Tensor): Iteration {
+  const names = given.weightNames();
+  const stored = names.map((name) => given.stored(`weights.${name}`));
+  const copies = (what: string) => stored.map(({ shape }, i) => input(shape, "float32", `${what} ${names[i]}`));
+  const [params, m, v] = [copies("param"), copies("m"), copies("v")];
+  const step = input([], "int32", "step");
+  const [tokens, targets] = ["input", "target"].map((name) => input(given.stored(name).shape, "int32", name));
+  const value = loss(new Map(names.map((name, i) => [name, params[i]!])), tokens!, targets!);
+  const gradients = gradient(value, params);
+  const moved = params.map((param, i) =>
+    OPTIMIZER.update({
+      param,
+      slots: { m: m[i]!, v: v[i]! },
+      gradient: gradients[i]!,
+      step,
+      learningRate: scalar(LEARNING_RATE),
+    }),
   );
-  return Array.from({ length: steps }, (_, step) => {
-    const weights = new Map([...state].map(([name, { param }]) => [name, param]));
-    const value = loss(weights);
-    const gradients = gradient(value, [...weights.values()]);
-    const [now, learningRate] = [scalar(step, "int32"), scalar(LEARNING_RATE)];
-    state = new Map(
-      [...state].map(([name, own], i) => {
-        const { param, slots } = OPTIMIZER.update({ ...own, gradient: gradients[i]!, step: now, learningRate });
-        return [name, { param, slots: { m: slots.m!, v: slots.v! } }];
-      }),
-    );
-    return reshape(value, [1]);
-  });
+  const slots = (name: string) => moved.map(({ slots: after }) => after[name]!);
+  const expected = given.stored("train.losses");
+  return {
+    graph: graph({
+      name: "optimizer step",
+      inputs: [...params, ...m, ...v, step, tokens!, targets!],
+      outputs: [...moved.map(({ param }) => param), ...slots("m"), ...slots("v"), add(step, 1), reshape(value, [1])],
+    }),
+    values: [
+      ...stored,
+      ...[...stored, ...stored].map(zeroTensor),
+      hostTensor("int32", [], [0]),
+      given.stored("input"),
+      given.stored("target"),
+    ],
+    times: expected.shape[0]!,
+    check: { name: "train.losses", expected, allowed: { absolute: 1e-4, relative: 0 } },
+  };
 }
