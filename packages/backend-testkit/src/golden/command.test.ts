@@ -57,7 +57,7 @@ test("without a folder, all cases of the repository run", async () => {
   expect(lines.at(-1)).toBe("126 ok, 0 FAIL, 11 unsupported");
   expect(lines).toContainEqual(expect.stringMatching(/^unsupported talk_batch_split_ff: the layer BatchSplitFF/));
   expect(code).toBe(0);
-});
+}, 120_000);
 
 describe("a case fails", () => {
   test.each([
@@ -94,7 +94,6 @@ describe("a case fails", () => {
     ["head_lm_token_choice", "loss.z", 1e-3],
     ["head_tc_top1", "loss.load_balancing", 1e-3],
     ["head_ec_zloss", "grad_aux.weights.gating.gate", 1e-3],
-    ["head_tc_top1_drop", "route.kept_mask", 1],
   ])("%s where %s is off by %d", async (name, tensor, by) => {
     const folder = folderWith(name, (tensors) => nudge(tensors, tensor, by, 0), "llm-random");
     expect((await run(folder)).lines.at(-1)).toBe("0 ok, 1 FAIL, 0 unsupported");
