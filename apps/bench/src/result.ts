@@ -1,7 +1,8 @@
 import type { Machine } from "./machine.ts";
 import type { Spread } from "./statistics.ts";
 
-export type Phase = "train" | "decode";
+/** "layer" is one feed-forward layer, forwards and backwards. */
+export type Phase = "train" | "decode" | "layer";
 
 /** What every line of a result file says. */
 interface Line {

@@ -2,9 +2,10 @@ import type { Backend } from "@finegrain/graph";
 import { type ModelConfig, scalingLM } from "@finegrain/nn";
 import { prepareBandwidth } from "./bandwidth.ts";
 import { prepareDecode } from "./decode-case.ts";
+import { prepareLayer } from "./layer-case.ts";
 import { interleave } from "./method.ts";
 import { WeightPool } from "./random-weights.ts";
-import { errorSentence, type Result } from "./result.ts";
+import { errorSentence, type Phase, type Result } from "./result.ts";
 import { results } from "./results.ts";
 import type { Case, Measure, Suite } from "./suites.ts";
 import { prepareTraining } from "./train-case.ts";
@@ -84,15 +85,28 @@ async function prepareAll(
     if (signal?.aborted) break;
     report(`compiling ${name}`, i, variants.length);
     try {
-      const model = scalingLM(json as unknown as ModelConfig); // which refuses what is none
-      const variant =
-        phase === "decode"
-          ? await prepareDecode(backend, pool, name, model, measure)
-          : await prepareTraining(backend, name, model, measure);
-      prepared.push(variant);
+      prepared.push(await prepare(backend, pool, phase, name, json as unknown as ModelConfig, measure)); // which refuses what is none
     } catch (error) {
       failures.set(name, errorSentence(error));
     }
   }
   return { variants: prepared, failures };
+}
+
+function prepare(
+  backend: Backend,
+  pool: WeightPool,
+  phase: Phase,
+  name: string,
+  config: ModelConfig,
+  measure: Measure,
+): Promise<Prepared> {
+  switch (phase) {
+    case "decode":
+      return prepareDecode(backend, pool, name, scalingLM(config), measure);
+    case "train":
+      return prepareTraining(backend, name, scalingLM(config), measure);
+    case "layer":
+      return prepareLayer(backend, pool, name, config, measure);
+  }
 }

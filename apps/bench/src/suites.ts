@@ -13,7 +13,7 @@ export type ModelJson = Readonly<Record<string, unknown>>;
 export interface Measure {
   /** Decode: tokens in the cache before the first measured one. */
   readonly prompt: number;
-  /** Decode: tokens that a round decodes. Training: optimizer steps of a round. */
+  /** Decode: tokens that a round decodes. Training: optimizer steps of a round. Layer: passes of a round. */
   readonly units: number;
   readonly rounds: number;
   /** The most rounds of warm-up. */
@@ -97,8 +97,8 @@ export function parseSuite(value: unknown, name: string): Suite {
 function parseCase(value: unknown, name: string): Case {
   const entry = fields(value, name, ["name", "phase", "variants"], ["model", "measure", "quick"]);
   const phase = entry.phase;
-  if (phase !== "train" && phase !== "decode")
-    throw new FinegrainError(`${name}: phase must be "train" or "decode", not ${JSON.stringify(phase)}`);
+  if (phase !== "train" && phase !== "decode" && phase !== "layer")
+    throw new FinegrainError(`${name}: phase must be "train", "decode" or "layer", not ${JSON.stringify(phase)}`);
   const shared = entry.model === undefined ? {} : object(entry.model, `${name}: model`);
   const measure = parseMeasure(entry.measure, DEFAULTS, `${name}: measure`);
   const variants = list(entry.variants, `${name}: variants`).map((variant, i) => {

@@ -55,6 +55,40 @@ test("measures decode and training of every variant", async () => {
   expect([...activities]).toEqual(expect.arrayContaining(["compiling dense", "compiling sparse-ff", "measuring"]));
 }, 60_000);
 
+test("measures a layer alone, forwards and backwards, whatever it draws", async () => {
+  const layers = parseSuite(
+    {
+      name: "layers",
+      title: "one layer",
+      cases: [
+        {
+          name: "l",
+          phase: "layer",
+          model: { dModel: 8, dFf: 16 },
+          variants: [
+            { name: "dense", model: {} },
+            { name: "grouped", model: { feedForward: { type: "grouped", experts: 2, groupSize: 2 } } },
+            { name: "switch", model: { feedForward: { type: "switch", experts: 2 } } },
+            { name: "wrong", model: { feedForward: { type: "grouped", experts: 3, groupSize: 2 } } },
+          ],
+          measure: { batch: 2, length: 4, units: 1, rounds: 2, warmup: 1 },
+        },
+      ],
+    },
+    "layers",
+  );
+  const results: Result[] = [];
+  for await (const some of runSuite(layers, { backend: referenceBackend() })) results.push(...some);
+  const measured = results.filter(isMeasurement);
+  expect(measured.map(({ variant, parameters }) => [variant, parameters])).toEqual([
+    ["dense", 2 * 8 * 16 + 16 + 8],
+    ["grouped", 2 * 8 * 16 + 16 + 2 * 8], // no outer bias, and a controller
+    ["switch", 2 * 8 * 16 + 8 + 2 * 8],
+  ]);
+  expect(measured.every(({ tokensPerSecond }) => tokensPerSecond.median > 0)).toBe(true);
+  expect(results.at(-1)).toMatchObject({ error: "groupedFeedForward: dFf 16 is not a multiple of experts 3" });
+}, 60_000);
+
 test("a variant that fails is a line, and the run goes on", async () => {
   const reference = referenceBackend();
   // Sparse layers alone choose by argmax.

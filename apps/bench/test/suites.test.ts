@@ -44,7 +44,7 @@ test.each([
   [{ ...small, cases: [] }, "x.json: cases must be a list with at least one entry"],
   [{ name: "x", title: "x" }, 'x.json has no "cases"'],
   [{ ...small, rows: 1 }, 'unknown field "rows"'],
-  [change({ phase: "sleep" }), 'phase must be "train" or "decode", not "sleep"'],
+  [change({ phase: "sleep" }), 'phase must be "train", "decode" or "layer", not "sleep"'],
   [change({ measure: { rounds: 0 } }), "rounds must be a whole number of at least 1, not 0"],
   [change({ measure: { round: 3 } }), 'unknown field "round"'],
   [

@@ -3,6 +3,7 @@ import type { ScheduleConfig } from "@finegrain/train";
 import type { Values } from "./arguments.ts";
 import type { trainFlags } from "./commands/train.ts";
 import { UsageError } from "./exit.ts";
+import { EXPERT_FLAGS, feedForwardFromFlags } from "./feed-forward-flags.ts";
 import { checkRunConfig, type PartialConfig, type RunConfig, type TrainingConfig } from "./run-config.ts";
 import { SPEECHES } from "./speeches.ts";
 
@@ -10,7 +11,16 @@ type Flags = Values<typeof trainFlags>;
 type Json = Readonly<Record<string, unknown>>;
 
 /** Flags that only a sparse model has. */
-const SPARSE = ["feed-forward", "block-size", "rank", "attention", "qkv-sparsity", "kernel", "loss-sparsity"] as const;
+const SPARSE = [
+  "feed-forward",
+  "block-size",
+  "rank",
+  ...EXPERT_FLAGS,
+  "attention",
+  "qkv-sparsity",
+  "kernel",
+  "loss-sparsity",
+] as const;
 
 /**
  * A run's config: what flags say, over what the file says, over the defaults.
@@ -20,16 +30,22 @@ const SPARSE = ["feed-forward", "block-size", "rank", "attention", "qkv-sparsity
  */
 export function configFromFlags(flags: Flags, file: PartialConfig, vocabulary: number): RunConfig {
   const training = trainingConfig(flags, file.training ?? {});
-  const model = modelConfig(flags, file.model ?? {}, { vocabulary, maxLength: training.length });
+  const fixed = { vocabulary, maxLength: training.length };
+  const model = modelConfig(flags, file.model ?? {}, fixed, training.batch);
   const tokenizer = flags.tokenizer ?? file.tokenizer ?? "byte";
   return checkRunConfig({ model, tokenizer, data: flags.data ?? file.data ?? SPEECHES, training }, "the config");
 }
 
-function modelConfig(flags: Flags, file: Json, fixed: { vocabulary: number; maxLength: number }): ModelConfig {
+function modelConfig(
+  flags: Flags,
+  file: Json,
+  fixed: { vocabulary: number; maxLength: number },
+  batch: number,
+): ModelConfig {
   const given = Object.keys(file).length > 0;
   const dModel = flags["d-model"] ?? number(file.dModel) ?? 256;
   const heads = flags.heads ?? number(file.heads) ?? 4;
-  const sparsity = sparsityConfig(flags, { dModel, heads }, given);
+  const sparsity = sparsityConfig(flags, { dModel, heads, batch }, given);
   return {
     ...file,
     ...fixed,
@@ -37,6 +53,7 @@ function modelConfig(flags: Flags, file: Json, fixed: { vocabulary: number; maxL
     dFf: flags["d-ff"] ?? number(file.dFf) ?? 4 * dModel,
     layers: flags.layers ?? number(file.layers) ?? 4,
     heads,
+    ...(flags.objective !== undefined && { objective: flags.objective }),
     ...(flags.positions !== undefined && { positions: flags.positions }),
     ...sparsity,
   };
@@ -47,19 +64,21 @@ const number = (value: unknown): number | undefined => (typeof value === "number
 type Sparsity = { feedForward?: FeedForwardType; attention?: AttentionConfig; loss?: LossLayerConfig };
 
 /** Which parts are sparse. Without a flag about it a config file's own parts hold, and without a file the feed-forward is. */
-function sparsityConfig(flags: Flags, { dModel, heads }: { dModel: number; heads: number }, given: boolean): Sparsity {
+function sparsityConfig(
+  flags: Flags,
+  { dModel, heads, batch }: { dModel: number; heads: number; batch: number },
+  given: boolean,
+): Sparsity {
   const asked = SPARSE.filter((name) => flags[name] !== undefined);
   if (flags.model === "dense") {
     if (asked.length > 0) throw new UsageError(`--${asked[0]} belongs to a sparse model, not to --model dense`);
     return { feedForward: { type: "dense" }, attention: { type: "dense" }, loss: { type: "dense" } };
   }
   if (given && flags.model === undefined && asked.length === 0) return {};
-  const blockSize = flags["block-size"] ?? 16;
-  const rank = flags.rank ?? Math.max(1, Math.floor(dModel / blockSize));
   const kernel = flags.kernel ?? 3;
   const sparseAttention = flags.attention === "sparse" || (flags.attention === undefined && flags["qkv-sparsity"]);
   return {
-    feedForward: flags["feed-forward"] === "dense" ? { type: "dense" } : { type: "sparse", blockSize, rank },
+    feedForward: feedForwardFromFlags(flags, { dModel, batch }),
     attention: sparseAttention
       ? { type: "multiplicative-convolutional", modules: flags["qkv-sparsity"] ?? heads, kernel, lengthKernel: kernel }
       : { type: "dense" },

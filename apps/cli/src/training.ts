@@ -128,10 +128,11 @@ async function loop(
     // A backend that computes at once would otherwise never let a signal through.
     await setImmediate();
     const micro = Array.from({ length: accumulate }, (_, k) => batches.at(trainer.step * accumulate + k));
-    const { step: index, loss, gradientNorm, learningRate, tokens, milliseconds } = await trainer.run(micro);
+    const { step: index, metrics: routing, ...report } = await trainer.run(micro);
+    const { loss, tokens, milliseconds } = report;
     const step = trainer.step;
     speeds.push((1000 * tokens) / milliseconds);
-    metrics.append({ step: index, loss, gradientNorm, learningRate, tokens, milliseconds });
+    metrics.append({ step: index, ...report, ...routing });
     const seconds = (performance.now() - started) / 1000;
     listener?.onStep?.({ step, steps, loss, tokensPerSecond: speeds.at(-1)!, seconds, first });
     const last = step === steps || signal?.aborted === true;

@@ -17,3 +17,14 @@ export function expectPositive(owner: string, name: string, value: number): void
   if (!Number.isInteger(value) || value < 1)
     throw new FinegrainError(`${owner}: ${name} must be a positive integer, not ${value}`);
 }
+
+/** @throws FinegrainError where `value` is more than `limit`. */
+export function expectAtMost(owner: string, name: string, value: number, by: string, limit: number): void {
+  if (!(value <= limit)) throw new FinegrainError(`${owner}: ${name} ${value} is more than ${by} ${limit}`);
+}
+
+/** @throws FinegrainError where `value` is given and not one of `allowed`. */
+export function expectOneOf(name: string, value: string | undefined, allowed: readonly string[]): void {
+  if (value !== undefined && !allowed.includes(value))
+    throw new FinegrainError(`${name} must be one of ${allowed.join(", ")}, not "${value}"`);
+}

@@ -1,4 +1,14 @@
-import { concat, constant, FinegrainError, reshape, type Shape, type Tensor, uniform } from "@finegrain/graph";
+import {
+  add,
+  concat,
+  constant,
+  FinegrainError,
+  mul,
+  reshape,
+  type Shape,
+  type Tensor,
+  uniform,
+} from "@finegrain/graph";
 
 /** Where a layer gets its random numbers from while its graph is built. */
 export interface RandomSource {
@@ -6,10 +16,53 @@ export interface RandomSource {
   uniform(shape: Shape): Tensor;
 }
 
+/** Where layers leave what a pass has besides its output: scalars, which training adds to its loss or writes down. */
+export interface Ledger {
+  /** float32 []: to be added to the loss, weighted already. */
+  loss(name: string, value: Tensor): void;
+  /** float32 []: to be watched. */
+  metric(name: string, value: Tensor): void;
+}
+
+/** A ledger that can be read: losses of one name are added up, metrics of one name averaged. */
+export interface ReadableLedger extends Ledger {
+  readonly losses: ReadonlyMap<string, Tensor>;
+  readonly metrics: ReadonlyMap<string, Tensor>;
+}
+
+/** A ledger of its own for one pass. */
+export function openLedger(): ReadableLedger {
+  const losses = new Map<string, Tensor>();
+  const entries = new Map<string, Tensor[]>();
+  return {
+    loss(name, value) {
+      const sofar = losses.get(name);
+      losses.set(name, sofar ? add(sofar, value) : value);
+    },
+    metric: (name, value) => void entries.set(name, [...(entries.get(name) ?? []), value]),
+    losses,
+    get metrics() {
+      return new Map(
+        [...entries].map(([name, values]) => [
+          name,
+          mul(
+            values.reduce((a, b) => add(a, b)),
+            1 / values.length,
+          ),
+        ]),
+      );
+    },
+  };
+}
+
 /** What a layer has to know of the pass that it is part of. */
 export interface Context {
   readonly mode: "train" | "evaluate";
   readonly random: RandomSource;
+  /** Evaluate what decode computes: a layer whose `decode` is another function than its `apply` uses that. Default false. */
+  readonly asDecoded?: boolean;
+  /** Absent where nobody asks: layers then leave it out of the graph. */
+  readonly ledger?: Ledger;
 }
 
 /**
@@ -30,7 +83,11 @@ export function randomSource(key: Tensor, counter: Tensor): RandomSource {
 }
 
 /** A training pass that draws from `random`. */
-export const training = (random: RandomSource): Context => ({ mode: "train", random });
+export const training = (random: RandomSource, ledger?: Ledger): Context => ({
+  mode: "train",
+  random,
+  ...(ledger ? { ledger } : {}),
+});
 
 /** A pass without randomness. */
 export const evaluation: Context = {

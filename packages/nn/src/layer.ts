@@ -31,6 +31,8 @@ export type Weights<P> = Like<P, Tensor>;
 /** A function of `[batch, time, features]` with parameters. Configs go in, graphs come out; nothing is mutated. */
 export interface Layer<P extends Params = Params> {
   readonly params: P;
+  /** Why a token's output depends on later tokens, in words; absent where it does not. */
+  readonly notCausal?: string;
   apply(w: Weights<P>, x: Tensor, context: Context): Tensor;
 }
 
@@ -52,9 +54,11 @@ export interface CachedLayer<P extends Params = Params, K extends string = strin
   ): { readonly y: Tensor; readonly caches: Readonly<Record<K, Tensor>> };
 }
 
-/** A layer without caches whose decode reads less than its `apply`. */
+/**
+ * A layer without caches whose decode is not its `apply`: it reads less, or a token has no others to be put together with.
+ */
 export interface DecodedLayer<P extends Params = Params> extends Layer<P> {
-  /** Equal to `apply` in evaluation. x float32 [batch, new, features]. */
+  /** x float32 [batch, new, features]. Equal to `apply` in evaluation, or what else the layer's docstring says. */
   decode(w: Weights<P>, x: Tensor): Tensor;
 }
 

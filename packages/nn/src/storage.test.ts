@@ -42,7 +42,7 @@ test("int8 is within half a step of every weight, and uses all of its range in e
     expect(Math.max(...data.slice(row * WIDTH, (row + 1) * WIDTH).map(Math.abs))).toBe(127);
 });
 
-test("float16 is the nearest there is", () => {
+test("float16 is the nearest there is", () =>
   fc.assert(
     fc.property(fc.float({ noNaN: true, noDefaultInfinity: true }), (x) => {
       const value = hostTensor("float32", [ROWS, WIDTH], new Float32Array(ROWS * WIDTH).fill(x));
@@ -52,5 +52,4 @@ test("float16 is the nearest there is", () => {
       expect(error).toBeLessThanOrEqual(Math.max(Math.abs(x) * 2 ** -11, 2 ** -25));
     }),
     { numRuns: 30 },
-  );
-});
+  ));

@@ -34,7 +34,51 @@ const wrong: [Partial<Record<keyof ModelConfig, unknown>>, string][] = [
     { positions: "absolute" },
     'model config: positions must be one of learned, sinusoidal, rotary, none, not "absolute"',
   ],
-  [{ feedForward: { type: "moe" } }, 'model config: feedForward.type must be one of dense, sparse, not "moe"'],
+  [
+    { feedForward: { type: "moe" } },
+    'model config: feedForward.type must be one of dense, sparse, grouped, mixture-of-tokens, expert-choice, token-choice, block-sparse, switch, not "moe"',
+  ],
+  [
+    { feedForward: { type: "grouped", experts: 3, groupSize: 2 } },
+    "model config: dFf 16 is not a multiple of feedForward.experts 3",
+  ],
+  [
+    { feedForward: { type: "grouped", experts: 4, groupSize: 2, groupAlong: "time" } },
+    "model config: the feed-forward layer grouped with these options cannot be in a causal language model: groups along time let a token see later ones",
+  ],
+  [
+    { feedForward: { type: "mixture-of-tokens", experts: 4, groupSize: 0 } },
+    "model config: feedForward.groupSize must be a positive integer, not 0",
+  ],
+  [
+    { feedForward: { type: "mixture-of-tokens", experts: 4, groupSize: 2, groupAlong: "time" } },
+    "model config: the feed-forward layer mixture-of-tokens with these options cannot be in a causal language model: groups along time let a token see later ones",
+  ],
+  [
+    { feedForward: { type: "mixture-of-tokens", experts: 4, groupSize: 2, emit: "mean" } },
+    'model config: feedForward.emit must be one of tokens, experts, ones, top, not "mean"',
+  ],
+  [
+    { feedForward: { type: "expert-choice", experts: 4, choiceOver: "all" } },
+    "model config: the feed-forward layer expert-choice with these options cannot be in a causal language model: experts that choose over all tokens see later ones",
+  ],
+  [
+    { feedForward: { type: "expert-choice", experts: 4, softmaxOver: "tokens" } },
+    'model config: expert choice with softmaxOver "tokens" has no decode; a causal language model needs softmaxOver "experts"',
+  ],
+  [
+    { feedForward: { type: "token-choice", experts: 4, k: 5 } },
+    "model config: feedForward.k 5 is more than feedForward.experts 4",
+  ],
+  [
+    { feedForward: { type: "token-choice", experts: 4, capacityFactor: 0 } },
+    "model config: feedForward.capacityFactor must be greater than 0, not 0",
+  ],
+  [
+    { objective: "masked", attention: convolutional },
+    "model config: a masked language model needs attention in both directions, and multiplicative-convolutional attention is causal",
+  ],
+  [{ objective: "bert" }, 'model config: objective must be one of causal, masked, not "bert"'],
   [{ heads: 8, positions: "rotary" }, "model config: rotary positions need an even head width, not 1"],
   [
     { feedForward: { type: "sparse", blockSize: 4, quantizeProbability: 30 } },

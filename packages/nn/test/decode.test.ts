@@ -77,6 +77,11 @@ const variants: Record<string, Partial<ModelConfig>> = {
   "RMSNorm, SwiGLU": { norm: "rms", activation: "swiglu" },
   sparse: { feedForward: { type: "sparse", blockSize: 4 } },
   "sparse, multiplied": { feedForward: { type: "sparse", blockSize: 4, rank: 3, multiplyByControllerOutput: true } },
+  "block-sparse": { feedForward: { type: "block-sparse", experts: 4 } },
+  switch: { feedForward: { type: "switch", experts: 4 } },
+  "token choice, nothing dropped": { feedForward: { type: "token-choice", experts: 4, k: 2, capacityFactor: 4 } },
+  "grouped, groups of one": { feedForward: { type: "grouped", experts: 4, groupSize: 1 } },
+  "mixture of tokens, groups of one": { feedForward: { type: "mixture-of-tokens", experts: 4, groupSize: 1 } },
   "multiplicative attention": { attention: { type: "multiplicative", modules: 2 } },
   "multiplicative-modular attention": { attention: { type: "multiplicative-modular", modules: 2 } },
   "modular attention": { attention: { type: "modular", modules: 4, kernel: 3 } },
@@ -108,4 +113,33 @@ describe.each(Object.entries(variants))("%s", (_, variant) => {
     close(prompt!, 4);
     close(next!, 5);
   });
+});
+
+describe("a routed layer decodes every token as a group of its own", () => {
+  test.each([
+    ["grouped", { type: "grouped", experts: 4, groupSize: 4 }],
+    ["mixture-of-tokens", { type: "mixture-of-tokens", experts: 4, groupSize: 4, emit: "experts" }],
+  ] as const)("%s", (_, feedForward) => {
+    const alone = full({ ...base, feedForward: { ...feedForward, groupSize: 1 } });
+    decoded({ ...base, feedForward }, [1, 1, 1, 1, 1, 1]).forEach((row, t) => {
+      row.forEach((x, i) => {
+        expect(x).toBeCloseTo(alone[t]![i]!, 8);
+      });
+    });
+  });
+});
+
+test("expert choice decodes by the token's own best experts, as if every expert could take it", () => {
+  // With as many experts a token as there are, choosing makes no difference: all take every token.
+  const feedForward = { type: "expert-choice", experts: 4, capacityFactor: 4 } as const;
+  const expected = full({ ...base, feedForward });
+  decoded({ ...base, feedForward }, [1, 1, 1, 1, 1, 1]).forEach((row, t) => {
+    row.forEach((x, i) => {
+      expect(x).toBeCloseTo(expected[t]![i]!, 8);
+    });
+  });
+});
+
+test("a masked language model has no decode", () => {
+  expect(() => decoded({ ...base, objective: "masked" }, [1])).toThrow("a masked language model has no decode");
 });

@@ -1,28 +1,29 @@
 import type { Backend, Buffer, Executable } from "@finegrain/graph";
-import type { LanguageModel, Storage } from "@finegrain/nn";
+import type { LanguageModel } from "@finegrain/nn";
 import type { HeldOutBatch } from "./data/index.ts";
-import { evaluationGraph } from "./train-step.ts";
+import { type EvaluationConfig, evaluationGraph } from "./train-step.ts";
 
 /** Measures a model on held-out text. */
 export interface Evaluator extends AsyncDisposable {
   /**
-   * Negative log-likelihood of the batches' targets, in nats, summed, and how many they are.
+   * Negative log-likelihood of the batches' targets, in nats, summed, and how many they are: of a masked model, those that it
+   * has to tell.
    *
    * @param params the model's parameters on the backend, in the order of `storedTypes`.
    */
   evaluate(params: readonly Buffer[], batches: Iterable<HeldOutBatch>): Promise<{ nats: number; tokens: number }>;
 }
 
-/**
- * An evaluator compiles a graph for every size of batch that it is given, once.
- *
- * @param storage what the parameters that it will be given are kept in.
- */
-export function createEvaluator(backend: Backend, model: LanguageModel, storage: Storage = "float32"): Evaluator {
+/** An evaluator compiles a graph for every size of batch that it is given, once. */
+export function createEvaluator(
+  backend: Backend,
+  model: LanguageModel,
+  options: Pick<EvaluationConfig, "asDecoded" | "storage"> = {},
+): Evaluator {
   const executables = new Map<string, Promise<Executable>>();
   const compiled = ({ shape }: HeldOutBatch["mask"]): Promise<Executable> => {
     const [batch, length] = shape as [number, number];
-    const known = executables.get(`${shape}`) ?? backend.compile(evaluationGraph({ model, batch, length, storage }));
+    const known = executables.get(`${shape}`) ?? backend.compile(evaluationGraph({ ...options, model, batch, length }));
     executables.set(`${shape}`, known);
     return known;
   };
@@ -33,8 +34,9 @@ export function createEvaluator(backend: Backend, model: LanguageModel, storage:
         const executable = await compiled(batch.mask);
         const given = [backend.upload(batch.tokens), backend.upload(batch.mask)];
         const outputs = executable.run([...params, ...given]);
-        nats += (await outputs[0]!.read()).data[0]!;
-        tokens += batch.count;
+        const [sum, count] = await Promise.all(outputs.map(async (buffer) => (await buffer.read()).data[0]!));
+        nats += sum!;
+        tokens += count!;
         for (const buffer of [...given, ...outputs]) buffer[Symbol.dispose]();
       }
       return { nats, tokens };

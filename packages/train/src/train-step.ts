@@ -1,25 +1,25 @@
 import {
   add,
-  crossEntropy,
+  concat,
   type Graph,
   gradient,
   graph,
   input,
-  mean,
   mul,
   reduceSum,
+  reshape,
   scalar,
-  slice,
   type Tensor,
   type TensorType,
 } from "@finegrain/graph";
 import {
-  type Context,
   evaluation,
   type LanguageModel,
   leaves,
   mapParams,
+  openLedger,
   paramTypes,
+  type ReadableLedger,
   randomSource,
   type Storage,
   traceWeights,
@@ -28,6 +28,7 @@ import {
 } from "@finegrain/nn";
 import { clipByGlobalNorm, globalNorm } from "./clip.ts";
 import type { BatchSize } from "./data/index.ts";
+import { meanSurprise, surprise } from "./objective.ts";
 import type { Optimizer } from "./optimizers/index.ts";
 
 /*
@@ -63,13 +64,6 @@ export const slotTypes = ({ model, optimizer }: Pick<StepConfig, "model" | "opti
     ),
   );
 
-/** Negative log-likelihood of every token but the first: int32 [B, T + 1] -> float32 [B, T] nats. */
-function tokenNats(model: LanguageModel, w: Traced["w"], tokens: Tensor, context: Context): Tensor {
-  const [batch, length] = tokens.shape as [number, number];
-  const cut = (start: number) => slice(tokens, { starts: [0, start], ends: [batch, start + length - 1] });
-  return crossEntropy(model.logits(w, cut(0), context), cut(1));
-}
-
 /** Inputs that say which batch it is. */
 interface BatchInputs {
   readonly tokens: Tensor;
@@ -83,11 +77,31 @@ const batchInputs = ({ batch, length }: BatchSize): BatchInputs => ({
   counter: input([], "int32", "counter"),
 });
 
-/** Mean loss of a batch, and its gradients. */
+/** Mean loss of a batch without auxiliary losses, and the gradients with them. */
 function lossAndGradients({ model }: StepConfig, { w, list }: Traced, { tokens, key, counter }: BatchInputs) {
-  const nats = tokenNats(model, w, tokens, training(randomSource(key, counter)));
-  const loss = mean(nats, { axes: [0, 1] });
-  return { loss, gradients: gradient(loss, list) };
+  const ledger = openLedger();
+  const loss = meanSurprise(surprise(model, w, tokens, training(randomSource(key, counter), ledger)));
+  const total = [...ledger.losses.values()].reduce((a, b) => add(a, b), loss);
+  return { loss, gradients: gradient(total, list), metrics: metricsOf(ledger) };
+}
+
+/** What the layers leave beside their outputs, by name: auxiliary losses as "loss.NAME", and metrics. */
+function metricsOf({ losses, metrics }: ReadableLedger): ReadonlyMap<string, Tensor> {
+  return new Map([...[...losses].map(([name, value]) => [`loss.${name}`, value] as const), ...metrics]);
+}
+
+/** The names of a step's metrics, in the order in which the graphs return them. */
+export function metricNames(config: Pick<StepConfig, "model"> & BatchSize): string[] {
+  const ledger = openLedger();
+  const { tokens, key, counter } = batchInputs(config);
+  surprise(config.model, traceParams(config.model).w, tokens, training(randomSource(key, counter), ledger));
+  return [...metricsOf(ledger).keys()];
+}
+
+/** Metrics as one output, float32 [metrics]; none where there are none. */
+function metricOutput(metrics: ReadonlyMap<string, Tensor>): Tensor[] {
+  const values = [...metrics.values()].map((value) => reshape(value, [1]));
+  return values.length === 0 ? [] : [concat(...values, { axis: 0 })];
 }
 
 /** Clipped gradients through the optimizer: parameters and slots after the step, and the gradients' norm before it. */
@@ -118,7 +132,7 @@ function updates(
 
 const stepInputs = () => ({ step: input([], "int32", "step"), learningRate: input([], "float32", "learning rate") });
 
-/** (params, slots, tokens, key, counter, step, learningRate) -> (params, slots, loss, norm). */
+/** (params, slots, tokens, key, counter, step, learningRate) -> (params, slots, metrics where there are any, loss, norm). */
 export function stepGraph(config: StepConfig): Graph {
   const [traced, slots, batch, { step, learningRate }] = [
     traceParams(config.model),
@@ -126,24 +140,28 @@ export function stepGraph(config: StepConfig): Graph {
     batchInputs(config),
     stepInputs(),
   ];
-  const { loss, gradients } = lossAndGradients(config, traced, batch);
+  const { loss, gradients, metrics } = lossAndGradients(config, traced, batch);
   const after = updates(config, traced, slots, gradients, step, learningRate);
   return graph({
     name: "train step",
     inputs: [...traced.list, ...slots, batch.tokens, batch.key, batch.counter, step, learningRate],
-    outputs: [...after.params, ...after.slots, loss, after.norm],
+    outputs: [...after.params, ...after.slots, ...metricOutput(metrics), loss, after.norm],
   });
 }
 
-/** (params, sums, lossSum, tokens, key, counter) -> (sums, lossSum): one micro-batch's gradients, added up. */
+/**
+ * One micro-batch's gradients, loss and metrics, added up:
+ * (params, sums, lossSum, metricSums, tokens, key, counter) -> (sums, lossSum, metricSums), without metrics where there are none.
+ */
 export function accumulateGraph(config: StepConfig): Graph {
-  const [traced, batch, lossSum] = [traceParams(config.model), batchInputs(config), input([], "float32", "loss sum")];
-  const sums = traced.list.map(({ shape }) => input(shape, "float32", "gradient sum"));
-  const { loss, gradients } = lossAndGradients(config, traced, batch);
+  const [traced, batch] = [traceParams(config.model), batchInputs(config)];
+  const { loss, gradients, metrics } = lossAndGradients(config, traced, batch);
+  const terms = [...gradients, loss, ...metricOutput(metrics)];
+  const sums = terms.map(({ shape }) => input(shape, "float32", "sum"));
   return graph({
     name: "accumulate gradients",
-    inputs: [...traced.list, ...sums, lossSum, batch.tokens, batch.key, batch.counter],
-    outputs: [...sums.map((sum, i) => add(sum, gradients[i]!)), add(lossSum, loss)],
+    inputs: [...traced.list, ...sums, batch.tokens, batch.key, batch.counter],
+    outputs: sums.map((sum, i) => add(sum, terms[i]!)),
   });
 }
 
@@ -174,16 +192,26 @@ export function updateGraph(config: StepConfig, count: number): Graph {
   });
 }
 
+/** How the evaluation of a model goes. */
 export interface EvaluationConfig extends BatchSize {
   readonly model: LanguageModel;
+  /** Every token by itself in routed layers, as they decode, and not in groups with others. Default false. */
+  readonly asDecoded?: boolean | undefined;
   /** What the parameters are kept in. Default "float32". */
   readonly storage?: Storage | undefined;
 }
 
-/** (params as they are stored, tokens, mask float32 [B, T]) -> nats, summed over the targets that the mask lets through. */
-export function evaluationGraph({ model, batch, length, storage = "float32" }: EvaluationConfig): Graph {
+/** (params as they are stored, tokens, mask float32 [B, T]) -> (nats, targets), summed over what the mask lets through. */
+export function evaluationGraph(config: EvaluationConfig): Graph {
+  const { model, batch, length, asDecoded = false, storage = "float32" } = config;
   const { weights, inputs } = traceWeights(model.params, storage);
   const [tokens, mask] = [input([batch, length + 1], "int32", "tokens"), input([batch, length], "float32", "mask")];
-  const nats = reduceSum(mul(tokenNats(model, weights, tokens, evaluation), mask), { axes: [0, 1] });
-  return graph({ name: "evaluation", inputs: [...inputs, tokens, mask], outputs: [nats] });
+  const { nats, isTarget } = surprise(model, weights, tokens, { ...evaluation, asDecoded });
+  const counted = isTarget ? mul(isTarget, mask) : mask;
+  const every = { axes: [0, 1] };
+  return graph({
+    name: "evaluation",
+    inputs: [...inputs, tokens, mask],
+    outputs: [reduceSum(mul(nats, counted), every), reduceSum(counted, every)],
+  });
 }

@@ -5,12 +5,14 @@ import {
   FinegrainError,
   type HostTensor,
   hostTensor,
+  type Shape,
+  type TensorType,
   zeroTensor,
 } from "@finegrain/graph";
 import { initialize, matchTensors, paramTypes, seedKey } from "@finegrain/nn";
 import type { HeldOutBatch } from "./data/index.ts";
 import { createEvaluator, type Evaluator } from "./evaluator.ts";
-import { accumulateGraph, type StepConfig, slotTypes, stepGraph, updateGraph } from "./train-step.ts";
+import { accumulateGraph, metricNames, type StepConfig, slotTypes, stepGraph, updateGraph } from "./train-step.ts";
 
 export interface TrainerOptions extends StepConfig {
   readonly backend: Backend;
@@ -36,8 +38,13 @@ export interface TrainerState {
 export interface StepReport {
   /** Number of the step, counted from 0. */
   readonly step: number;
-  /** Mean over the step's tokens, in nats. */
+  /** Mean over the step's targets, in nats, without auxiliary losses. */
   readonly loss: number;
+  /**
+   * What the layers say of the step, by name: auxiliary losses as `loss.NAME`, weighted and summed over the layers, and metrics,
+   * averaged over the layers and micro-batches.
+   */
+  readonly metrics: Readonly<Record<string, number>>;
   /** Length of all gradients as one vector, before clipping. */
   readonly gradientNorm: number;
   readonly learningRate: number;
@@ -102,9 +109,16 @@ interface Held {
   readonly slots: readonly Buffer[];
 }
 
+/** What a step's graphs made: parameters, slots, loss and norm; sums of the metrics over its micro-batches. */
+interface Stepped {
+  readonly outputs: readonly Buffer[];
+  readonly metrics: readonly Buffer[];
+}
+
 class ModelTrainer implements Trainer {
   readonly #options: TrainerOptions;
   readonly #accumulate: number;
+  readonly #metricNames: readonly string[];
   readonly #executables = new Map<string, Promise<Executable>>();
   readonly #evaluator: Evaluator;
   #held: Held;
@@ -113,6 +127,7 @@ class ModelTrainer implements Trainer {
   constructor(options: TrainerOptions, accumulate: number, held: Held) {
     this.#options = options;
     this.#accumulate = accumulate;
+    this.#metricNames = metricNames(options);
     this.#evaluator = createEvaluator(options.backend, options.model);
     this.#held = held;
     this.#step = options.state?.step ?? 0;
@@ -132,66 +147,84 @@ class ModelTrainer implements Trainer {
     if (!Number.isFinite(Math.fround(learningRate)))
       throw new FinegrainError(`the learning rate of step ${this.#step} is ${learningRate}`);
     const started = performance.now();
-    const outputs = await (this.#accumulate === 1
+    const { outputs, metrics } = await (this.#accumulate === 1
       ? this.#whole(batches[0]!, learningRate)
       : this.#inParts(batches, learningRate));
-    const [loss, gradientNorm] = await this.#take(outputs, learningRate);
+    const [loss, gradientNorm, ...found] = await this.#take(outputs, metrics, learningRate);
     const milliseconds = performance.now() - started;
     return {
       step: this.#step++,
       loss,
       gradientNorm,
+      metrics: Object.fromEntries(this.#metricNames.map((name, i) => [name, found[i]! / batches.length])),
       learningRate,
       tokens: batches.length * batch * length,
       milliseconds,
     };
   }
 
-  /** Keep what a step made, unless it is not finite: until then the state before it is still there, and not donated. */
-  async #take(outputs: readonly Buffer[], learningRate: number): Promise<[loss: number, norm: number]> {
+  /**
+   * Keep what a step made, unless it is not finite: until then the state before it is still there, and not donated.
+   * @returns the loss, the norm and the metrics.
+   */
+  async #take(
+    outputs: readonly Buffer[],
+    metrics: readonly Buffer[],
+    learningRate: number,
+  ): Promise<[number, number, ...number[]]> {
     const { params, slots } = this.#held;
-    const [loss, norm] = (await Promise.all(
-      outputs.slice(-2).map(async (buffer) => (await buffer.read()).data[0]!),
-    )) as [number, number];
+    const read = await Promise.all(
+      [...outputs.slice(-2), ...metrics].map(async (buffer) => [...(await buffer.read()).data]),
+    );
+    const [loss, norm, ...found] = read.flat() as [number, number, ...number[]]; // each of the first two is one number
     if (!Number.isFinite(loss) || !Number.isFinite(norm)) {
-      dispose(outputs);
+      dispose([...outputs, ...metrics]);
       throw new FinegrainError(
         `the loss of step ${this.#step} is ${loss} and its gradient's norm ${norm}, at a learning rate of ${learningRate}: the weights are left as they were before the step`,
       );
     }
-    dispose([...params, ...slots, ...outputs.slice(-2)]);
+    dispose([...params, ...slots, ...outputs.slice(-2), ...metrics]);
     this.#held = { params: outputs.slice(0, params.length), slots: outputs.slice(params.length, -2) };
-    return [loss, norm];
+    return [loss, norm, ...found];
   }
 
-  async #whole(tokens: HostTensor, learningRate: number): Promise<Buffer[]> {
+  async #whole(tokens: HostTensor, learningRate: number): Promise<Stepped> {
     const executable = await this.#compiled("step", () => this.#options.backend.compile(stepGraph(this.#options)));
     const { params, slots } = this.#held;
-    return this.#with([...this.#batchInputs(tokens, this.#step), ...this.#stepInputs(learningRate)], (given) =>
+    const outputs = this.#with([...this.#batchInputs(tokens, this.#step), ...this.#stepInputs(learningRate)], (given) =>
       executable.run([...params, ...slots, ...given]),
     );
+    const metrics = outputs.splice(params.length + slots.length, this.#metricOutputs);
+    return { outputs, metrics };
   }
 
-  async #inParts(batches: readonly HostTensor[], learningRate: number): Promise<Buffer[]> {
+  /** All metrics are one output, where there are any. */
+  get #metricOutputs(): 0 | 1 {
+    return this.#metricNames.length > 0 ? 1 : 0;
+  }
+
+  async #inParts(batches: readonly HostTensor[], learningRate: number): Promise<Stepped> {
     const { backend } = this.#options;
     const { params, slots } = this.#held;
-    const donate = [...params, null].map((_, i) => [params.length + i, i] as const);
+    const float = (shape: Shape): TensorType => ({ dtype: "float32", shape });
+    const types = [...params.map(({ type }) => type), float([]), float([this.#metricNames.length])];
+    const summed = types.slice(0, params.length + 1 + this.#metricOutputs);
+    const donate = summed.map((_, i) => [params.length + i, i] as const);
     const accumulate = await this.#compiled("accumulate", () =>
       backend.compile(accumulateGraph(this.#options), { donate }),
     );
     const update = await this.#compiled("update", () => backend.compile(updateGraph(this.#options, batches.length)));
-    let sums = [...params.map(({ type }) => zeroTensor(type)), zeroTensor({ dtype: "float32", shape: [] })].map(
-      (value) => backend.upload(value),
-    );
+    let sums = summed.map((type) => backend.upload(zeroTensor(type)));
     for (const [micro, tokens] of batches.entries()) {
       const counter = this.#step * batches.length + micro;
       sums = this.#with(this.#batchInputs(tokens, counter), (given) => accumulate.run([...params, ...sums, ...given]));
     }
+    const metrics = sums.splice(params.length + 1);
     const outputs = this.#with(this.#stepInputs(learningRate), (given) =>
       update.run([...params, ...slots, ...sums, ...given]),
     );
     dispose(sums);
-    return outputs;
+    return { outputs, metrics };
   }
 
   #batchInputs(tokens: HostTensor, counter: number): HostTensor[] {

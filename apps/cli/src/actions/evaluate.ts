@@ -25,7 +25,7 @@ export async function evaluate(flags: Values<typeof evaluateFlags>, [path]: read
   const ways = ["float32" as const, ...(flags.quantize ? [flags.quantize] : [])].map((storage) => ({
     storage,
     sum: { nats: 0, tokens: 0 },
-    evaluator: createEvaluator(backend, model, storage),
+    evaluator: createEvaluator(backend, model, { storage, asDecoded: flags["as-decoded"] }),
     params: [...uploadWeights(backend, model, weights, storage).values()],
   }));
   const out = terminal({ quiet: flags.json });

@@ -1,4 +1,4 @@
-import { parameterCount, scalingLM } from "@finegrain/nn";
+import { type ModelConfig, parameterCount, scalingLM } from "@finegrain/nn";
 import { openCheckpoint } from "@finegrain/train/files";
 import type { Values } from "../arguments.ts";
 import { openBackend } from "../backends.ts";
@@ -31,7 +31,7 @@ export async function train(flags: Flags): Promise<ExitCode> {
   const input: RunInput = { backend, config, folder, corpus, checkpoint, signal: interrupt.signal };
   const outcome = await runTraining({ ...input, listener: trainingProgress(out) });
   out.clear();
-  report(out, flags.json, folder, outcome);
+  report(out, flags.json, { folder, masked: config.model.objective === "masked" }, outcome);
   return outcome.interrupted ? EXIT.interrupted : EXIT.ok;
 }
 
@@ -72,10 +72,9 @@ async function oldRun(flags: Flags): Promise<Start> {
 function describe(out: Terminal, config: RunConfig, folder: string, corpus: RunInput["corpus"]): void {
   const { model, training, data } = config;
   const parameters = parameterCount(scalingLM(model).params);
-  const feedForward = model.feedForward?.type === "sparse" ? `sparse 1 of ${model.feedForward.blockSize}` : "dense";
   out.print(
     `${count(parameters)} parameters: ${model.layers} layers of width ${model.dModel}, ${model.heads} heads, ` +
-      `feed-forward ${model.dFf} (${feedForward}), attention ${model.attention?.type ?? "dense"}`,
+      `feed-forward ${model.dFf} (${inWords(model.feedForward)}), attention ${model.attention?.type ?? "dense"}`,
   );
   out.print(
     `${whole(training.steps)} steps of ${training.accumulate * training.batch} x ${training.length} tokens of ${data} ` +
@@ -83,7 +82,17 @@ function describe(out: Terminal, config: RunConfig, folder: string, corpus: RunI
   );
 }
 
-function report(out: Terminal, json: boolean, folder: string, outcome: Outcome): void {
+function inWords(own: ModelConfig["feedForward"]): string {
+  if (own === undefined || own.type === "dense") return "dense";
+  return own.type === "sparse" ? `sparse 1 of ${own.blockSize}` : `${own.type}, ${own.experts} experts`;
+}
+
+function report(
+  out: Terminal,
+  json: boolean,
+  { folder, masked }: { folder: string; masked: boolean },
+  outcome: Outcome,
+): void {
   const { step, interrupted, bitsPerByte, tokensPerSecond } = outcome;
   if (json) {
     out.write(`${JSON.stringify({ folder, ...outcome })}\n`);
@@ -95,5 +104,5 @@ function report(out: Terminal, json: boolean, folder: string, outcome: Outcome):
   }
   const quality = bitsPerByte === undefined ? "" : `${digits(bitsPerByte)} bits per byte held out, `;
   out.print(`${out.style.bold("done")}: ${quality}${whole(tokensPerSecond)} tokens/s, in ${folder}`);
-  out.print(`next: finegrain generate ${folder} --prompt "Fellow citizens, "`);
+  if (!masked) out.print(`next: finegrain generate ${folder} --prompt "Fellow citizens, "`);
 }

@@ -1,5 +1,18 @@
+import type { FeedForwardType } from "@finegrain/nn";
 import { command } from "../command.ts";
 import { backendFlags, jsonFlag } from "./backend-flags.ts";
+
+/** Named here, and not where the layers are, since the help must not load them. */
+const FEED_FORWARDS = [
+  "dense",
+  "sparse",
+  "grouped",
+  "mixture-of-tokens",
+  "expert-choice",
+  "token-choice",
+  "block-sparse",
+  "switch",
+] as const satisfies readonly FeedForwardType["type"][];
 
 export const trainFlags = {
   out: { type: "text", value: "DIR", help: "the run folder to make; default runs/ and the time" },
@@ -35,10 +48,39 @@ export const trainFlags = {
     help: "tokens of a training window, and of the model's context (default 128)",
   },
   positions: { type: "choice", choices: ["sinusoidal", "rotary"], help: "how positions enter (default rotary)" },
+  objective: {
+    type: "choice",
+    choices: ["causal", "masked"],
+    help: "tell the next token, or hidden ones from both sides as BERT does (default causal)",
+  },
   "feed-forward": {
     type: "choice",
-    choices: ["dense", "sparse"],
+    choices: FEED_FORWARDS,
     help: "sparse models: which feed-forward (default sparse)",
+  },
+  experts: {
+    type: "whole",
+    value: "N",
+    least: 1,
+    help: "feed-forwards of experts: into how many d-ff is cut (default 8, or the group's size)",
+  },
+  "group-size": {
+    type: "whole",
+    value: "N",
+    least: 1,
+    help: "grouped, mixture-of-tokens, expert-choice: tokens of a group (default up to 8, so that it divides the batch)",
+  },
+  "group-along": {
+    type: "choice",
+    choices: ["batch", "time"],
+    help: "grouped, mixture-of-tokens: groups across the batch, or along time, which is not causal (default batch)",
+  },
+  "top-k": { type: "whole", value: "N", least: 1, help: "token-choice: experts that a token takes (default 1)" },
+  capacity: {
+    type: "number",
+    value: "X",
+    least: 0,
+    help: "token-choice: room for tokens over what they ask for (default 1.25); expert-choice: experts of a token (default 1)",
   },
   "block-size": {
     type: "whole",
@@ -111,6 +153,7 @@ export const train = command({
       "finegrain train --data texts/ --model dense --layers 6 --length 256 --steps 2000 --out runs/dense",
       "a dense one on your own text",
     ],
+    ["finegrain train --feed-forward grouped --experts 8 --out runs/grouped", "experts that share the work of a group"],
     ["finegrain train --resume runs/first", "go on where a run was stopped by Ctrl-C"],
   ],
   load: async () => (await import("../actions/train.ts")).train,

@@ -1,5 +1,5 @@
 import type { Backend, Graph, HostTensor, TensorType } from "@finegrain/graph";
-import { FinegrainError, sameShape, typeName } from "@finegrain/graph";
+import { FinegrainError, hostTensor, sameShape, typeName } from "@finegrain/graph";
 import { missingOp, runGraph } from "../run-graph.ts";
 import { Unsupported } from "./case.ts";
 
@@ -21,6 +21,19 @@ export interface Trial {
   readonly graph: Graph;
   readonly values: readonly HostTensor[];
   readonly checks: readonly Check[];
+  /** What is to be checked besides, over many runs. */
+  readonly iteration?: Iteration;
+}
+
+/**
+ * A graph that runs again and again: all its outputs but the last are the first inputs of the next run. The last, [1], makes
+ * with those of the other runs what the check expects.
+ */
+export interface Iteration {
+  readonly graph: Graph;
+  readonly values: readonly HostTensor[];
+  readonly times: number;
+  readonly check: Check;
 }
 
 /** Errors of one check, or the largest of several. */
@@ -37,16 +50,41 @@ export interface Verdict extends Errors {
 }
 
 /** @throws Unsupported where the backend declares that it cannot run the graph. */
-export async function runTrial(backend: Backend, { graph, values, checks }: Trial): Promise<Verdict> {
-  const missing = missingOp(backend, graph);
-  if (missing) throw new Unsupported(`the op ${missing.op} on ${backend.name}`);
+export async function runTrial(backend: Backend, { graph, values, checks, iteration }: Trial): Promise<Verdict> {
+  expectOps(backend, graph);
   const outputs = await runGraph(backend, graph, values);
   const results = checks.map((check, i) => compare(outputs[i]!, check));
+  if (iteration) {
+    expectOps(backend, iteration.graph);
+    results.push(compare(await iterate(backend, iteration), iteration.check));
+  }
   return {
     absolute: Math.max(...results.map(({ absolute }) => absolute)),
     relative: Math.max(...results.map(({ relative }) => relative)),
     failures: results.flatMap(({ failure }) => failure ?? []),
   };
+}
+
+function expectOps(backend: Backend, graph: Graph): void {
+  const missing = missingOp(backend, graph);
+  if (missing) throw new Unsupported(`the op ${missing.op} on ${backend.name}`);
+}
+
+/** The last outputs of all runs, [times]. */
+async function iterate(backend: Backend, { graph, values, times }: Iteration): Promise<HostTensor> {
+  using executable = await backend.compile(graph);
+  const state = graph.outputs.length - 1;
+  let inputs = values.map((value) => backend.upload(value));
+  const found: number[] = [];
+  for (let run = 0; run < times; run++) {
+    const outputs = executable.run(inputs);
+    const last = outputs.pop()!;
+    found.push((await last.read()).data[0]!);
+    for (const buffer of [...inputs.slice(0, state), last]) buffer[Symbol.dispose]();
+    inputs = [...outputs, ...inputs.slice(state)];
+  }
+  for (const buffer of inputs) buffer[Symbol.dispose]();
+  return hostTensor("float32", [times], found);
 }
 
 /** @throws FinegrainError where the types differ: the case was set up wrong. */

@@ -4,6 +4,7 @@ import {
   type Graph,
   gradient,
   graph,
+  type HostTensor,
   input,
   mul,
   reduceSum,
@@ -14,7 +15,7 @@ import {
   size,
   type Tensor,
 } from "@finegrain/graph";
-import { type Context, evaluation, type RandomSource, training } from "@finegrain/nn";
+import { type Context, evaluation, openLedger, type RandomSource, training } from "@finegrain/nn";
 import { Arguments } from "./arguments.ts";
 import { type GoldenCase, tensorOf, Unsupported } from "./case.ts";
 import { type Allowance, largestOf, type Trial } from "./checks.ts";
@@ -27,11 +28,23 @@ export interface WeightSource {
   has(name: string): boolean;
 }
 
+/** The weights whose names begin with `prefix`, by the rest of their names. */
+export const under = (source: WeightSource, prefix: string): WeightSource => ({
+  take: (name) => source.take(`${prefix}${name}`),
+  has: (name) => source.has(`${prefix}${name}`),
+});
+
 /** How far a family's outputs and gradients may be from what is stored, as its README says. */
 export interface Tolerances {
   readonly output: Allowance;
   /** `largest` is the largest gradient of the case. */
   gradient(largest: number): Allowance;
+}
+
+/** A tensor of the graph that the file stores too, and how far the two may be apart. */
+export interface Computed {
+  readonly value: Tensor;
+  readonly allowed: Allowance;
 }
 
 /** A case of a layer as its adapter sees it: stored tensors become inputs of one graph, in their own layout. */
@@ -42,6 +55,7 @@ export class Given implements WeightSource {
   readonly #case: GoldenCase;
   readonly #tolerances: Tolerances;
   readonly #inputs = new Map<string, Tensor>();
+  readonly #ledger = openLedger();
   #drawn = 0;
 
   /** @param options the JSON of the layer's arguments. */
@@ -52,7 +66,7 @@ export class Given implements WeightSource {
     const mode = golden.metadata.mode ?? "eval";
     if (mode !== "eval" && mode !== "train" && mode !== "predict") throw new Unsupported(`the mode "${mode}"`);
     this.mode = mode;
-    this.context = mode === "train" ? training(this.#random()) : evaluation;
+    this.context = mode === "train" ? training(this.#random(), this.#ledger) : { ...evaluation, ledger: this.#ledger };
   }
 
   get metadata(): GoldenCase["metadata"] {
@@ -90,6 +104,20 @@ export class Given implements WeightSource {
     return fresh;
   }
 
+  hasTensor(name: string): boolean {
+    return this.#case.tensors.has(name);
+  }
+
+  /** A stored tensor's numbers. */
+  stored(name: string): HostTensor {
+    return tensorOf(this.#case, name);
+  }
+
+  /** The auxiliary losses that the layers left so far, by our names: weighted, each summed over the layers. */
+  get losses(): ReadonlyMap<string, Tensor> {
+    return this.#ledger.losses;
+  }
+
   /** The only input of the layer. */
   input(): Tensor {
     return this.tensor("input");
@@ -111,37 +139,52 @@ export class Given implements WeightSource {
   }
 
   /**
-   * The graph of `output` and, where the file has a cotangent, of the gradients that it stores.
+   * The graph of `output`, of `others` and, where the file has a cotangent, of the gradients that it stores.
+   *
+   * @param others what else the file stores, by its name there.
    * @throws Unsupported where an argument or a weight was never read, FinegrainError where a draw was not.
    */
-  trial(output: Tensor): Trial {
+  trial(output: Tensor, others: ReadonlyMap<string, Computed> = new Map()): Trial {
     const { tensors, name } = this.#case;
     this.arguments.expectAllRead(this.mode);
     const unread = this.weightNames().find((weight) => !this.#inputs.has(`weights.${weight}`));
     if (unread !== undefined) throw new Unsupported(`the weight ${unread}`);
-    if (tensors.has(`random.${this.#drawn}`)) throw new FinegrainError(`the draw "random.${this.#drawn}" was not used`);
+    // Trax draws in every mode, and multiplies by 0 outside training.
+    if (this.mode === "train" && tensors.has(`random.${this.#drawn}`))
+      throw new FinegrainError(`the draw "random.${this.#drawn}" was not used`);
 
-    const gradients = [...tensors.keys()].filter((key) => key.startsWith("grad."));
-    const results = gradients.length === 0 ? [] : this.#gradients(output, gradients);
-    const expected = (key: string) => tensorOf(this.#case, key);
     const { output: ofOutput, gradient: ofGradient } = this.#tolerances;
-    const allowed = ofGradient(Math.max(0, ...gradients.map((key) => largestOf(expected(key)))));
+    const names = [...tensors.keys()].filter((key) => key.startsWith("grad."));
+    const allowed = ofGradient(Math.max(0, ...names.map((key) => largestOf(this.stored(key)))));
+    const ofCotangent =
+      this.#case.tensors.has("cotangent") && names.length > 0 ? this.#underCotangent(output) : undefined;
+    const results = new Map<string, Computed>([
+      ["output", { value: output, allowed: ofOutput }],
+      ...(ofCotangent ? this.gradients("grad.", ofCotangent, allowed) : []),
+      ...others,
+    ]);
     return {
-      graph: this.#graph(name, [output, ...results]),
-      values: [...this.#inputs.keys()].map(expected),
-      checks: [
-        { name: "output", expected: expected("output"), allowed: ofOutput },
-        ...gradients.map((key) => ({ name: key, expected: expected(key), allowed })),
-      ],
+      graph: this.#graph(
+        name,
+        [...results.values()].map(({ value }) => value),
+      ),
+      values: [...this.#inputs.keys()].map((key) => this.stored(key)),
+      checks: [...results].map(([key, { allowed }]) => ({ name: key, expected: this.stored(key), allowed })),
     };
   }
 
-  #gradients(output: Tensor, names: readonly string[]): Tensor[] {
-    const loss = reduceSum(mul(output, this.tensor("cotangent")), { axes: output.shape.map((_, axis) => axis) });
-    return gradient(
+  /** The gradients of `loss` that the file stores under names that begin with `prefix`. */
+  gradients(prefix: string, loss: Tensor, allowed: Allowance): [name: string, computed: Computed][] {
+    const names = [...this.#case.tensors.keys()].filter((key) => key.startsWith(prefix));
+    const values = gradient(
       loss,
-      names.map((name) => this.tensor(name.slice("grad.".length))),
+      names.map((name) => this.tensor(name.slice(prefix.length))),
     );
+    return names.map((name, i) => [name, { value: values[i]!, allowed }]);
+  }
+
+  #underCotangent(output: Tensor): Tensor {
+    return reduceSum(mul(output, this.tensor("cotangent")), { axes: output.shape.map((_, axis) => axis) });
   }
 
   #graph(name: string, outputs: readonly Tensor[]): Graph {

@@ -18,7 +18,7 @@ export type AttentionParams<P extends Params> = {
 type Attention<P extends Params> = CachedLayer<AttentionParams<P>, "keys" | "values">;
 
 /**
- * Causal multi-head attention with the projection that `project` makes in all four places:
+ * Multi-head attention, causal unless the config says otherwise, with the projection that `project` makes in all four places:
  *
  *   y = concat_h(softmax(q_h k_hᵀ / √d_h) v_h) O,  q, k, v = x Q, x K, x V.  Vaswani et al. 2017, 3.2.
  *
@@ -31,6 +31,7 @@ export function attention<P extends Params>(config: HeadsConfig, projection: Lay
   const project: typeof projection.apply = (w, x, context) => projection.apply(w, x, context);
   return {
     params: { query: params, key: params, value: params, output: params },
+    ...(config.causal === false ? { notCausal: "attention in both directions sees later tokens" } : {}),
     apply(w, x, context) {
       const [query, key, value] = [w.query, w.key, w.value].map((part) => project(part, x, context));
       return project(w.output, attend(config, { query: query!, key: key!, value: value! }), context);

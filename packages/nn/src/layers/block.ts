@@ -1,6 +1,6 @@
 import { add, type Tensor } from "@finegrain/graph";
 import { evaluation } from "../context.ts";
-import type { CachedLayer, DecodedLayer, Layer, Params } from "../layer.ts";
+import type { CachedLayer, DecodedLayer, Layer, Params, Weights } from "../layer.ts";
 
 export type BlockParams = {
   readonly attentionNorm: Params;
@@ -20,6 +20,8 @@ export function block(parts: {
   readonly feedForward: Layer | DecodedLayer;
 }): CachedLayer<BlockParams> {
   const { norm, attention, feedForward } = parts;
+  const decoded = (w: Weights<Params>, x: Tensor): Tensor =>
+    "decode" in feedForward ? feedForward.decode(w, x) : feedForward.apply(w, x, evaluation);
   return {
     params: {
       attentionNorm: norm.params,
@@ -29,17 +31,15 @@ export function block(parts: {
     },
     apply(w, x, context) {
       const h = add(x, attention.apply(w.attention, norm.apply(w.attentionNorm, x, context), context));
-      return add(h, feedForward.apply(w.feedForward, norm.apply(w.feedForwardNorm, h, context), context));
+      const normal = norm.apply(w.feedForwardNorm, h, context);
+      const { asDecoded = false } = context;
+      return add(h, asDecoded ? decoded(w.feedForward, normal) : feedForward.apply(w.feedForward, normal, context));
     },
     caches: (batch, capacity) => attention.caches(batch, capacity),
     decode(w, x, caches, position) {
       const step = attention.decode(w.attention, norm.apply(w.attentionNorm, x, evaluation), caches, position);
       const h = add(x, step.y);
-      const normal: Tensor = norm.apply(w.feedForwardNorm, h, evaluation);
-      const y =
-        "decode" in feedForward
-          ? feedForward.decode(w.feedForward, normal)
-          : feedForward.apply(w.feedForward, normal, evaluation);
+      const y = decoded(w.feedForward, norm.apply(w.feedForwardNorm, h, evaluation));
       return { y: add(h, y), caches: step.caches };
     },
   };

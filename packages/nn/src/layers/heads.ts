@@ -1,7 +1,11 @@
 import {
   cachedAttention,
   causalAttention,
+  einsum,
+  FinegrainError,
+  mul,
   reshape,
+  softmax,
   type Tensor,
   type TensorType,
   transpose,
@@ -15,6 +19,8 @@ export interface HeadsConfig {
   readonly heads: number;
   /** Turn queries and keys by their places. Default false. */
   readonly rotary?: boolean;
+  /** A token attends to itself and earlier ones; else to all, and there is no decode. Default true. */
+  readonly causal?: boolean;
 }
 
 interface Projected {
@@ -45,9 +51,13 @@ function turn(x: Tensor, config: HeadsConfig, position: Tensor | number): Tensor
   return config.rotary ? rotary(heads, position) : heads;
 }
 
-/** Causal attention among all tokens, each [batch, time, dModel]. */
-export const attend = (config: HeadsConfig, { query, key, value }: Projected): Tensor =>
-  join(causalAttention(turn(query, config, 0), turn(key, config, 0), split(value, config.heads), scale(config)));
+/** Attention among all tokens, each [batch, time, dModel]. */
+export function attend(config: HeadsConfig, { query, key, value }: Projected): Tensor {
+  const [q, k, v] = [turn(query, config, 0), turn(key, config, 0), split(value, config.heads)];
+  if (config.causal ?? true) return join(causalAttention(q, k, v, scale(config)));
+  const scores = einsum(mul(q, scale(config).scale), k, "B H T D, B H S D -> B H T S");
+  return join(einsum(softmax(scores), v, "B H T S, B H S D -> B H T D"));
+}
 
 /** Keys and values of a stream: [batch, heads, capacity, dHead]. */
 export const headCaches = (
@@ -59,13 +69,17 @@ export const headCaches = (
   return { keys: type, values: type };
 };
 
-/** Causal attention of new tokens over a stream's caches, to which theirs are added. */
+/**
+ * Causal attention of new tokens over a stream's caches, to which theirs are added.
+ * @throws FinegrainError where the attention is not causal.
+ */
 export function attendCached(
   config: HeadsConfig,
   { query, key, value }: Projected,
   caches: { readonly keys: Tensor; readonly values: Tensor },
   position: Tensor,
 ): { y: Tensor; caches: { keys: Tensor; values: Tensor } } {
+  if (config.causal === false) throw new FinegrainError("attention in both directions has no decode");
   const keys = updateSlice(caches.keys, turn(key, config, position), position, { axis: 2 });
   const values = updateSlice(caches.values, split(value, config.heads), position, { axis: 2 });
   const y = join(cachedAttention(turn(query, config, position), keys, values, position, scale(config)));

@@ -1,4 +1,4 @@
-import { layerNorm as layerNormOp, rmsNorm as rmsNormOp } from "@finegrain/graph";
+import { add, layerNorm as layerNormOp, rmsNorm as rmsNormOp } from "@finegrain/graph";
 import { ones, zeros } from "../init.ts";
 import { type Layer, type Param, param } from "../layer.ts";
 
@@ -14,8 +14,18 @@ export const layerNorm = ({ dModel, epsilon = 1e-6 }: NormConfig): Layer<{ scale
   apply: (w, x) => layerNormOp(x, w.scale, w.bias, { epsilon }),
 });
 
-/** x / sqrt(mean square + epsilon) · scale. Zhang and Sennrich 2019; Trax's `LayerNorm(center=False)`. */
-export const rmsNorm = ({ dModel, epsilon = 1e-6 }: NormConfig): Layer<{ scale: Param }> => ({
-  params: { scale: param([dModel], ones) },
-  apply: (w, x) => rmsNormOp(x, w.scale, { epsilon }),
+/** x / sqrt(mean square + epsilon) · scale, + bias. Zhang and Sennrich 2019; Trax's `LayerNorm(center=False)`. */
+export const rmsNorm = ({
+  dModel,
+  epsilon = 1e-6,
+  bias = false,
+}: NormConfig & {
+  /** Default false. */
+  readonly bias?: boolean;
+}): Layer<{ scale: Param; bias?: Param }> => ({
+  params: { scale: param([dModel], ones), ...(bias ? { bias: param([dModel], zeros) } : {}) },
+  apply(w, x) {
+    const y = rmsNormOp(x, w.scale, { epsilon });
+    return w.bias ? add(y, w.bias) : y;
+  },
 });

@@ -1,9 +1,9 @@
 import { FinegrainError } from "@finegrain/graph";
-import { expectDivisible, expectPositive } from "../config-error.ts";
+import { expectDivisible, expectOneOf, expectPositive } from "../config-error.ts";
 import type { FeedForwardConfig } from "../layers/feed-forward.ts";
 import type { LossLayerConfig } from "../layers/loss-layer.ts";
 import type { MultiplicativeConvolutionalAttentionConfig } from "../layers/multiplicative-convolutional-attention.ts";
-import type { SparseFeedForwardConfig } from "../layers/sparse-feed-forward.ts";
+import { checkFeedForward, type FeedForwardType } from "./feed-forward.ts";
 
 export type AttentionConfig =
   | { readonly type: "dense" }
@@ -15,15 +15,11 @@ export type AttentionConfig =
   | { readonly type: "modular" | "convolutional"; readonly modules: number; readonly kernel?: number }
   | { readonly type: "low-rank"; readonly rank: number };
 
-export type FeedForwardType =
-  | { readonly type: "dense" }
-  | ({ readonly type: "sparse" } & Omit<SparseFeedForwardConfig, "dModel" | "dFf">);
-
 /** A language model's architecture: plain data, saved beside its checkpoint. */
 export interface ModelConfig {
   readonly vocabulary: number;
   readonly dModel: number;
-  /** Hidden units of a feed-forward layer. */
+  /** Hidden units of a feed-forward layer, of all its experts together. */
   readonly dFf: number;
   readonly layers: number;
   readonly heads: number;
@@ -31,6 +27,11 @@ export interface ModelConfig {
   readonly maxLength: number;
   /** "learned" is a trained table that starts as sinusoids; "sinusoidal" is fixed. Default "learned". */
   readonly positions?: "learned" | "sinusoidal" | "rotary" | "none";
+  /**
+   * "causal" predicts the next token from those before it; "masked" predicts hidden tokens from all others, with attention in
+   * both directions and a row more in the embedding, for the token that hides. Default "causal".
+   */
+  readonly objective?: "causal" | "masked";
   /** Default dense. */
   readonly feedForward?: FeedForwardType;
   /** Default dense. */
@@ -39,18 +40,18 @@ export interface ModelConfig {
   readonly loss?: LossLayerConfig;
   /** Default "layer": LayerNorm; "rms" is RMSNorm. */
   readonly norm?: "layer" | "rms";
-  /** Of a dense feed-forward layer; a sparse one is "relu". Default "relu". */
+  /** Of a dense feed-forward layer; others have their own. Default "relu". */
   readonly activation?: NonNullable<FeedForwardConfig["activation"]>;
 }
 
 const choices = {
+  objective: ["causal", "masked"],
   positions: ["learned", "sinusoidal", "rotary", "none"],
   norm: ["layer", "rms"],
   activation: ["relu", "gelu", "fastGelu", "silu", "swiglu"],
 } as const;
 
 const types = {
-  feedForward: ["dense", "sparse"],
   attention: [
     "dense",
     "multiplicative-convolutional",
@@ -71,35 +72,18 @@ export function checkConfig(config: ModelConfig): void {
   for (const name of ["vocabulary", "dModel", "dFf", "layers", "heads", "maxLength"] as const)
     expectPositive("model config", name, config[name]);
   for (const [name, allowed] of Object.entries(choices))
-    expectOneOf(name, config[name as keyof typeof choices], allowed);
+    expectOneOf(`model config: ${name}`, config[name as keyof typeof choices], allowed);
   for (const [name, allowed] of Object.entries(types))
-    expectOneOf(`${name}.type`, config[name as keyof typeof types]?.type, allowed);
+    expectOneOf(`model config: ${name}.type`, config[name as keyof typeof types]?.type, allowed);
   const width = expectDivisible("model config", "dModel", config.dModel, "heads", config.heads);
   if (config.positions === "rotary" && width % 2 !== 0)
     throw new FinegrainError(`model config: rotary positions need an even head width, not ${width}`);
   checkFeedForward(config);
   checkAttention(config);
+  checkObjective(config);
   if (config.loss?.type === "multiplicative")
     expectDivisible("model config", "vocabulary", config.vocabulary, "loss.modules", config.loss.modules);
   if (config.loss?.type === "low-rank") expectPositive("model config", "loss.rank", config.loss.rank);
-}
-
-function expectOneOf(name: string, value: string | undefined, allowed: readonly string[]): void {
-  if (value !== undefined && !allowed.includes(value))
-    throw new FinegrainError(`model config: ${name} must be one of ${allowed.join(", ")}, not "${value}"`);
-}
-
-function checkFeedForward({ dFf, feedForward, activation }: ModelConfig): void {
-  if (feedForward?.type !== "sparse") return;
-  expectDivisible("model config", "dFf", dFf, "feedForward.blockSize", feedForward.blockSize);
-  if (feedForward.rank !== undefined) expectPositive("model config", "feedForward.rank", feedForward.rank);
-  if (activation !== undefined && activation !== "relu")
-    throw new FinegrainError(`model config: a sparse feed-forward layer has the activation relu, not ${activation}`);
-  const { quantizeProbability: q, temperature: t } = feedForward;
-  if (q !== undefined && !(q >= 0 && q <= 1))
-    throw new FinegrainError(`model config: feedForward.quantizeProbability must be from 0 to 1, not ${q}`);
-  if (t !== undefined && !(t >= 0))
-    throw new FinegrainError(`model config: feedForward.temperature must be at least 0, not ${t}`);
 }
 
 function checkAttention({ dModel, heads, attention }: ModelConfig): void {
@@ -113,6 +97,20 @@ function checkAttention({ dModel, heads, attention }: ModelConfig): void {
   expectDivisible("model config", "heads", heads, "attention.modules", attention.modules);
   if (attention.lengthKernel !== undefined)
     expectPositive("model config", "attention.lengthKernel", attention.lengthKernel);
-  expectOneOf("attention.values", attention.values, ["none", "fixed", "original"]);
-  expectOneOf("attention.output", attention.output, ["none", "mult", "conv", "multconv"]);
+  expectOneOf("model config: attention.values", attention.values, ["none", "fixed", "original"]);
+  expectOneOf("model config: attention.output", attention.output, ["none", "mult", "conv", "multconv"]);
+}
+
+function checkObjective({ objective, attention, feedForward }: ModelConfig): void {
+  if (objective === "masked") {
+    if (attention?.type === "multiplicative-convolutional")
+      throw new FinegrainError(
+        "model config: a masked language model needs attention in both directions, and multiplicative-convolutional attention is causal",
+      );
+    return;
+  }
+  if (feedForward?.type === "expert-choice" && feedForward.softmaxOver === "tokens")
+    throw new FinegrainError(
+      'model config: expert choice with softmaxOver "tokens" has no decode; a causal language model needs softmaxOver "experts"',
+    );
 }

@@ -3,12 +3,12 @@ import type { Context } from "../context.ts";
 import type { CacheTree, Params, Tree, Weights } from "../layer.ts";
 import type { ModelConfig } from "./config.ts";
 
-/** A decoder-only language model as training and generation see it. */
+/** A language model as training and generation see it. */
 export interface LanguageModel<P extends Params = Params> {
   readonly config: ModelConfig;
   readonly params: P;
   /**
-   * Logits of the token after each of `tokens`, which are not shifted.
+   * Logits of the token after each of `tokens`, which are not shifted; of a masked language model, of each token itself.
    *
    *   tokens   int32    [batch, time]
    *   returns  float32  [batch, time, vocabulary]
@@ -24,6 +24,8 @@ export interface LanguageModel<P extends Params = Params> {
    *   tokens    int32    [batch, new]      one, or the next chunk of a prompt
    *   position  int32    []                tokens that are cached already
    *   logits    float32  [batch, vocabulary]  of the token after the last of them
+   *
+   * @throws FinegrainError where the model is a masked one, which has no decode.
    */
   decode(
     w: Weights<P>,

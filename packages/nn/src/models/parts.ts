@@ -1,4 +1,4 @@
-import type { CachedLayer, DecodedLayer, Layer, Params } from "../layer.ts";
+import type { CachedLayer, Layer, Params } from "../layer.ts";
 import {
   convolutionalAttention,
   denseAttention,
@@ -7,11 +7,9 @@ import {
   multiplicativeAttention,
   multiplicativeModularAttention,
 } from "../layers/attention.ts";
-import { feedForward } from "../layers/feed-forward.ts";
 import { multiplicativeConvolutionalAttention } from "../layers/multiplicative-convolutional-attention.ts";
 import { layerNorm, rmsNorm } from "../layers/norm.ts";
 import { learnedPositions, type PositionLayer, sinusoidalPositions } from "../layers/positions.ts";
-import { sparseFeedForward } from "../layers/sparse-feed-forward.ts";
 import type { ModelConfig } from "./config.ts";
 
 /*
@@ -19,9 +17,11 @@ import type { ModelConfig } from "./config.ts";
  * of any tree.
  */
 
-export function attentionOf(config: Pick<ModelConfig, "dModel" | "heads" | "attention" | "positions">): CachedLayer {
-  const { dModel, heads, attention = { type: "dense" }, positions } = config;
-  const shape = { dModel, heads, rotary: positions === "rotary" };
+export function attentionOf(
+  config: Pick<ModelConfig, "dModel" | "heads" | "attention" | "positions" | "objective">,
+): CachedLayer {
+  const { dModel, heads, attention = { type: "dense" }, positions, objective } = config;
+  const shape = { dModel, heads, rotary: positions === "rotary", causal: objective !== "masked" };
   switch (attention.type) {
     case "dense":
       return denseAttention(shape);
@@ -38,15 +38,6 @@ export function attentionOf(config: Pick<ModelConfig, "dModel" | "heads" | "atte
     case "low-rank":
       return lowRankAttention({ ...attention, ...shape });
   }
-}
-
-export function feedForwardOf(
-  config: Pick<ModelConfig, "dModel" | "dFf" | "activation" | "feedForward">,
-): Layer | DecodedLayer {
-  const { dModel, dFf, activation = "relu" } = config;
-  return config.feedForward?.type === "sparse"
-    ? sparseFeedForward({ ...config.feedForward, dModel, dFf })
-    : feedForward({ dModel, dFf, activation });
 }
 
 export const normOf = ({ dModel, norm = "layer" }: ModelConfig): Layer =>

@@ -1,12 +1,14 @@
 import { FinegrainError, reshape, slice, type Tensor, type TensorType } from "@finegrain/graph";
 import { evaluation } from "../context.ts";
-import type { CacheTree, Params, Tree, Weights } from "../layer.ts";
+import type { CacheTree, Layer, Params, Tree, Weights } from "../layer.ts";
 import { type BlockParams, block } from "../layers/block.ts";
 import { embedding } from "../layers/embedding.ts";
 import { lossLayer } from "../layers/loss-layer.ts";
+import { type MaskedHeadParams, maskedHead } from "../layers/masked-head.ts";
 import { checkConfig, type ModelConfig } from "./config.ts";
+import { feedForwardOf } from "./feed-forward.ts";
 import type { LanguageModel } from "./language-model.ts";
-import { attentionOf, feedForwardOf, normOf, positionsOf } from "./parts.ts";
+import { attentionOf, normOf, positionsOf } from "./parts.ts";
 
 export type LanguageModelParams = {
   readonly embedding: Params;
@@ -15,6 +17,8 @@ export type LanguageModelParams = {
   /** Blocks by number: "0", "1", ... */
   readonly blocks: Readonly<Record<string, BlockParams>>;
   readonly norm: Params;
+  /** Of a masked language model. */
+  readonly head?: MaskedHeadParams;
   readonly loss: Params;
 };
 
@@ -22,7 +26,8 @@ export type LanguageModelParams = {
  * The Scaling Transformer as a language model: pre-norm blocks in which every part may be sparse.
  *
  * Jaszczur et al. 2021; Trax `ConfigurableTransformerLM` without its shift of tokens. Each of `feedForward`, `attention`
- * and `loss` of the config turns one sparse part on; without them it is the dense baseline.
+ * and `loss` of the config turns one sparse part on; without them it is the dense baseline. With the objective "masked" it is
+ * BERT's encoder instead, with the token `vocabulary` for what is hidden.
  *
  * @throws FinegrainError where parts of the config do not fit.
  */
@@ -34,11 +39,14 @@ export function scalingLM(config: ModelConfig): LanguageModel<LanguageModelParam
 /** {@link scalingLM} without the check of its config: each layer still refuses what it cannot compute. */
 export function assembleLM(config: ModelConfig): LanguageModel<LanguageModelParams> {
   const { vocabulary, dModel, layers, maxLength } = config;
-  const table = embedding({ vocabulary, dModel });
+  const isMasked = config.objective === "masked";
+  const table = embedding({ vocabulary: isMasked ? vocabulary + 1 : vocabulary, dModel });
   const positions = positionsOf(config);
   const parts = { norm: normOf(config), attention: attentionOf(config), feedForward: feedForwardOf(config) };
+  if (!isMasked) expectCausal(config, parts.feedForward);
   const one = block(parts);
   const names = Array.from({ length: layers }, (_, i) => `${i}`);
+  const head = isMasked ? maskedHead({ dModel, norm: parts.norm }) : undefined;
   const loss = lossLayer(config.loss ?? { type: "dense" }, { dIn: dModel, dOut: vocabulary });
 
   type W = Weights<LanguageModelParams>;
@@ -55,18 +63,21 @@ export function assembleLM(config: ModelConfig): LanguageModel<LanguageModelPara
       ...(positions && Object.keys(positions.params).length > 0 ? { positions: positions.params } : {}),
       blocks: Object.fromEntries(names.map((name) => [name, one.params])),
       norm: parts.norm.params,
+      ...(head ? { head: head.params } : {}),
       loss: loss.params,
     },
     logits(w, tokens, context) {
       const start = embed(w, tokens);
       const placed = positions ? positions.apply(w.positions ?? {}, start, context) : start;
       const x = names.reduce((h, name) => one.apply(w.blocks[name]!, h, context), placed);
-      return loss.apply(w.loss, parts.norm.apply(w.norm, x, context), context);
+      const features = parts.norm.apply(w.norm, x, context);
+      return loss.apply(w.loss, head ? head.apply(w.head!, features, context) : features, context);
     },
     caches: (batch, capacity): CacheTree => ({
       blocks: Object.fromEntries(names.map((name) => [name, one.caches(batch, capacity)])) as Tree<TensorType>,
     }),
     decode(w, tokens, caches, position) {
+      if (isMasked) throw new FinegrainError("a masked language model has no decode: it sees tokens on both sides");
       const start = embed(w, tokens);
       let x = positions ? positions.decode(w.positions ?? {}, start, position) : start;
       // The tree is the one that `caches` describes.
@@ -83,4 +94,12 @@ export function assembleLM(config: ModelConfig): LanguageModel<LanguageModelPara
       return { logits: reshape(logits, [batch, vocabulary]), caches: { blocks: next } };
     },
   };
+}
+
+/** @throws FinegrainError where a token's output depends on later ones. */
+function expectCausal({ feedForward }: ModelConfig, { notCausal }: Layer): void {
+  if (notCausal !== undefined)
+    throw new FinegrainError(
+      `model config: the feed-forward layer ${feedForward?.type} with these options cannot be in a causal language model: ${notCausal}`,
+    );
 }

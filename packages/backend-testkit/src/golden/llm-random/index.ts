@@ -1,91 +1,39 @@
-import { reshape, slice, type Tensor, transpose } from "@finegrain/graph";
-import { denseAttention, feedForward, lowRankDense, multiplicativeDense } from "@finegrain/nn";
+import { add, reshape, type Tensor } from "@finegrain/graph";
 import { type GoldenCase, Unsupported } from "../case.ts";
 import type { Trial } from "../checks.ts";
-import { Given, type Tolerances, zeros } from "../given.ts";
-
-/*
- * Cases that llm-random made: its dense layers. PyTorch's linear layers store [out, in], and have a bias only where it
- * says so.
- */
+import { type Computed, Given, type Tolerances } from "../given.ts";
+import { denseAdapters } from "./dense.ts";
+import { auxiliaryNames, blockCase, languageModelCase } from "./model.ts";
+import { routedAdapters } from "./routed.ts";
+import { talkAdapters } from "./talk.ts";
 
 /** README.md of the cases: element by element. */
 const allowed = { absolute: 3e-5, relative: 1e-4 };
 const tolerances: Tolerances = { output: allowed, gradient: () => allowed };
 
-const linear = (given: Given, name: string): Tensor => transpose(given.take(`${name}.weight`), [1, 0]);
+type Adapter = (given: Given) => Tensor;
+/** By the first word of the class's name, unless a parenthesis with more of it follows. */
+const adapters: Readonly<Record<string, Adapter>> = { ...denseAdapters, ...routedAdapters };
 
-function feedForwardCase(given: Given): Tensor {
-  const [dModel, dFf] = [given.arguments.number("dmodel"), given.arguments.number("dff")];
-  const which = given.arguments.oneOf("bias", ["both", "none", "first", "second"], "both");
-  const [pre, post] = ["logging_ff_pre_relu", "logging_ff_post_relu"];
-  const bias = (name: string, place: "first" | "second", units: number) =>
-    which === "both" || which === place ? given.take(`${name}.bias`) : zeros([units]);
-  const w = {
-    inner: { kernel: linear(given, pre), bias: bias(pre, "first", dFf) },
-    outer: { kernel: given.take(`${post}.weight`), bias: bias(post, "second", dModel) },
-  };
-  return feedForward({ dModel, dFf }).apply(w, given.input(), given.context);
+function adapterOf(name: string): Adapter | undefined {
+  if (Object.hasOwn(talkAdapters, name)) return talkAdapters[name];
+  const first = name.split(/[\s(]/, 1)[0]!;
+  return name.startsWith(`${first}(`) || !Object.hasOwn(adapters, first) ? undefined : adapters[first];
 }
 
-/** The first half of the units of w1_gate is the branch that silu gates. */
-function swigluCase(given: Given): Tensor {
-  const [dModel, dFf] = [given.arguments.number("dmodel"), given.arguments.number("dff")];
-  const both = linear(given, "w1_gate");
-  const half = (start: number) => slice(both, { starts: [0, start], ends: [dModel, start + dFf] });
-  const w = {
-    gate: { kernel: half(0), bias: zeros([dFf]) },
-    inner: { kernel: half(dFf), bias: zeros([dFf]) },
-    outer: { kernel: given.take("w2.weight"), bias: zeros([dModel]) },
-  };
-  return feedForward({ dModel, dFf, activation: "swiglu" }).apply(w, given.input(), given.context);
+/** Auxiliary losses, and the gradients of their sum alone. */
+function auxiliary(given: Given): Map<string, Computed> {
+  const computed = auxiliaryNames.flatMap(([name, ours]): [string, Computed][] => {
+    if (!given.hasTensor(name)) return [];
+    const value = given.losses.get(ours);
+    if (!value) throw new Unsupported(`the loss ${name}`);
+    return [[name, { value: reshape(value, [1]), allowed: { absolute: 1e-5, relative: 0 } }]];
+  });
+  const losses = [...given.losses.values()];
+  if (losses.length === 0) return new Map(computed);
+  const sum = losses.reduce((a, b) => add(a, b));
+  return new Map([...computed, ...given.gradients("grad_aux.", sum, allowed)]);
 }
-
-/** Rows of input_projection are head-major: query, key and value of head 0, then of head 1, ... */
-const attentionCase =
-  (rotary: boolean) =>
-  (given: Given): Tensor => {
-    const [dModel, heads] = [given.arguments.number("dmodel"), given.arguments.number("heads")];
-    if (!given.arguments.boolean("causal", true)) throw new Unsupported("attention that is not causal");
-    if (rotary) given.arguments.any("length");
-    const width = dModel / heads;
-    const byHead = reshape(given.take("input_projection.weight"), [heads, 3, width, dModel]);
-    const part = (i: number) => {
-      const own = slice(byHead, { starts: [0, i, 0, 0], ends: [heads, i + 1, width, dModel] });
-      return { kernel: transpose(reshape(own, [dModel, dModel]), [1, 0]) };
-    };
-    const w = {
-      query: part(0),
-      key: part(1),
-      value: part(2),
-      output: { kernel: linear(given, "output_projection") },
-    };
-    return denseAttention({ dModel, heads, rotary }).apply(w, given.input(), given.context);
-  };
-
-function lowRankCase(given: Given): Tensor {
-  const { arguments: options } = given;
-  const config = { dIn: options.number("dinput"), dOut: options.number("doutput"), rank: options.number("dlowrank") };
-  const w = { down: { kernel: linear(given, "0") }, up: { kernel: linear(given, "1") } };
-  return lowRankDense(config).apply(w, given.input(), given.context);
-}
-
-function factoredDenseCase(given: Given): Tensor {
-  const { arguments: options } = given;
-  const sizes = { dIn: options.number("dinput"), dOut: options.number("doutput"), modules: options.number("modules") };
-  const w = { gating: given.take("gating"), projection: transpose(given.take("projection"), [1, 0]) };
-  return multiplicativeDense({ ...sizes, bias: false }).apply(w, given.input(), given.context);
-}
-
-/** By the first word of the class's name. */
-const adapters: Readonly<Record<string, (given: Given) => Tensor>> = {
-  "llm.FeedForward": feedForwardCase,
-  "llm.SwiGLUFeedForward": swigluCase,
-  "llm.Attention": attentionCase(false),
-  "llm.AttentionRoPE": attentionCase(true),
-  "llm.LowRank": lowRankCase,
-  FactoredDense: factoredDenseCase,
-};
 
 /**
  * A case that llm-random made, in our layers: the layer from `class`, its options from `constructor`.
@@ -93,11 +41,16 @@ const adapters: Readonly<Record<string, (given: Given) => Tensor>> = {
  */
 export function llmRandomTrial(golden: GoldenCase): Trial {
   const name = golden.metadata.class ?? "";
-  const first = name.split(/[\s(]/, 1)[0]!;
-  const adapter = name.startsWith(`${first}(`) || !Object.hasOwn(adapters, first) ? undefined : adapters[first];
-  if (!adapter) throw new Unsupported(`the layer ${name}`);
   // Not `metadata.constructor`: every object has that.
   const options = new Map(Object.entries(golden.metadata)).get("constructor");
   const given = new Given(golden, options, tolerances);
-  return given.trial(adapter(given));
+  if (name === "llm.LLM") {
+    const { output, others, iteration } = languageModelCase(given, allowed);
+    return { ...given.trial(output, others), ...(iteration ? { iteration } : {}) };
+  }
+  if (name.startsWith("llm.TransformerBlock(")) return given.trial(blockCase(given));
+  const adapter = adapterOf(name);
+  if (!adapter) throw new Unsupported(`the layer ${name}`);
+  const output = adapter(given);
+  return given.trial(output, auxiliary(given));
 }

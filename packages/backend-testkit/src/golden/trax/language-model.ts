@@ -14,6 +14,7 @@ import { type Given, numbered, type WeightSource } from "../given.ts";
 import { traxAttention } from "./attention.ts";
 import { activationOf, shiftRight } from "./layers.ts";
 import {
+  blockSparseWeights,
   denseWeights,
   feedForwardWeights,
   lowRankWeights,
@@ -34,6 +35,7 @@ function feedForwardOptions(options: Arguments, dFf: number): FeedForwardType {
   const sparsity = options.any("ff_sparsity");
   const kind = options.text("ff_sparsity_type", "1inN");
   if (!sparsity) return { type: "dense" };
+  if (kind === "Block") return { type: "block-sparse", experts: options.number("ff_sparsity") };
   if (kind !== "1inN") throw new Unsupported(`ff_sparsity_type ${kind}`);
   return sparseFeedForwardOf(sparsity, dFf);
 }
@@ -61,6 +63,11 @@ const lossWeights = (loss: LossLayerConfig, source: WeightSource): Weights<Param
   return loss.type === "low-rank" ? { ...lowRankWeights(source, "loss") } : { ...denseWeights(source, "loss") };
 };
 
+const feedForwardOptionWeights = ({ type }: FeedForwardType, source: WeightSource): Weights<Params> => {
+  if (type === "block-sparse") return { ...blockSparseWeights(source) };
+  return type === "sparse" ? { ...sparseFeedForwardWeights(source) } : { ...feedForwardWeights(source) };
+};
+
 const norm = (source: WeightSource): Weights<Params> => ({ scale: source.take("scale"), bias: source.take("bias") });
 
 /** Trax `ConfigurableTransformerLM`: our model behind a shift of its tokens. */
@@ -73,7 +80,7 @@ export function languageModelCase(given: Given): Tensor {
   own.expectAllRead(given.mode);
   const feedForward = feedForwardOptions(options, dFf);
   const loss = lossOptions(options);
-  if (feedForward.type === "sparse") options.any("ff_activation");
+  if (feedForward.type !== "dense") options.any("ff_activation");
   const config: ModelConfig = {
     vocabulary: options.number("vocab_size"),
     dModel: options.number("d_model", 512),
@@ -94,8 +101,7 @@ export function languageModelCase(given: Given): Tensor {
     attentionNorm: norm(source),
     attention: attention.weights(source),
     feedForwardNorm: norm(source),
-    feedForward:
-      feedForward.type === "sparse" ? { ...sparseFeedForwardWeights(source) } : { ...feedForwardWeights(source) },
+    feedForward: feedForwardOptionWeights(feedForward, source),
   });
   const w: Weights<LanguageModelParams> = {
     embedding: { table: source.take("embedding") },

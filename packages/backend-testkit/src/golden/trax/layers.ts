@@ -1,7 +1,8 @@
-import { pad, type Shape, scalar, slice, type Tensor, type TensorType } from "@finegrain/graph";
+import { add, mul, pad, type Shape, scalar, slice, type Tensor, type TensorType } from "@finegrain/graph";
 import {
   type Activation,
   attentionOf,
+  blockSparseFeedForward,
   type CachedLayer,
   dense,
   feedForward,
@@ -13,8 +14,10 @@ import {
   multiplicativeDense,
   multiplicativeModularDense,
   type Params,
+  type RandomSource,
   rmsNorm,
   sparseFeedForward,
+  switchFeedForward,
   type Weights,
 } from "@finegrain/nn";
 import type { Arguments } from "../arguments.ts";
@@ -22,6 +25,7 @@ import { Unsupported } from "../case.ts";
 import { type Given, zeros } from "../given.ts";
 import { traxAttention } from "./attention.ts";
 import {
+  blockSparseWeights,
   connectedWeights,
   convolutionWeights,
   feedForwardWeights,
@@ -88,6 +92,27 @@ function sparseFeedForwardCase(given: Given): Tensor {
     kernelScaling: options.boolean("kernel_scaling", false),
   });
   return given.mode === "predict" ? layer.decode(w, given.input()) : layer.apply(w, given.input(), given.context);
+}
+
+/** The draw that decides between hard and soft is from -1 to 1, and ours from 0 to 1. */
+function blockSparseCase(make: typeof blockSparseFeedForward): Adapter {
+  return (given) => {
+    const { arguments: options, context } = given;
+    const temperature = options.any("temperature");
+    const layer = make({
+      dModel: dIn(given),
+      dFf: options.number("d_ff"),
+      experts: options.number("n_experts"),
+      ...(typeof temperature === "number" ? { temperature } : {}),
+    });
+    const w = blockSparseWeights(given);
+    if (given.mode === "predict") return layer.decode(w, given.input());
+    const uniform: RandomSource["uniform"] = (shape) => {
+      const draw = context.random.uniform(shape);
+      return shape.length === 1 ? mul(add(draw, 1), 0.5) : draw;
+    };
+    return layer.apply(w, given.input(), { ...context, random: { uniform } });
+  };
 }
 
 function normCase(given: Given): Tensor {
@@ -210,6 +235,7 @@ function attentionCase(given: Given): Tensor {
 
 /** By Trax's names. */
 export const layerAdapters: Readonly<Record<string, Adapter>> = {
+  BlockSparseFF: blockSparseCase(blockSparseFeedForward),
   CausalAttention: attentionCase,
   ConvCausalAttention: attentionCase,
   LowRankCausalAttention: attentionCase,
@@ -230,4 +256,5 @@ export const layerAdapters: Readonly<Record<string, Adapter>> = {
     given.mode === "predict" ? given.input() : shiftRight(given.input(), given.arguments.number("n_positions", 1)),
   SparseDenseWithOptions: lossCase,
   SparseFF: sparseFeedForwardCase,
+  SwitchSparseFF: blockSparseCase(switchFeedForward),
 };

@@ -1,5 +1,6 @@
 import { reshape, type Tensor, transpose } from "@finegrain/graph";
 import type {
+  BlockSparseFeedForwardParams,
   DenseParams,
   FeedForwardParams,
   LocallyConvolutionalDenseParams,
@@ -99,5 +100,17 @@ export function sparseFeedForwardWeights(source: WeightSource): Weights<SparseFe
     controller: { down: transpose(down, [1, 0]), up: reshape(up, [rank, units]), bias },
     inner: { kernel: reshape(transpose(inner, [1, 2, 0]), [units, dModel]) },
     outer: { kernel: reshape(transpose(outer, [1, 0, 2]), [units, dModel]), bias: source.take("bias") },
+  };
+}
+
+/** controller [d, E], in [d, F], out [F, d]: an expert is F / E neighbouring units. */
+export function blockSparseWeights(source: WeightSource): Weights<BlockSparseFeedForwardParams> {
+  const [controller, inner, outer] = [source.take("controller"), source.take("in"), source.take("out")];
+  const [count, [units, dModel]] = [controller.shape[1]!, outer.shape as [number, number]];
+  const shape = [count, units / count, dModel];
+  return {
+    controller: { kernel: controller },
+    inner: { kernel: reshape(transpose(inner, [1, 0]), shape) },
+    outer: { kernel: reshape(outer, shape), bias: source.take("bias") },
   };
 }
