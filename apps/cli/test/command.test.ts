@@ -46,6 +46,7 @@ test("devices says of each what it is, or how to add it", async () => {
     "tfjs:wasm",
     "tfjs:cuda",
     "tfjs:cpu",
+    "wasm:cpu",
     "reference:cpu",
   ]);
   expect(found.find(({ backend }) => backend === "reference")).toMatchObject({ available: true });

@@ -53,7 +53,9 @@ export class TfjsExecutable<H> implements Executable {
     try {
       return runProgram(lowered.program, handles, machine);
     } catch (cause) {
-      const reason = cause instanceof Error ? cause.message : cause;
+      const message = cause instanceof Error ? cause.message : String(cause);
+      // TensorFlow's binding puts the number of the status on a line of its own.
+      const reason = message.replace(/^Invalid TF_Status: \d+\nMessage: /, "");
       throw new FinegrainError(`graph "${graph.name}" failed on ${backend}: ${reason}`, { cause });
     }
   }

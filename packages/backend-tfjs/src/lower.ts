@@ -46,8 +46,14 @@ export function lower<H>(source: Graph, donate: Donations, machine: Machine<H>):
   }
   const outputs = graph.outputs.map((out) => shown.get(out) ?? machine.settled(builder, values.get(out)!));
   const places = new Set<number>(written.values());
-  const spent = donate.flatMap(([i]) => (places.has(i) ? [] : [inputs[i]!]));
-  return { program: builder.finish(inputs, outputs, spent), written: places };
+  const donated = donate.map(([i]) => i);
+  const program = builder.finish({
+    inputs,
+    outputs,
+    spent: donated.filter((i) => !places.has(i)).map((i) => inputs[i]!),
+    written: [...places].map((i) => inputs[i]!),
+  });
+  return { program, written: places };
 }
 
 function lowerNode<H>(builder: ProgramBuilder<H>, table: Lowerings, node: Tensor, operands: Value[]): Value {

@@ -68,15 +68,15 @@ export class ProgramBuilder<H> {
     return value;
   }
 
-  /** @param spent inputs whose tensors are the program's to free. */
-  finish(inputs: readonly Value[], outputs: readonly Value[], spent: readonly Value[]): Program<H> {
-    const slots = (values: readonly Value[]) => values.map(({ slot }) => slot);
+  finish(values: Readonly<Record<"inputs" | "spent" | "written" | "outputs", readonly Value[]>>): Program<H> {
+    const slots = (of: readonly Value[]) => of.map(({ slot }) => slot);
     return schedule({
       slots: this.#slots,
       constants: [...this.#constants],
-      inputs: slots(inputs),
-      spent: slots(spent),
-      outputs: slots(outputs),
+      inputs: slots(values.inputs),
+      spent: slots(values.spent),
+      written: slots(values.written),
+      outputs: slots(values.outputs),
       steps: this.#steps,
     });
   }

@@ -12,6 +12,8 @@ export interface Program<H> {
   readonly inputs: readonly number[];
   /** Inputs that are the run's to free or to give away. */
   readonly spent: readonly number[];
+  /** Inputs that the run writes into, each of which is an output. */
+  readonly written: readonly number[];
   readonly outputs: readonly Output[];
   /** Each with the slots that nothing reads behind it. */
   readonly steps: readonly (Step<H> & { readonly dead: readonly number[] })[];
@@ -33,7 +35,7 @@ interface Memory<H> {
 
 /** Close a program: find out when each slot is read for the last time, and who owns what the outputs show. */
 export function schedule<H>(
-  parts: Pick<Program<H>, "slots" | "constants" | "inputs" | "spent"> & {
+  parts: Pick<Program<H>, "slots" | "constants" | "inputs" | "spent" | "written"> & {
     readonly steps: readonly Step<H>[];
     readonly outputs: readonly number[];
   },
@@ -73,18 +75,19 @@ export function runProgram<H>(program: Program<H>, inputs: readonly H[], memory:
       for (const slot of dead) memory.free(values[slot]!);
     }
   } catch (error) {
-    for (const slot of alive(program, at)) memory.free(values[slot]!);
+    // A tensor that was written into is in two slots.
+    for (const handle of new Set(alive(program, at).map((slot) => values[slot]!))) memory.free(handle);
     throw error;
   }
   return program.outputs.map(({ slot, isShared }) => (isShared ? memory.share(values[slot]!) : values[slot]!));
 }
 
 /** What a run holds when the step number `at` fails. */
-function alive<H>({ spent, unread, steps }: Program<H>, at: number): Set<number> {
-  const held = new Set(spent.filter((slot) => !unread.includes(slot)));
+function alive<H>({ spent, written, unread, steps }: Program<H>, at: number): number[] {
+  const held = new Set([...spent.filter((slot) => !unread.includes(slot)), ...written]);
   for (const { result, dead } of steps.slice(0, at)) {
     held.add(result);
     for (const slot of dead) held.delete(slot);
   }
-  return held;
+  return [...held];
 }
