@@ -9,6 +9,8 @@ export interface MatrixOperations {
   sum(x: Value, axes: readonly number[]): Value;
   mul(x: Value, y: Value, shape: Shape): Value;
   zeros(shape: Shape): Value;
+  /** Whether a product reads an operand flipped at no cost. Otherwise none is given flipped. */
+  readonly flipsFree: boolean;
   /** [batch..., m, k] by [batch..., k, n]; a flipped operand has its last two axes the other way round. */
   matMul(x: Value, y: Value, flipX: boolean, flipY: boolean): Value;
 }
@@ -106,8 +108,8 @@ class Contraction {
         const [left, right] = swap ? [y, x] : [x, y];
         const [rows, columns] = swap ? [yOnly, xOnly] : [xOnly, yOnly];
         const moves = [
-          this.#isMatrix(left.axes, rows, summed) ? 0 : this.#extent(left.axes),
-          this.#isMatrix(right.axes, summed, columns) ? 0 : this.#extent(right.axes),
+          this.#use(left.axes, rows, summed) === "moved" ? this.#extent(left.axes) : 0,
+          this.#use(right.axes, summed, columns) === "moved" ? this.#extent(right.axes) : 0,
           equal(goal, [...this.#batch, ...rows, ...columns]) ? 0 : this.#extent(goal),
         ];
         return { left, right, rows, columns, summed, cost: moves.reduce((a, b) => a + b) };
@@ -116,8 +118,10 @@ class Contraction {
     return plans.reduce((best, plan) => (plan.cost < best.cost ? plan : best));
   }
 
-  #isMatrix(axes: Axes, rows: Axes, columns: Axes): boolean {
-    return equal(axes, [...this.#batch, ...rows, ...columns]) || equal(axes, [...this.#batch, ...columns, ...rows]);
+  /** How an operand serves as a matrix: as it is, read the other way round, or moved. */
+  #use(axes: Axes, rows: Axes, columns: Axes): "plain" | "flipped" | "moved" {
+    if (equal(axes, [...this.#batch, ...rows, ...columns])) return "plain";
+    return this.#m.flipsFree && equal(axes, [...this.#batch, ...columns, ...rows]) ? "flipped" : "moved";
   }
 
   #multiply({ left, right, rows, columns, summed }: Plan): Value {
@@ -127,8 +131,7 @@ class Contraction {
   }
 
   #matrix(operand: Operand, rows: Axes, columns: Axes): { value: Value; flip: boolean } {
-    const flip =
-      !equal(operand.axes, [...this.#batch, ...rows, ...columns]) && this.#isMatrix(operand.axes, rows, columns);
+    const flip = this.#use(operand.axes, rows, columns) === "flipped";
     const [first, second] = flip ? [columns, rows] : [rows, columns];
     const value = flip ? operand.value : this.#moved(operand, [...this.#batch, ...rows, ...columns]);
     return {

@@ -6,6 +6,8 @@ export interface Value extends TensorType {
   readonly slot: number;
   /** The shape under which the engine holds it, where that is another one of as many elements. */
   readonly held?: Shape;
+  /** Runs write into it: what an engine remembers of its numbers may be of another run. */
+  readonly isWritten?: boolean;
 }
 
 /** What becomes of its operands when a run comes to a step. */

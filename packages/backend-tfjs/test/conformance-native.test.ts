@@ -3,5 +3,8 @@ import { test } from "vitest";
 import { tfjsBackend } from "../src/index.ts";
 import { isNativeTested, NOT_INSTALLED } from "./engines.ts";
 
-if (isNativeTested) describeBackend("tfjs:native", () => tfjsBackend({ device: "native" }));
-else test.skip(NOT_INSTALLED, () => {});
+if (isNativeTested) {
+  // Opened here: on a busy machine, loading TensorFlow takes longer than a hook may.
+  const backend = await tfjsBackend({ device: "native" });
+  describeBackend("tfjs:native", async () => backend);
+} else test.skip(NOT_INSTALLED, () => {});

@@ -1,4 +1,6 @@
 import { describeBackend } from "@finegrain/backend-testkit";
 import { tfjsBackend } from "../src/index.ts";
 
-describeBackend("tfjs:wasm", () => tfjsBackend({ device: "wasm" }));
+// Opened here: on a busy machine, loading tfjs takes longer than a hook may.
+const backend = await tfjsBackend({ device: "wasm" });
+describeBackend("tfjs:wasm", async () => backend);

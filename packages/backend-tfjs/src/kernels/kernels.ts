@@ -3,15 +3,21 @@ import type * as Tf from "@tensorflow/tfjs-core";
 import type { ProgramBuilder, Value } from "../program-builder.ts";
 
 type Tensor = Tf.Tensor;
+export type Numbers = Float32Array | Int32Array | Uint8Array;
 
 /** Appends tfjs's kernels to a program. */
 export class Kernels {
   readonly builder: ProgramBuilder<Tensor>;
   readonly tf: typeof Tf;
+  readonly engine: "wasm" | "cpu";
+  /** A tensor's own numbers, not a copy. Gone when the engine's memory grows: whatever makes a tensor may do that. */
+  readonly view: (tensor: Tensor) => Numbers;
 
-  constructor(builder: ProgramBuilder<Tensor>, tf: typeof Tf) {
+  constructor(builder: ProgramBuilder<Tensor>, { tf, engine, view }: Pick<Kernels, "tf" | "engine" | "view">) {
     this.builder = builder;
     this.tf = tf;
+    this.engine = engine;
+    this.view = view;
   }
 
   /**
@@ -58,7 +64,15 @@ export class Kernels {
   }
 
   reshape(x: Value, shape: Shape): Value {
-    return sameShape(x.shape, shape) ? x : this.run("Reshape", { x }, { dtype: x.dtype, shape }, { shape });
+    return sameShape(x.shape, shape)
+      ? x
+      : this.#viewOf(x, this.run("Reshape", { x }, { dtype: x.dtype, shape }, { shape }));
+  }
+
+  /** Axes in another order: no copy where only axes of one element move. */
+  transpose(x: Value, perm: readonly number[]): Value {
+    const shape = perm.map((axis) => x.shape[axis]!);
+    return this.#viewOf(x, this.run("Transpose", { x }, { dtype: x.dtype, shape }, { perm }));
   }
 
   /** Stretched to a larger shape. */
@@ -67,5 +81,9 @@ export class Kernels {
     const own = [...new Array<number>(shape.length - x.shape.length).fill(1), ...x.shape];
     const reps = shape.map((n, axis) => n / own[axis]!);
     return this.run("Tile", { x: this.reshape(x, own) }, { dtype: x.dtype, shape }, { reps });
+  }
+
+  #viewOf({ isWritten = false }: Value, view: Value): Value {
+    return isWritten ? { ...view, isWritten } : view;
   }
 }

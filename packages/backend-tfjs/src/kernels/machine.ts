@@ -5,7 +5,7 @@ import type { InPlace, Machine } from "../machine.ts";
 import type { ProgramBuilder, Value } from "../program-builder.ts";
 import { elementwise } from "./elementwise.ts";
 import { indexing } from "./indexing.ts";
-import { Kernels } from "./kernels.ts";
+import { Kernels, type Numbers } from "./kernels.ts";
 import { products } from "./products.ts";
 import { random } from "./random.ts";
 import { reductions } from "./reductions.ts";
@@ -20,19 +20,21 @@ export class KernelMachine implements Machine<Tensor> {
   readonly device: DeviceInfo;
   readonly inPlace: InPlace<Tensor>;
   readonly #tf: Library;
-  readonly #name: string;
+  readonly #engine: "wasm" | "cpu";
+  readonly #view: (tensor: Tensor) => Numbers;
 
-  /** @param name of tfjs's backend, which is open. */
-  constructor(tf: Library, name: "wasm" | "cpu", device: DeviceInfo) {
+  /** @param engine tfjs's backend, which is open. */
+  constructor(tf: Library, engine: "wasm" | "cpu", device: DeviceInfo) {
     this.#tf = tf;
-    this.#name = name;
+    this.#engine = engine;
     this.device = device;
     // tfjs's types of its backends are not at hand where they are loaded: these are their public methods.
     const backend = tf.backend() as unknown as {
       typedArrayFromHeap(tensor: Tensor): Float32Array;
       readSync(id: Tensor["dataId"]): Float32Array;
     };
-    this.inPlace = new Rows(tf, (x) => (name === "wasm" ? backend.typedArrayFromHeap(x) : backend.readSync(x.dataId)));
+    this.#view = (x) => (engine === "wasm" ? backend.typedArrayFromHeap(x) : backend.readSync(x.dataId));
+    this.inPlace = new Rows(tf, this.#view);
   }
 
   upload({ dtype, shape, data }: HostTensor): Tensor {
@@ -60,7 +62,7 @@ export class KernelMachine implements Machine<Tensor> {
   }
 
   lowerings(builder: ProgramBuilder<Tensor>): Lowerings {
-    const k = new Kernels(builder, this.#tf);
+    const k = new Kernels(builder, { tf: this.#tf, engine: this.#engine, view: this.#view });
     return { ...elementwise(k), ...shapes(k), ...reductions(k), ...indexing(k), ...products(k), ...random(k) };
   }
 
@@ -71,6 +73,6 @@ export class KernelMachine implements Machine<Tensor> {
   /** tfjs's engine is one for the whole process, and moves a tensor of another backend than its own through the host. */
   #activate(): void {
     // What it does for a backend that is open already, it has done when it returns.
-    if (this.#tf.getBackend() !== this.#name) void this.#tf.setBackend(this.#name);
+    if (this.#tf.getBackend() !== this.#engine) void this.#tf.setBackend(this.#engine);
   }
 }

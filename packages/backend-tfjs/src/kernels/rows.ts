@@ -2,9 +2,9 @@ import { type Shape, size } from "@finegrain/graph";
 import type * as Tf from "@tensorflow/tfjs-core";
 import type { InPlace } from "../machine.ts";
 import type { ProgramBuilder, Value } from "../program-builder.ts";
+import type { Numbers } from "./kernels.ts";
 
 type Tensor = Tf.Tensor;
-type Numbers = Float32Array | Int32Array | Uint8Array;
 
 /** How tensors are written in place where an engine's memory is the host's too. */
 export class Rows implements InPlace<Tensor> {
@@ -43,7 +43,7 @@ export class Rows implements InPlace<Tensor> {
       );
       return tensor!;
     });
-    return { written, read: written };
+    return { written, read: { ...written, isWritten: true } };
   }
 }
 

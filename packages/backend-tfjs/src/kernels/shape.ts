@@ -5,7 +5,7 @@ import type { Kernels } from "./kernels.ts";
 export const shapes = (k: Kernels) =>
   ({
     reshape: ([x], shape) => k.reshape(x!, shape),
-    transpose: ([x], perm, out) => k.run("Transpose", { x: x! }, out, { perm }),
+    transpose: ([x], perm) => k.transpose(x!, perm),
     broadcastTo: ([x], shape) => k.broadcast(x!, shape),
     slice: ([x], { starts }, out) => k.run("Slice", { x: x! }, out, { begin: starts, size: out.shape }),
     pad: ([x], { low, high }, out) =>

@@ -59,6 +59,7 @@ export function products(tf: Operations) {
     sum: (x, axes) => tf.op("Sum", [x, tf.ints(...axes)], float(x.shape.filter((_, i) => !axes.includes(i)))),
     mul: (x, y, shape) => tf.elementwise("Mul", [x, y], float(shape)),
     zeros: (shape) => tf.op("Fill", [tf.ints(...shape), tf.constant("float32", [], [0])], float(shape)),
+    flipsFree: true,
     matMul: matMul(tf),
   };
   const einsum = (operands: Value[], text: string, out: Tensor) => lowerEinsum(m, operands, text, out);
