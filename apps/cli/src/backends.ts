@@ -1,13 +1,14 @@
+import type { Engine } from "@finegrain/backend-tfjs";
 import type { Backend } from "@finegrain/graph";
 import { UsageError } from "./exit.ts";
 
 /** A backend that the command can name. The only place that does. */
 interface Entry {
-  /** The first is what runs where no device is asked for. */
+  /** Where no device is asked for, the first runs, or what the backend itself takes for the best. */
   readonly devices: readonly string[];
   /** The npm package of the engine, where it is not ours. */
   readonly engine?: string;
-  open(device: string): Promise<Backend>;
+  open(device: string | undefined): Promise<Backend>;
 }
 
 const BACKENDS: Readonly<Record<string, Entry>> = {
@@ -16,7 +17,14 @@ const BACKENDS: Readonly<Record<string, Entry>> = {
     engine: "onnxruntime-node",
     async open(device) {
       const { onnxBackend } = await import("@finegrain/backend-onnx");
-      return onnxBackend({ device: device as "cpu" | "webgpu" | "cuda" }); // one of `devices` above
+      return onnxBackend(device === undefined ? {} : { device: device as "cpu" | "webgpu" | "cuda" }); // one of `devices` above
+    },
+  },
+  tfjs: {
+    devices: ["native", "wasm", "cuda", "cpu"],
+    async open(device) {
+      const { tfjsBackend } = await import("@finegrain/backend-tfjs");
+      return tfjsBackend(device === undefined ? {} : { device: device as Engine }); // one of `devices` above
     },
   },
   wasm: {
@@ -42,18 +50,17 @@ export const knownDevices = (): { backend: string; device: string }[] =>
 /**
  * Open a backend on a device; its package is loaded by this.
  *
- * @param device default the backend's first.
+ * @param device default the backend's own choice.
  * @throws UsageError where the backend or the device is not known, FinegrainError where it is known but not there: the
  *   sentence says what would add it.
  */
 export async function openBackend(name: string, device?: string): Promise<Backend> {
   const entry = Object.hasOwn(BACKENDS, name) ? BACKENDS[name]! : undefined;
   if (!entry) throw new UsageError(`unknown backend "${name}": known are ${Object.keys(BACKENDS).join(", ")}`);
-  const chosen = device ?? entry.devices[0]!;
-  if (!entry.devices.includes(chosen))
-    throw new UsageError(`backend ${name} has no device "${chosen}": known are ${entry.devices.join(", ")}`);
+  if (device !== undefined && !entry.devices.includes(device))
+    throw new UsageError(`backend ${name} has no device "${device}": known are ${entry.devices.join(", ")}`);
   try {
-    return await entry.open(chosen);
+    return await entry.open(device);
   } catch (error) {
     throw await explained(error, name, entry);
   }

@@ -42,6 +42,11 @@ test("devices says of each what it is, or how to add it", async () => {
     "onnx:cpu",
     "onnx:webgpu",
     "onnx:cuda",
+    "tfjs:native",
+    "tfjs:wasm",
+    "tfjs:cuda",
+    "tfjs:cpu",
+    "wasm:cpu",
     "reference:cpu",
   ]);
   expect(found.find(({ backend }) => backend === "reference")).toMatchObject({ available: true });

@@ -6,7 +6,7 @@ export const backendFlags = {
   device: {
     type: "text",
     value: "NAME",
-    help: "one of the backend's devices, such as cpu, webgpu or cuda; default its first",
+    help: "one of the backend's devices, such as cpu, webgpu or cuda; default its own choice",
   },
 } as const satisfies Flags;
 

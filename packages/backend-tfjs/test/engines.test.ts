@@ -1,0 +1,34 @@
+import { FinegrainError } from "@finegrain/graph";
+import { describe, expect, test } from "vitest";
+import { tfjsBackend } from "../src/index.ts";
+import { engines, isNativeTested } from "./engines.ts";
+
+test("what is not installed is a sentence that says which package, and which CUDA", async () => {
+  // Whether the package is not there, finds no GPU, or comes second in this process: no machine of the tests has a GPU.
+  const opening = tfjsBackend({ device: "cuda" });
+  await expect(opening).rejects.toThrow(FinegrainError);
+  await expect(opening).rejects.toThrow(
+    /^@tensorflow\/tfjs-node-gpu is not there \(.+\): its download is built for CUDA 11\.2 and cuDNN 8, and .+ CUDA 12\.9/,
+  );
+});
+
+test.skipIf(!isNativeTested)("a process loads one TensorFlow", async () => {
+  await using _ = await tfjsBackend({ device: "native" });
+  await expect(tfjsBackend({ device: "cuda" })).rejects.toThrow(
+    "this process has loaded @tensorflow/tfjs-node, and cannot load both",
+  );
+});
+
+test("the default is the best that is installed", async () => {
+  await using backend = await tfjsBackend();
+  expect(backend.name).toBe(isNativeTested ? "tfjs:native" : "tfjs:wasm");
+});
+
+describe.each(engines)("%s", (device) => {
+  test("says what it is, and which version", async () => {
+    await using backend = await tfjsBackend({ device });
+    expect(backend.name).toBe(`tfjs:${device}`);
+    expect(backend.device.provider).toMatch(/^TensorFlow(\.js)? \d+\.\d+\.\d+ \(@tensorflow\/tfjs-/);
+    expect(backend.unsupported.size).toBe(0);
+  });
+});
