@@ -137,7 +137,7 @@ class Emitter {
   }
 
   #lower(node: Tensor): string {
-    if (size(node.shape) === 0) return this.model.constant(node.dtype, node.shape, []);
+    if (size(node.shape) === 0) return this.model.fill(node, 0);
     if (node.op === "input") return this.#input(node);
     if (drawn.has(node.op)) return this.#draw(node);
     const operands = this.#operands(node).map((x) => this.#values.get(x)!);

@@ -1,18 +1,12 @@
-import { type DType, sameShape, size, type TensorType } from "@finegrain/graph";
+import { type ComputeDType, expectComputeDType, sameShape, size, type TensorType } from "@finegrain/graph";
 import { encodeModel } from "./schema.ts";
 
 /** ONNX TensorProto.DataType. */
-const dataTypes = { float32: 1, int8: 3, int32: 6, int64: 7, bool: 9, float16: 10, uint32: 12 } as const;
+const dataTypes = { float32: 1, int32: 6, int64: 7, bool: 9, uint32: 12 } as const;
 export type OnnxType = keyof typeof dataTypes;
 export const dataTypeOf = (dtype: OnnxType): number => dataTypes[dtype];
 
-const arrays = {
-  float32: Float32Array,
-  int32: Int32Array,
-  bool: Uint8Array,
-  float16: Uint16Array,
-  int8: Int8Array,
-} as const;
+const arrays = { float32: Float32Array, int32: Int32Array, bool: Uint8Array } as const;
 const FLOAT = 1;
 const INT = 2;
 const STRING = 3;
@@ -33,9 +27,14 @@ function attribute(name: string, value: Attribute): object {
   return "float" in value ? { name, type: FLOAT, f: value.float } : { name, type: INTS, ints: [...value] };
 }
 
-const valueInfo = (name: string, { dtype, shape }: TensorType): object => ({
+const valueInfo = (name: string, type: TensorType): object => ({
   name,
-  type: { tensorType: { elemType: dataTypes[dtype], shape: { dim: shape.map((dimValue) => ({ dimValue })) } } },
+  type: {
+    tensorType: {
+      elemType: dataTypes[expectComputeDType("onnx", type)],
+      shape: { dim: type.shape.map((dimValue) => ({ dimValue })) },
+    },
+  },
 });
 
 /**
@@ -84,7 +83,7 @@ export class ModelBuilder {
   }
 
   /** Numbers that are part of the model. */
-  constant(dtype: DType, shape: readonly number[], data: ArrayLike<number>): string {
+  constant(dtype: ComputeDType, shape: readonly number[], data: ArrayLike<number>): string {
     return this.#initializer(dtype, shape, new Uint8Array(arrays[dtype].from(data).buffer));
   }
 
@@ -140,7 +139,9 @@ export class ModelBuilder {
   }
 
   /** A filled tensor. */
-  fill({ dtype, shape }: TensorType, value: number): string {
+  fill(type: TensorType, value: number): string {
+    const { shape } = type;
+    const dtype = expectComputeDType("onnx", type);
     if (size(shape) <= 1) return this.constant(dtype, shape, new Array(size(shape)).fill(value));
     return this.node("Expand", [this.constant(dtype, [], [value]), this.ints(...shape)]);
   }

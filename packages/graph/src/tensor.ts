@@ -4,7 +4,8 @@ import { FinegrainError } from "./errors.ts";
  * float16 and int8 are for inputs alone, to hold weights in fewer bytes: `cast` makes numbers of them to compute with. A float16
  * is a finite number: infinities and NaN are not kept.
  */
-export type DType = "float32" | "int32" | "bool" | StorageDType;
+export type DType = ComputeDType | StorageDType;
+export type ComputeDType = "float32" | "int32" | "bool";
 export type StorageDType = "float16" | "int8";
 export type Shape = readonly number[];
 
@@ -78,3 +79,10 @@ export function hostTensor(dtype: DType, shape: Shape, data: ArrayLike<number>):
 /** A host value of zeros: how caches, optimizer slots and sums start. */
 export const zeroTensor = ({ dtype, shape }: TensorType): HostTensor =>
   hostTensor(dtype, shape, new arrays[dtype](size(shape)));
+
+/** The dtype, where it is one to compute with. @throws FinegrainError where it is not, in the name of the backend that has no other. */
+export function expectComputeDType(backend: string, { dtype, shape }: TensorType): ComputeDType {
+  if (dtype === "float16" || dtype === "int8")
+    throw new FinegrainError(`${backend} has no ${typeName({ dtype, shape })}: it keeps float32, int32 and bool alone`);
+  return dtype;
+}

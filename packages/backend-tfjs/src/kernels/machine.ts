@@ -1,4 +1,4 @@
-import { type DeviceInfo, type HostTensor, hostTensor, type TensorType } from "@finegrain/graph";
+import { type DeviceInfo, expectComputeDType, type HostTensor, hostTensor, type TensorType } from "@finegrain/graph";
 import type * as Tf from "@tensorflow/tfjs-core";
 import type { Lowerings } from "../lowering.ts";
 import type { InPlace, Machine } from "../machine.ts";
@@ -37,7 +37,9 @@ export class KernelMachine implements Machine<Tensor> {
     this.inPlace = new Rows(tf, this.#view);
   }
 
-  upload({ dtype, shape, data }: HostTensor): Tensor {
+  upload(value: HostTensor): Tensor {
+    const { shape, data } = value;
+    const dtype = expectComputeDType("tfjs", value);
     this.#activate();
     const own = hostTensor(dtype, shape, data.slice());
     return this.#tf.keep(this.#tf.engine().makeTensor(own.data as Float32Array, [...shape], dtype)); // the dtype's array

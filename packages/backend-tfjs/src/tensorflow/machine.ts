@@ -1,4 +1,4 @@
-import type { DeviceInfo, HostTensor, TensorType } from "@finegrain/graph";
+import { type DeviceInfo, expectComputeDType, type HostTensor, type TensorType } from "@finegrain/graph";
 import type { Lowerings } from "../lowering.ts";
 import type { Machine } from "../machine.ts";
 import type { ProgramBuilder, Value } from "../program-builder.ts";
@@ -28,7 +28,9 @@ export class TensorFlowMachine implements Machine<number> {
     this.inPlace = new OwnTensors(binding);
   }
 
-  upload({ dtype, shape, data }: HostTensor): number {
+  upload(value: HostTensor): number {
+    const { shape, data } = value;
+    const dtype = expectComputeDType("tfjs", value);
     const array = dtype === "float32" ? Float32Array : dtype === "int32" ? Int32Array : Uint8Array;
     return this.#binding.createTensor(shape, DT[dtype], array.from(data));
   }

@@ -1,4 +1,4 @@
-import type { Shape } from "@finegrain/graph";
+import { expectComputeDType, type Shape } from "@finegrain/graph";
 import type { PartialLowerings } from "../lowering.ts";
 import { DT } from "./binding.ts";
 import type { Operations } from "./operations.ts";
@@ -25,7 +25,10 @@ export const shapes = (tf: Operations) =>
       return tf.op("Pad", [x!, margins], out);
     },
     concat: (parts, { axis }, out) =>
-      tf.op("ConcatV2", [...parts, tf.int(axis)], out, { N: parts.length, T: { type: DT[out.dtype] } }),
+      tf.op("ConcatV2", [...parts, tf.int(axis)], out, {
+        N: parts.length,
+        T: { type: DT[expectComputeDType("tfjs", out)] },
+      }),
     iota: (_, { shape, axis }, out) => {
       const n = shape[axis]!;
       const line = tf.constant(

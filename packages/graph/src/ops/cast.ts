@@ -2,21 +2,19 @@ import { bool, f32, i32, typed } from "../cases.ts";
 import { ShapeError } from "../errors.ts";
 import { fromFloat16 } from "../float16.ts";
 import { definePrimitive, type Op } from "../op.ts";
-import type { DType, Tensor } from "../tensor.ts";
+import type { ComputeDType, Tensor } from "../tensor.ts";
 import { typeName } from "../tensor.ts";
 
 /**
  * To another dtype. float32 to int32 drops the fraction; to bool asks whether x is not 0; bool becomes 0 or 1. From float16 and
- * int8 to float32 alone, and never to them.
+ * int8 to float32 alone.
  */
-export const cast: Op<[x: Tensor], DType> = definePrimitive({
+export const cast: Op<[x: Tensor], ComputeDType> = definePrimitive({
   name: "cast",
   infer([x], dtype) {
     const stored = x.dtype === "float16" || x.dtype === "int8";
-    if (dtype === "float16" || dtype === "int8" || (stored && dtype !== "float32"))
-      throw new ShapeError(
-        `cast of ${typeName(x)} to ${dtype}: float16 and int8 become float32, and nothing becomes them`,
-      );
+    if (stored && dtype !== "float32")
+      throw new ShapeError(`cast of ${typeName(x)} to ${dtype}: it becomes float32 alone`);
     return { dtype, shape: x.shape };
   },
   evaluate([x], dtype) {

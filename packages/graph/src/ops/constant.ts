@@ -1,10 +1,10 @@
 import { ShapeError } from "../errors.ts";
 import { definePrimitive, type Op } from "../op.ts";
-import type { DType, Shape } from "../tensor.ts";
+import type { ComputeDType, Shape } from "../tensor.ts";
 import { size } from "../tensor.ts";
 
 /** Numbers that are part of the program, row-major. For small tables: a larger one is an input. */
-export const constant: Op<[], { dtype: DType; shape: Shape; data: readonly number[] }> = definePrimitive({
+export const constant: Op<[], { dtype: ComputeDType; shape: Shape; data: readonly number[] }> = definePrimitive({
   name: "constant",
   infer(_, { dtype, shape, data }) {
     if (data.length !== size(shape)) throw new ShapeError(`constant: ${data.length} numbers for [${shape}]`);

@@ -2,7 +2,7 @@ import { catalog, type OpName } from "../catalog.ts";
 import type { Graph } from "../graph.ts";
 import { constant } from "../ops/constant.ts";
 import type { HostTensor, Tensor } from "../tensor.ts";
-import { size } from "../tensor.ts";
+import { expectComputeDType, size } from "../tensor.ts";
 import { rewrite } from "./rewrite.ts";
 
 /** Larger results stay computed: a graph should not carry tables. */
@@ -22,5 +22,5 @@ export const foldConstants = (graph: Graph): Graph =>
     const op = catalog[node.op as OpName];
     if (op === undefined || !("evaluate" in op) || node.op === "barrier") return node;
     const data = op.evaluate(node.inputs.map(value), node.attrs, node) as ArrayLike<number>;
-    return constant({ dtype: node.dtype, shape: [...node.shape], data: Array.from(data) });
+    return constant({ dtype: expectComputeDType("a constant", node), shape: [...node.shape], data: Array.from(data) });
   });
