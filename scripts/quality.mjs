@@ -17,6 +17,8 @@ import { linePlot } from "./line-plot.mjs";
 
 const SEEDS = [1, 2, 3];
 const STEPS = 500;
+/** Where the README has the table. */
+const TABLE = /^\| feed-forward (?:.*\n\|)*.*\n/m;
 const EVALUATE_EVERY = 50;
 const TRAINING = {
   steps: STEPS,
@@ -37,6 +39,10 @@ const finegrain = (...args) =>
   });
 
 const [{ model, variants, measure }] = JSON.parse(readFileSync(root("benchmarks/suites/quality.json"), "utf8")).cases;
+const mean = (values) => values.reduce((a, b) => a + b, 0) / values.length;
+const range = (values) =>
+  `${mean(values).toFixed(3)} (${Math.min(...values).toFixed(3)} to ${Math.max(...values).toFixed(3)})`;
+
 const [, , command, folder, speeds] = process.argv;
 if (command === "train" && folder) train(folder);
 else if (command === "report" && folder && speeds) report(folder, speeds);
@@ -75,10 +81,6 @@ function curve(run) {
   return records.flatMap(({ step, heldOutBitsPerByte: bits }) => (bits === undefined ? [] : [[step + 1, bits]]));
 }
 
-const mean = (values) => values.reduce((a, b) => a + b, 0) / values.length;
-const range = (values) =>
-  `${mean(values).toFixed(3)} (${Math.min(...values).toFixed(3)} to ${Math.max(...values).toFixed(3)})`;
-
 /** The value at `x` on the straight lines between the points of a curve. */
 function at(points, x) {
   const next = points.findIndex(([px]) => px >= x);
@@ -101,8 +103,8 @@ function report(from, speedsPath) {
   });
   const shortest = Math.min(...rows.map(({ secondsPerStep }) => secondsPerStep)) * STEPS;
   const out = root("benchmarks/quality");
-  mkdirSync(out, { recursive: true });
-  writeFileSync(join(out, "table.md"), tableOf(rows, shortest));
+  const readme = join(out, "README.md");
+  writeFileSync(readme, readFileSync(readme, "utf8").replace(TABLE, tableOf(rows, shortest)));
   const average = (curves) => curves[0].map(([step], i) => [step, mean(curves.map((points) => points[i][1]))]);
   const axis = "held-out bits per byte";
   const bySteps = rows.map(({ name, curves }) => ({ name, points: average(curves) }));
