@@ -74,7 +74,7 @@ export function groupedFeedForward(config: GroupedFeedForwardConfig): DecodedLay
     params: { controller: param([dModel, count], glorot(dModel, count)), experts: inner.params },
     ...(groupAlong === "time" && groupSize > 1 ? { notCausal: LEAKS_ALONG_TIME } : {}),
     apply(w, x, context) {
-      const { groups, ungroup } = tokenGroups("groupedFeedForward", x, config);
+      const { groups, ungroup } = tokenGroups("groupedFeedForward", x, { ...config, spread: true });
       const { weights, logits } = choose(w.controller, groups);
       const isTaken = cast(less(0, weights), "float32");
       const [load, taken] = [reduceSum(isTaken, { axes: [0, 2] }), reduceSum(isTaken, { axes: [1] })];

@@ -11,13 +11,23 @@ import { talkAdapters } from "./talk.ts";
 const allowed = { absolute: 3e-5, relative: 1e-4 };
 const tolerances: Tolerances = { output: allowed, gradient: () => allowed };
 
+/** Why there is no layer of ours, by the first word of the class's name. */
+const reasons: Readonly<Record<string, string>> = {
+  BatchSplitFF: "whose choice compares the groups with each other, and not the tokens of a group",
+  DoubleChoiceFF: "in which experts contain experts that choose again",
+  GeneralizedReLU: "whose four vectors for every feature no published model has",
+  PermutationDense: "which no published model has",
+};
+
 type Adapter = (given: Given) => Tensor;
 /** By the first word of the class's name, unless a parenthesis with more of it follows. */
 const adapters: Readonly<Record<string, Adapter>> = { ...denseAdapters, ...routedAdapters };
 
+const firstWord = (name: string): string => name.split(/[\s(]/, 1)[0]!;
+
 function adapterOf(name: string): Adapter | undefined {
   if (Object.hasOwn(talkAdapters, name)) return talkAdapters[name];
-  const first = name.split(/[\s(]/, 1)[0]!;
+  const first = firstWord(name);
   return name.startsWith(`${first}(`) || !Object.hasOwn(adapters, first) ? undefined : adapters[first];
 }
 
@@ -50,7 +60,10 @@ export function llmRandomTrial(golden: GoldenCase): Trial {
   }
   if (name.startsWith("llm.TransformerBlock(")) return given.trial(blockCase(given));
   const adapter = adapterOf(name);
-  if (!adapter) throw new Unsupported(`the layer ${name}`);
+  if (!adapter) {
+    const reason = reasons[firstWord(name)];
+    throw new Unsupported(`the layer ${name}${reason === undefined ? "" : `, ${reason}`}`);
+  }
   const output = adapter(given);
   return given.trial(output, auxiliary(given));
 }
