@@ -55,6 +55,7 @@ function leak<P extends Params>(layer: Layer<P>): number {
   return Math.max(...a.slice(TIME * D, from).map((x, i) => Math.abs(x - b[TIME * D + i]!)));
 }
 
+// Layers of other parameters stand side by side in the tables below as layers of any, which the compiler takes by a cast only.
 const groups = { ...shape, groupSize: 2 };
 describe("later tokens do not reach earlier ones where a layer says that it is causal", () => {
   test.each<[string, Layer]>([

@@ -53,12 +53,12 @@ describe("auxiliary losses", () => {
     train({ ...base, feedForward: { type: "token-choice", experts: 4, loadBalancing, zLoss: 0 } }, 2);
 
   test("are in the gradient, and not in the loss that is reported", async () => {
-    const [without, with1] = [await of(0), await of(1)];
-    expect(with1[0]!.loss).toBe(without[0]!.loss);
-    expect(with1[0]!.metrics["loss.loadBalancing"]).toBeGreaterThan(0.9);
+    const [without, balanced] = [await of(0), await of(1)];
+    expect(balanced[0]!.loss).toBe(without[0]!.loss);
+    expect(balanced[0]!.metrics["loss.loadBalancing"]).toBeGreaterThan(0.9);
     expect(without[0]!.metrics).not.toHaveProperty("loss.loadBalancing");
-    expect(with1[0]!.gradientNorm).not.toBe(without[0]!.gradientNorm);
-    expect(with1[1]!.loss).not.toBe(without[1]!.loss);
+    expect(balanced[0]!.gradientNorm).not.toBe(without[0]!.gradientNorm);
+    expect(balanced[1]!.loss).not.toBe(without[1]!.loss);
   });
 
   test("and metrics are averaged over micro-batches", async () => {

@@ -13,6 +13,7 @@ import {
   type Weights,
 } from "@finegrain/nn";
 import type { Arguments } from "../arguments.ts";
+import { Unsupported } from "../case.ts";
 import type { Given, WeightSource } from "../given.ts";
 import { expertWeights } from "./weights.ts";
 
@@ -117,6 +118,17 @@ const variants: Readonly<Record<string, Partial<MixtureOfTokensConfig>>> = {
   Topmerge: { emit: "top" },
 };
 
+/** Variants that the original's last version computes otherwise than it says: README.md of the cases, "Quirks". */
+const BROKEN_AT_HEAD = /ContinuousMoE(AdaTemp|Rawmerge|Topmerge|Layernorm)$/;
+
+/** @throws Unsupported where the original computes another function than its name and options say. */
+function expectSound({ metadata }: Given, { learnedTemperature }: MixtureOfTokensConfig): void {
+  if (metadata.era !== "head") return;
+  if (BROKEN_AT_HEAD.test(metadata.class!)) throw new Unsupported(`the layer ${metadata.class}, broken at the head`);
+  if (learnedTemperature?.positive && learnedTemperature.separate)
+    throw new Unsupported("a temperature of its own for emitting, which the original leaves unused at the head");
+}
+
 /** Their weights' names by ours. */
 const controllerNames = {
   base: "controller_base",
@@ -130,6 +142,7 @@ const controllerNames = {
 function mixtureCase(variant: Partial<MixtureOfTokensConfig>): (given: Given) => Tensor {
   return (given) => {
     const config = mixtureOptions(given, variant);
+    expectSound(given, config);
     // Both matrices are [D, E, F] at the talk's time and in the class that keeps its layout.
     const legacy = given.metadata.era === "mot" || given.metadata.class!.startsWith("Legacy");
     const [lin1, lin2] = [given.take("lin1"), given.take("lin2")];
