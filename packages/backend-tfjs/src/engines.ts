@@ -50,7 +50,7 @@ async function openNative(engine: Native): Promise<Machine<number>> {
     kind: engine === "cuda" ? "cuda" : "cpu",
     description: engine === "cuda" ? gpuName() : cpuName(),
     provider: `TensorFlow ${binding.TF_Version} (${PACKAGES[engine]})`,
-    ...(engine === "cuda" ? {} : { memory: totalmem(), threads: availableParallelism() }),
+    ...(engine === "cuda" ? {} : { memory: totalmem(), threads: threadCount() }),
   });
 }
 
@@ -93,6 +93,9 @@ async function loadBinding(engine: Native): Promise<Binding> {
 
 const unavailable = (engine: Native, reason: string, cause?: unknown): FinegrainError =>
   new FinegrainError(`${PACKAGES[engine]} is not there (${reason}): ${NEEDS[engine]}`, { cause });
+
+/** TensorFlow's own variable says how many threads an operation has. */
+const threadCount = (): number => Number(process.env.TF_NUM_INTRAOP_THREADS) || availableParallelism();
 
 const cpuName = (): string => cpus()[0]?.model.trim() ?? "CPU";
 

@@ -43,7 +43,7 @@ export class ProgramBuilder<H> {
 
   /** Numbers that are uploaded now and stay as long as the program. */
   constant(dtype: DType, shape: Shape, data: ArrayLike<number>): Value {
-    const text = `${dtype} ${shape} = ${Array.from(data)}`;
+    const text = `${dtype} ${shape} = ${Array.from(data, (x) => (Object.is(x, -0) ? "-0" : x))}`;
     const known = this.#known.get(text);
     if (known) return known;
     const value = this.#hold({ dtype, shape }, this.#device.upload(hostTensor(dtype, shape, Array.from(data))));
@@ -70,6 +70,7 @@ export class ProgramBuilder<H> {
     return value;
   }
 
+  /** Close the program. @param values which of its values the caller gives, gives away, lets be written into, and gets. */
   finish(values: Readonly<Record<"inputs" | "spent" | "written" | "outputs", readonly Value[]>>): Program<H> {
     const slots = (of: readonly Value[]) => of.map(({ slot }) => slot);
     return schedule({

@@ -2,6 +2,7 @@ import {
   add,
   type Backend,
   type Buffer,
+  einsum,
   gather,
   graph,
   hostTensor,
@@ -82,6 +83,21 @@ describe.each(engines)("on %s", (device) => {
     const [once, flat] = append.run([floats([6, 3], upTo(18)), floats([1, 3], [7, 7, 7]), at(0)]) as [Buffer, Buffer];
     append.run([once, floats([1, 3], [9, 9, 9]), at(0)]);
     expect([...(await flat.read()).data.slice(0, 4)]).toEqual([7, 7, 7, 3]);
+  });
+
+  test("a product reads an appended cache as it is now, run after run", async () => {
+    const [cache, rows, position, x] = [input([3, 2]), input([1, 2]), input([], "int32"), input([1, 3])];
+    const next = updateSlice(cache, rows, position, { axis: 0 });
+    const outputs = [next, einsum(x, next, "B S, S D -> B D"), einsum(x, reshape(next, [3, 2]), "B S, S D -> B D")];
+    using attend = await backend.compile(graph({ inputs: [cache, rows, position, x], outputs }), { donate: [[0, 0]] });
+    let current: Buffer = floats([3, 2], new Array(6).fill(0));
+    for (const step of upTo(3)) {
+      const given = [floats([1, 2], [step + 1, 10 * (step + 1)]), at(step), floats([1, 3], [1, 1, 1])];
+      const [appended, ...sums] = attend.run([current, ...given]) as [Buffer, Buffer, Buffer];
+      const sum = ((step + 1) * (step + 2)) / 2;
+      for (const found of sums) expect((await found.read()).data).toEqual(Float32Array.of(sum, 10 * sum));
+      current = appended;
+    }
   });
 
   test("what is not donated stays, and outputs of one value are two buffers", async () => {
