@@ -1,5 +1,5 @@
 import { type Backend, bytesRead } from "@finegrain/graph";
-import { type LanguageModel, parameterCount } from "@finegrain/nn";
+import { type LanguageModel, parameterCount, type Storage } from "@finegrain/nn";
 import { createGenerator, type Generator } from "@finegrain/runtime";
 import type { WeightPool } from "./random-weights.ts";
 import { recording } from "./recording.ts";
@@ -28,6 +28,11 @@ export async function timeDecode(
   return (performance.now() - started) / 1000 / units;
 }
 
+export interface DecodeOptions extends Pick<Measure, "prompt" | "units"> {
+  /** What the weights are kept in. */
+  readonly storage: Storage;
+}
+
 /**
  * A model that decodes, one token at a time, through what `finegrain generate` uses. Every round begins anew behind a
  * prompt, so that all rounds see caches of the same length; the prompt is not in the time.
@@ -37,11 +42,12 @@ export async function prepareDecode(
   pool: WeightPool,
   name: string,
   model: LanguageModel,
-  { prompt, units }: Pick<Measure, "prompt" | "units">,
+  { prompt, units, storage }: DecodeOptions,
 ): Promise<Prepared> {
   const record = recording(backend);
-  const weights = pool.of(model.params);
-  const generator = await createGenerator({ backend: record.backend, model, weights, capacity: prompt + units });
+  const weights = pool.of(model.params, storage);
+  const capacity = prompt + units;
+  const generator = await createGenerator({ backend: record.backend, model, weights, capacity, storage });
   const tokens = Int32Array.from({ length: prompt }, (_, position) => (position * 7919) % model.config.vocabulary);
   try {
     await timeDecode(generator, tokens, 1); // compiles what a round needs

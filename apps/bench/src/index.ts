@@ -9,6 +9,6 @@ export {
   type Phase,
   type Result,
 } from "./result.ts";
-export { type Progress, type RunOptions, runSuite } from "./run-suite.ts";
+export { type Profile, type Progress, profileSuite, type RunOptions, runSuite } from "./run-suite.ts";
 export { interquartile, isWide, median, quantile, ratio, type Spread } from "./statistics.ts";
 export { BASELINE, type Case, loadSuite, type Measure, parseSuite, type Suite, suiteNames } from "./suites.ts";

@@ -1,5 +1,23 @@
-import { type Backend, type Buffer, type HostTensor, hostTensor, philox, type Shape, size } from "@finegrain/graph";
-import { type Init, leaves, type Param, type Params } from "@finegrain/nn";
+import {
+  type Backend,
+  type Buffer,
+  type HostTensor,
+  hostTensor,
+  philox,
+  type Shape,
+  size,
+  type TensorType,
+} from "@finegrain/graph";
+import {
+  expectStorage,
+  type Init,
+  leaves,
+  type Param,
+  type Params,
+  type Storage,
+  storedTypes,
+  storeWeights,
+} from "@finegrain/nn";
 
 /** Numbers that are drawn; a longer tensor repeats them. A prime, so that no row or column of a matrix equals another. */
 const PERIOD = 65537;
@@ -40,16 +58,27 @@ export class WeightPool implements Disposable {
     this.#backend = backend;
   }
 
-  /** The weights of a model by their checkpoint names. They belong to the pool. */
-  of(params: Params): Map<string, Buffer> {
+  /**
+   * The weights of a model as they are stored, by their checkpoint names. They belong to the pool.
+   * @throws FinegrainError where the backend cannot keep them so.
+   */
+  of(params: Params, storage: Storage = "float32"): Map<string, Buffer> {
+    expectStorage(this.#backend, storage);
     const weights = new Map<string, Buffer>();
-    for (const [name, parameter] of leaves<Param>(params)) {
-      const key = `${name} [${parameter.shape}]`;
-      const buffer = this.#buffers.get(key) ?? this.#backend.upload(quickly(parameter, weights.size));
-      this.#buffers.set(key, buffer);
-      weights.set(name, buffer);
-    }
+    for (const [name, parameter] of leaves<Param>(params))
+      for (const [path, buffer] of this.#stored(name, parameter, storage, weights.size)) weights.set(path, buffer);
     return weights;
+  }
+
+  /** One parameter: a buffer, and its scales where it has some. */
+  #stored(name: string, parameter: Param, storage: Storage, seed: number): [string, Buffer][] {
+    const types = [...storedTypes({ [name]: parameter }, storage)];
+    const key = (path: string, { dtype, shape }: TensorType) => `${path} ${dtype}[${shape}]`;
+    if (!types.every(([path, type]) => this.#buffers.has(key(path, type)))) {
+      const values = storeWeights(new Map([[name, quickly(parameter, seed)]]), storage);
+      for (const [path, value] of values) this.#buffers.set(key(path, value), this.#backend.upload(value));
+    }
+    return types.map(([path, type]) => [path, this.#buffers.get(key(path, type))!]);
   }
 
   [Symbol.dispose](): void {

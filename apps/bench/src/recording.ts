@@ -1,4 +1,4 @@
-import type { Backend, CompileOptions, Executable, Graph } from "@finegrain/graph";
+import type { Backend, CompileOptions, Executable, Graph, KernelTime } from "@finegrain/graph";
 
 /** A backend that remembers what it was asked to run. */
 export interface Recording {
@@ -7,19 +7,24 @@ export interface Recording {
   reset(): void;
   /** Every graph that ran since the last reset, and how often. */
   runs(): ReadonlyMap<Graph, number>;
+  /** Times by kernel since the last call, of the graphs that ran most. Empty where the backend cannot tell. */
+  kernels(): KernelTime[];
 }
 
 /** `backend`, with a record of the graphs that run on it. Disposing of it is left to the one who opened it. */
-export function recording(backend: Backend): Recording {
+export function recording(backend: Backend, { profile = false } = {}): Recording {
+  const executables: Executable[] = [];
   const runs = new Map<Graph, number>();
   return {
     backend: {
       name: backend.name,
       device: backend.device,
       unsupported: backend.unsupported,
+      ...(backend.storage && { storage: backend.storage }),
       upload: (value) => backend.upload(value),
       async compile(graph: Graph, options?: CompileOptions): Promise<Executable> {
-        const executable = await backend.compile(graph, options);
+        const executable = await backend.compile(graph, profile ? { ...options, profile } : options);
+        executables.push(executable);
         return {
           run(inputs) {
             runs.set(graph, (runs.get(graph) ?? 0) + 1);
@@ -32,5 +37,10 @@ export function recording(backend: Backend): Recording {
     },
     reset: () => runs.clear(),
     runs: () => new Map(runs),
+    kernels() {
+      const times = executables.map((executable) => executable.profile?.() ?? []);
+      const runsOf = (kernels: readonly KernelTime[]) => kernels[0]?.runs ?? 0;
+      return times.reduce((most, kernels) => (runsOf(kernels) > runsOf(most) ? kernels : most), []);
+    },
   };
 }

@@ -1,13 +1,14 @@
-import type { Backend } from "@finegrain/graph";
-import { type ModelConfig, scalingLM } from "@finegrain/nn";
+import { type Backend, FinegrainError, type KernelTime } from "@finegrain/graph";
+import { type ModelConfig, type Storage, scalingLM } from "@finegrain/nn";
 import { prepareBandwidth } from "./bandwidth.ts";
 import { prepareDecode } from "./decode-case.ts";
 import { prepareLayer } from "./layer-case.ts";
 import { interleave } from "./method.ts";
 import { WeightPool } from "./random-weights.ts";
+import { recording } from "./recording.ts";
 import { errorSentence, type Phase, type Result } from "./result.ts";
 import { results } from "./results.ts";
-import type { Case, Measure, Suite } from "./suites.ts";
+import type { Case, Measure, Suite, Variant } from "./suites.ts";
 import { prepareTraining } from "./train-case.ts";
 import type { Prepared } from "./variant.ts";
 
@@ -25,6 +26,8 @@ export interface RunOptions {
   readonly backend: Backend;
   /** The short form of every case. */
   readonly quick?: boolean;
+  /** What decoded weights are kept in, where a variant does not say. Default "float32". */
+  readonly storage?: Storage | undefined;
   /** Rounds to measure, instead of the suite's own number. */
   readonly rounds?: number | undefined;
   /** An abort ends the case at hand with the rounds that it has, and the suite behind it. */
@@ -77,15 +80,17 @@ async function prepareAll(
   { phase, variants }: Case,
   measure: Measure,
   pool: WeightPool,
-  { backend, signal, report }: PrepareOptions,
+  options: PrepareOptions,
 ): Promise<{ variants: Prepared[]; failures: Map<string, string> }> {
+  const { backend, signal, report, storage = "float32" } = options;
   const prepared: Prepared[] = [];
   const failures = new Map<string, string>();
-  for (const [i, { name, model: json }] of variants.entries()) {
+  for (const [i, variant] of variants.entries()) {
+    const { name } = variant;
     if (signal?.aborted) break;
     report(`compiling ${name}`, i, variants.length);
     try {
-      prepared.push(await prepare(backend, pool, phase, name, json as unknown as ModelConfig, measure)); // which refuses what is none
+      prepared.push(await prepare(backend, pool, phase, { storage, ...variant }, measure));
     } catch (error) {
       failures.set(name, errorSentence(error));
     }
@@ -97,16 +102,51 @@ function prepare(
   backend: Backend,
   pool: WeightPool,
   phase: Phase,
-  name: string,
-  config: ModelConfig,
+  { name, model: json, storage = "float32" }: Variant,
   measure: Measure,
 ): Promise<Prepared> {
+  const config = json as unknown as ModelConfig; // the layers and models refuse what is none
   switch (phase) {
     case "decode":
-      return prepareDecode(backend, pool, name, scalingLM(config), measure);
+      return prepareDecode(backend, pool, name, scalingLM(config), { ...measure, storage });
     case "train":
       return prepareTraining(backend, name, scalingLM(config), measure);
     case "layer":
       return prepareLayer(backend, pool, name, config, measure);
   }
+}
+
+/** What a variant's time goes into. */
+export interface Profile {
+  readonly case: string;
+  readonly variant: string;
+  /** Milliseconds that a unit (a token, a step) took in all, timing included. */
+  readonly milliseconds: number;
+  /** In the program's order. */
+  readonly kernels: readonly KernelTime[];
+}
+
+/**
+ * Run a round of every variant with a clock on every kernel.
+ * @throws FinegrainError where the backend cannot tell, or a variant cannot run.
+ */
+export async function* profileSuite(suite: Suite, options: RunOptions): AsyncGenerator<Profile, void, undefined> {
+  for (const entry of suite.cases)
+    for (const variant of entry.variants) {
+      if (options.signal?.aborted) return;
+      options.onProgress?.({ case: entry.name, activity: `timing ${variant.name}`, done: 0, of: 1 });
+      const record = recording(options.backend, { profile: true });
+      using pool = new WeightPool(options.backend);
+      const { storage = "float32" } = options;
+      const measure = options.quick ? entry.quick : entry.measure;
+      await using prepared = await prepare(record.backend, pool, entry.phase, { storage, ...variant }, measure);
+      const { round } = prepared.contestants[0]!; // the variant itself
+      for (let warmup = 0; warmup < 2; warmup++) await round();
+      record.kernels();
+      const milliseconds = 1000 * (await round());
+      const kernels = record.kernels();
+      if (kernels.length === 0)
+        throw new FinegrainError(`${options.backend.name} does not tell what its kernels take; wasm does`);
+      yield { case: entry.name, variant: variant.name, milliseconds, kernels };
+    }
 }

@@ -3,6 +3,7 @@ import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { FinegrainError } from "@finegrain/graph";
+import type { Storage } from "@finegrain/nn";
 import { fields, isObject } from "./json-fields.ts";
 import type { Phase } from "./result.ts";
 
@@ -23,11 +24,19 @@ export interface Measure {
   readonly length: number;
 }
 
+/** A model of a case. */
+export interface Variant {
+  readonly name: string;
+  readonly model: ModelJson;
+  /** Decode: what its weights are kept in. Default what the run says. */
+  readonly storage?: Storage;
+}
+
 /** Models that are compared in one run, all at the same task. */
 export interface Case {
   readonly name: string;
   readonly phase: Phase;
-  readonly variants: readonly { readonly name: string; readonly model: ModelJson }[];
+  readonly variants: readonly Variant[];
   readonly measure: Measure;
   /** The same case in a form that ends within a minute. */
   readonly quick: Measure;
@@ -39,6 +48,8 @@ export interface Suite {
   readonly title: string;
   readonly cases: readonly Case[];
 }
+
+const STORAGES: readonly Storage[] = ["float32", "float16", "int8"];
 
 /** The variant that others are compared with. */
 export const BASELINE = "dense";
@@ -103,8 +114,12 @@ function parseCase(value: unknown, name: string): Case {
   const measure = parseMeasure(entry.measure, DEFAULTS, `${name}: measure`);
   const variants = list(entry.variants, `${name}: variants`).map((variant, i) => {
     const at = `${name}: variants[${i}]`;
-    const given = fields(variant, at, ["name", "model"], []);
-    return { name: text(given.name, `${at}: name`), model: { ...shared, ...object(given.model, `${at}: model`) } };
+    const given = fields(variant, at, ["name", "model"], ["storage"]);
+    return {
+      name: text(given.name, `${at}: name`),
+      model: { ...shared, ...object(given.model, `${at}: model`) },
+      ...(given.storage !== undefined && { storage: storage(given.storage, `${at}: storage`) }),
+    };
   });
   const twice = variants.find(({ name: n }, i) => variants.findIndex((other) => other.name === n) !== i);
   if (twice) throw new FinegrainError(`${name}: two variants are called "${twice.name}"`);
@@ -129,6 +144,12 @@ function parseMeasure(value: unknown, otherwise: Measure, name: string): Measure
 function text(value: unknown, name: string): string {
   if (typeof value === "string" && value !== "") return value;
   throw new FinegrainError(`${name} must be a text, not ${JSON.stringify(value)}`);
+}
+
+function storage(value: unknown, name: string): Storage {
+  const known = STORAGES.find((one) => one === value);
+  if (known) return known;
+  throw new FinegrainError(`${name} must be one of ${STORAGES.join(", ")}, not ${JSON.stringify(value)}`);
 }
 
 function list(value: unknown, name: string): readonly unknown[] {

@@ -28,10 +28,10 @@ const BACKENDS: Readonly<Record<string, Entry>> = {
     },
   },
   wasm: {
-    devices: ["cpu"],
-    async open() {
+    devices: ["cpu", "memory64"],
+    async open(device) {
       const { wasmBackend } = await import("@finegrain/backend-wasm");
-      return wasmBackend();
+      return wasmBackend({ memory64: device === "memory64" });
     },
   },
   reference: {
@@ -47,14 +47,19 @@ const BACKENDS: Readonly<Record<string, Entry>> = {
 export const knownDevices = (): { backend: string; device: string }[] =>
   Object.entries(BACKENDS).flatMap(([backend, { devices }]) => devices.map((device) => ({ backend, device })));
 
+/** What runs where no backend is asked for: the first that is there. The last needs nothing but this runtime. */
+const PREFERRED = ["onnx", "wasm"] as const;
+
 /**
  * Open a backend on a device; its package is loaded by this.
  *
+ * @param name default onnx, or wasm where onnxruntime-node is not installed.
  * @param device default the backend's own choice.
  * @throws UsageError where the backend or the device is not known, FinegrainError where it is known but not there: the
  *   sentence says what would add it.
  */
-export async function openBackend(name: string, device?: string): Promise<Backend> {
+export async function openBackend(name: string | undefined, device?: string): Promise<Backend> {
+  if (name === undefined) return openPreferred(device);
   const entry = Object.hasOwn(BACKENDS, name) ? BACKENDS[name]! : undefined;
   if (!entry) throw new UsageError(`unknown backend "${name}": known are ${Object.keys(BACKENDS).join(", ")}`);
   if (device !== undefined && !entry.devices.includes(device))
@@ -63,6 +68,17 @@ export async function openBackend(name: string, device?: string): Promise<Backen
     return await entry.open(device);
   } catch (error) {
     throw await explained(error, name, entry);
+  }
+}
+
+async function openPreferred(device: string | undefined): Promise<Backend> {
+  const [native, embedded] = PREFERRED;
+  try {
+    return await openBackend(native, device);
+  } catch (error) {
+    // A device that was asked for is not to be replaced by another.
+    if (device !== undefined) throw error;
+    return openBackend(embedded);
   }
 }
 

@@ -76,8 +76,8 @@ export class Memory {
     const { maximum, wide } = this.import;
     const help = wide
       ? "a machine with more memory, or weights of fewer bits,"
-      : "memory64 (Node 24 and current browsers) or weights of fewer bits";
-    return `${gib(wanted)} more are needed, ${gib(end)} in all, and this memory ends at ${gib(maximum * PAGE)}: ${help} would help`;
+      : "memory64 (in Node 24 and current browsers) or weights of fewer bits";
+    return `${gib(wanted)} more is needed, ${gib(end)} in all, and this memory ends at ${gib(maximum * PAGE)}: ${help} would help`;
   }
 }
 

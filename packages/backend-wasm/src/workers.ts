@@ -5,6 +5,8 @@ import { type WorkerMessage, type WorkerStart, workerLoop } from "./worker-loop.
 /** One worker, in Node or in a browser. */
 interface Thread {
   post(message: WorkerMessage): void;
+  /** Whether the program goes on for the worker's sake: where somebody waits for its answer. */
+  keepAlive(needed: boolean): void;
 }
 type Loaded = (answer: { readonly loaded: number }) => void;
 
@@ -19,7 +21,10 @@ export class Workers {
     this.#threads = Array.from({ length: count }, (_, i) =>
       startThread({ memory, thread: i + 1, control }, ({ loaded }) => {
         const waiting = this.#waiting.get(loaded);
-        if (waiting && --waiting.left === 0) waiting.done();
+        if (!waiting || --waiting.left > 0) return;
+        this.#waiting.delete(loaded);
+        if (this.#waiting.size === 0) this.#keepAlive(false);
+        waiting.done();
       }),
     );
   }
@@ -28,13 +33,8 @@ export class Workers {
   load(program: number, module: WebAssembly.Module): Promise<void> {
     if (this.#threads.length === 0) return Promise.resolve();
     return new Promise((resolve) => {
-      this.#waiting.set(program, {
-        left: this.#threads.length,
-        done: () => {
-          this.#waiting.delete(program);
-          resolve();
-        },
-      });
+      this.#waiting.set(program, { left: this.#threads.length, done: resolve });
+      this.#keepAlive(true);
       this.#post({ kind: "load", program, module });
     });
   }
@@ -55,10 +55,15 @@ export class Workers {
     this.#wake();
   }
 
+  #keepAlive(needed: boolean): void {
+    for (const thread of this.#threads) thread.keepAlive(needed);
+  }
+
   #post(message: WorkerMessage): void {
     if (this.#threads.length === 0) return;
-    for (const thread of this.#threads) thread.post(message);
+    // Counted first: a worker that has read a message which is not counted yet would wait for another one.
     Atomics.add(this.#words, control.messages / 4, 1);
+    for (const thread of this.#threads) thread.post(message);
     this.#wake();
   }
 
@@ -89,14 +94,17 @@ function startThread(start: WorkerStart, loaded: Loaded): Thread {
   const node = globalThis.process?.getBuiltinModule?.("node:worker_threads");
   if (node) {
     const worker = new node.Worker(NODE_WORKER, { eval: true, workerData: start });
+    worker.on("message", loaded);
     // A program that has nothing else to do may end.
     worker.unref();
-    worker.on("message", loaded);
-    return { post: (message) => worker.postMessage(message) };
+    return {
+      post: (message) => worker.postMessage(message),
+      keepAlive: (needed) => (needed ? worker.ref() : worker.unref()),
+    };
   }
   if (typeof Worker === "undefined") throw new FinegrainError("this runtime has no workers: ask for 1 thread");
   const worker = new Worker(URL.createObjectURL(new Blob([PAGE_WORKER], { type: "text/javascript" })));
   worker.addEventListener("message", ({ data }) => loaded(data));
   worker.postMessage(start);
-  return { post: (message) => worker.postMessage(message) };
+  return { post: (message) => worker.postMessage(message), keepAlive() {} };
 }

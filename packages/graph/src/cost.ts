@@ -31,6 +31,13 @@ export const cost = (graph: Graph): Cost => sum(graph.nodes.map(nodeCost));
 const rowReaders = new Set(["gather", "dynamicSlice"]);
 const views = new Set(["reshape", "stopGradient", "barrier"]);
 
+const isStored = (x: Tensor): boolean => x.dtype === "float16" || x.dtype === "int8";
+/** `cast(weight)` and `cast(weight) * scale`: what weights of fewer bits are read as. */
+const isDequantized = (x: Tensor): boolean =>
+  x.op === "cast"
+    ? isStored(x.inputs[0]!)
+    : x.op === "mul" && x.inputs.some((factor) => factor.op === "cast" && isDequantized(factor));
+
 /**
  * Bytes that one run has to read of its inputs, in a decode step the bytes a token. An input that only gathers and
  * slices read counts the rows they take; one that is only overwritten in part (a cache's `updateSlice`) counts as
@@ -40,14 +47,15 @@ export function bytesRead(graph: Graph): number {
   const readers = new Map<Tensor, Tensor[]>();
   for (const node of graph.nodes)
     for (const x of new Set(node.inputs)) readers.set(x, [...(readers.get(x) ?? []), node]);
-  const read = (x: Tensor): number => {
-    let rows = 0;
+  /** The part of x that is read. */
+  const share = (x: Tensor): number => {
+    let read = 0;
     for (const reader of readers.get(x) ?? []) {
-      if (rowReaders.has(reader.op) && reader.inputs[0] === x) rows += byteSize(reader);
-      else if (views.has(reader.op)) rows += read(reader);
-      else return byteSize(x);
+      if (rowReaders.has(reader.op) && reader.inputs[0] === x) read += size(reader.shape) / Math.max(1, size(x.shape));
+      else if (views.has(reader.op) || isDequantized(reader)) read += share(reader);
+      else return 1;
     }
-    return Math.min(rows, byteSize(x));
+    return Math.min(read, 1);
   };
-  return graph.inputs.reduce((bytes, x) => bytes + read(x), 0);
+  return graph.inputs.reduce((bytes, x) => bytes + share(x) * byteSize(x), 0);
 }

@@ -82,8 +82,7 @@ export function uploadWeights(
   weights: ReadonlyMap<string, HostTensor> | ReadonlyMap<string, Buffer>,
   storage: Storage,
 ): Map<string, Buffer> {
-  if (storage !== "float32" && !backend.storage?.has(storage))
-    throw new FinegrainError(`${backend.name} keeps weights in float32 alone, not in ${storage}: wasm has both`);
+  expectStorage(backend, storage);
   const given = new Map<string, HostTensor | Buffer>(weights);
   const typeOf = (value: HostTensor | Buffer): TensorType => (isBuffer(value) ? value.type : value);
   const resident = [...given.values()].some(isBuffer);
@@ -97,6 +96,12 @@ export function uploadWeights(
       return [path, isBuffer(value) ? value : backend.upload(value)];
     }),
   );
+}
+
+/** @throws FinegrainError where the backend cannot keep weights so. */
+export function expectStorage(backend: Backend, storage: Storage): void {
+  if (storage !== "float32" && !backend.storage?.has(storage))
+    throw new FinegrainError(`${backend.name} keeps weights in float32 alone, not in ${storage}; wasm can`);
 }
 
 const isBuffer = (value: HostTensor | Buffer): value is Buffer => "read" in value;

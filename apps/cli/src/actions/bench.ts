@@ -6,15 +6,19 @@ import {
   loadSuite,
   type Measurement,
   type Progress,
+  profileSuite,
   type Result,
+  type RunOptions,
   runSuite,
+  type Suite,
 } from "@finegrain/bench";
+import type { KernelTime } from "@finegrain/graph";
 import type { Values } from "../arguments.ts";
 import { openBackend } from "../backends.ts";
 import type { benchFlags } from "../commands/bench.ts";
 import { EXIT, type ExitCode } from "../exit.ts";
 import { interruptible } from "../interrupt.ts";
-import { bytes, count, digits, flopRate } from "../output/format.ts";
+import { bytes, count, digits, flopRate, whole } from "../output/format.ts";
 import { progressLine } from "../output/progress.ts";
 import { table } from "../output/table.ts";
 import { type Terminal, terminal } from "../output/terminal.ts";
@@ -33,8 +37,9 @@ export async function bench(values: Values<typeof benchFlags>, [name]: readonly 
   out.print(out.style.bold(`${suite.name}: ${suite.title}`));
   out.print(out.style.dim(`${backend.name}, ${backend.device.description}, ${backend.device.provider}`));
   let failed = false;
-  const { quick, rounds } = values;
-  const options = { backend, quick, rounds, signal: interrupt.signal, onProgress: progress(out) };
+  const { quick, rounds, quantize: storage } = values;
+  const options = { backend, quick, rounds, storage, signal: interrupt.signal, onProgress: progress(out) };
+  if (values.profile) return printProfiles(out, suite, options);
   for await (const results of runSuite(suite, options)) {
     out.clear();
     failed ||= results.some(isFailure);
@@ -45,6 +50,51 @@ export async function bench(values: Values<typeof benchFlags>, [name]: readonly 
   out.clear();
   if (interrupt.signal.aborted) return EXIT.interrupted;
   return failed ? EXIT.failed : EXIT.ok;
+}
+
+/** A table of kernels for every variant, the longest first; what is the same in every layer is one line. */
+async function printProfiles(out: Terminal, suite: Suite, options: RunOptions): Promise<ExitCode> {
+  for await (const { case: name, variant, milliseconds, kernels } of profileSuite(suite, options)) {
+    out.clear();
+    out.print(`\n${out.style.bold(`${name}: ${variant}`)}, ${digits(milliseconds)} ms with the clocks`);
+    out.print(kernelTable(kernels));
+  }
+  out.clear();
+  return options.signal?.aborted ? EXIT.interrupted : EXIT.ok;
+}
+
+function kernelTable(kernels: readonly KernelTime[]): string {
+  const groups = new Map<string, KernelTime[]>();
+  for (const kernel of kernels) {
+    const key = `${kernel.name} ${kernel.flops} ${kernel.bytes}`;
+    groups.set(key, [...(groups.get(key) ?? []), kernel]);
+  }
+  const rows = [...groups.values()].map((group) => {
+    const { name, flops, bytes: traffic } = group[0]!; // no group is empty
+    const ms = group.reduce((sum, kernel) => sum + kernel.milliseconds / kernel.runs, 0);
+    return {
+      name,
+      count: group.length,
+      ms,
+      bytesPerSecond: (1000 * group.length * traffic) / ms,
+      flopsPerSecond: (1000 * group.length * flops) / ms,
+    };
+  });
+  const all = rows.reduce((sum, { ms }) => sum + ms, 0);
+  return table(
+    [left("kernel"), ...["kernels", "ms", "of all", "memory", "arithmetic"].map(right)],
+    rows
+      .toSorted((a, b) => b.ms - a.ms)
+      .slice(0, LONGEST)
+      .map((row) => [
+        row.name,
+        whole(row.count),
+        digits(row.ms),
+        share(row.ms / all),
+        `${bytes(row.bytesPerSecond)}/s`,
+        flopRate(row.flopsPerSecond),
+      ]),
+  );
 }
 
 /** Shows the activity; the time left is that of this activity, from its own first piece on. */
@@ -86,6 +136,9 @@ function printCase(out: Terminal, results: readonly Result[]): void {
       `${variant}: the middle half of its rounds is spread over more than 10 % (${spread(tokensPerSecond)} tokens/s)`,
     );
 }
+
+/** Lines of a profile. */
+const LONGEST = 25;
 
 const left = (title: string) => ({ title, align: "left" as const });
 const right = (title: string) => ({ title, align: "right" as const });

@@ -2,7 +2,11 @@ import type { Flags } from "../arguments.ts";
 
 /** Which backend runs a command, and on which of its devices. */
 export const backendFlags = {
-  backend: { type: "text", value: "NAME", default: "onnx", help: "what runs it: see finegrain devices" },
+  backend: {
+    type: "text",
+    value: "NAME",
+    help: "what runs it: see finegrain devices; default onnx, or wasm where that is not installed",
+  },
   device: {
     type: "text",
     value: "NAME",

@@ -1,10 +1,12 @@
 import { command } from "../command.ts";
-import { backendFlags } from "./backend-flags.ts";
+import { backendFlags, quantizeFlag } from "./backend-flags.ts";
 
 export const benchFlags = {
   ...backendFlags,
+  ...quantizeFlag,
   json: { type: "text", value: "FILE", help: "append the results to this file, one JSON object a line" },
   quick: { type: "switch", help: "fewer rounds: done within a minute" },
+  profile: { type: "switch", help: "no comparison: the time of every kernel of a round, where the backend can tell" },
   rounds: { type: "whole", value: "N", least: 1, help: "rounds to measure; default the suite's own number" },
 } as const;
 

@@ -14,6 +14,11 @@ import { type MultiplicativeDenseParams, multiplicativeDense } from "./multiplic
 export interface MultiplicativeConvolutionalAttentionConfig extends HeadsConfig {
   /** S: modules of the multiplicative layer, whose outputs the convolutions run over. */
   readonly modules: number;
+  /**
+   * Modules may end within a head, as in the paper's 17B model (96 heads, 64 modules); a model config otherwise refuses heads that are not a
+   * multiple of the modules. Default false.
+   */
+  readonly acrossHeads?: boolean;
   /** Tokens that a convolution sees, the own one last. Default 3. */
   readonly lengthKernel?: number;
   /** Neighbouring modules that the convolutions of query, key and output see. Odd, default 3. */

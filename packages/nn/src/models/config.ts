@@ -94,7 +94,8 @@ function checkAttention({ dModel, heads, attention }: ModelConfig): void {
   }
   expectDivisible("model config", "dModel", dModel, "attention.modules", attention.modules);
   if (attention.type !== "multiplicative-convolutional") return;
-  expectDivisible("model config", "heads", heads, "attention.modules", attention.modules);
+  if (attention.acrossHeads !== true)
+    expectDivisible("model config", "heads", heads, "attention.modules", attention.modules);
   if (attention.lengthKernel !== undefined)
     expectPositive("model config", "attention.lengthKernel", attention.lengthKernel);
   expectOneOf("model config: attention.values", attention.values, ["none", "fixed", "original"]);
