@@ -5,7 +5,8 @@ import type { LoopKernel } from "./kernel.ts";
 
 /**
  * A sum of products of two operands, as loops: `x` has the loops `rows` to itself, `y` the loops `columns`, both have the others and
- * those that are summed. `y` is the one with more.
+ * those that are summed. `y` is the one with more, or
+ * the one along which the result is contiguous.
  */
 export interface Product {
   readonly x: Factor;
@@ -27,7 +28,7 @@ export interface Factor {
 }
 
 /** The kernel as a product, if it is one. */
-export function asProduct({ extents, reduction }: LoopKernel): Product | undefined {
+export function asProduct({ extents, reduction, at }: LoopKernel): Product | undefined {
   if (reduction?.op !== "sum" || reduction.body.kind !== "call" || reduction.body.op !== "mul") return undefined;
   const [a, b] = reduction.body.args.map(asFactor);
   if (!a || !b || a.load === b.load || reduction.body.dtype !== "float32") return undefined;
@@ -37,7 +38,10 @@ export function asProduct({ extents, reduction }: LoopKernel): Product | undefin
   const [ofA, ofB] = [only(a, b), only(b, a)];
   const batch = loops.filter((loop) => !ofA.includes(loop) && !ofB.includes(loop));
   const extent = (list: readonly number[]) => size(list.map((loop) => extents[loop]!));
-  const swap = extent(ofA) > extent(ofB);
+  // Of two that are large, the columns are those that lie side by side in the result.
+  const beside = (loops: readonly number[]) => loops.length > 0 && at.strides[loops.at(-1)!] === 1;
+  const large = Math.min(extent(ofA), extent(ofB)) > FEW_ROWS;
+  const swap = large && beside(ofA) !== beside(ofB) ? beside(ofA) : extent(ofA) > extent(ofB);
   return {
     x: swap ? b : a,
     y: swap ? a : b,
@@ -56,6 +60,8 @@ function asFactor(value: Expression): Factor | undefined {
   return value.op === "cast" || (value.op === "mul" && scale?.kind === "load") ? { value, load } : undefined;
 }
 
+/** Fewer rows than this are not worth a choice of their own. */
+const FEW_ROWS = 16;
 /** Products of fewer multiplications are not worth a copy of an operand. */
 const WORTH_COPYING = 2 ** 14;
 /** Up to so many times an operand is read where its elements have to be picked, or lie apart. */

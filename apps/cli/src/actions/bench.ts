@@ -39,7 +39,7 @@ export async function bench(values: Values<typeof benchFlags>, [name]: readonly 
   let failed = false;
   const { quick, rounds, quantize: storage } = values;
   const options = { backend, quick, rounds, storage, signal: interrupt.signal, onProgress: progress(out) };
-  if (values.profile) return printProfiles(out, suite, options);
+  if (values.profile) return await printProfiles(out, suite, options);
   for await (const results of runSuite(suite, options)) {
     out.clear();
     failed ||= results.some(isFailure);

@@ -7,8 +7,11 @@ import { packPanels } from "./pack.ts";
 
 /** The tile of the result that is kept in registers: 12 of the 16 vectors that x64 has. */
 const TILE = { rows: 6, columns: 8 };
-/** Packed operands that stay in the second level of cache: a block of rows, and the columns that pass by it. */
-const BLOCK_BYTES = { rows: 256 * 1024, columns: 512 * 1024 };
+/**
+ * Packed operands that stay in the second level of cache: a block of rows, and the columns that pass by it. Rows that the third level
+ * holds are packed all at once, since packing them again for every block of columns would cost more.
+ */
+const BLOCK_BYTES = { rows: 256 * 1024, columns: 512 * 1024, whole: 4 * 2 ** 20 };
 /** Fewer rows than this are read as they lie: they stay in the first level of cache. */
 const WORTH_PACKING = 24;
 
@@ -59,7 +62,8 @@ export class TileProductRenderer extends ReducingRenderer {
     this.#tall = Math.ceil(this.#m / Math.ceil(this.#m / TILE.rows));
     this.#x = layout(product.x.load, this.#row, product.summed[0]!, this.#m <= WORTH_PACKING ? 0 : this.#tall);
     this.#y = layout(product.y.load, this.#column, product.summed[0]!, TILE.columns);
-    this.#rows = this.#x.packed ? blockOf(this.#m, this.#tall, BLOCK_BYTES.rows / WORD / this.#k) : this.#m;
+    const whole = !this.#x.packed || WORD * this.#m * this.#k <= BLOCK_BYTES.whole;
+    this.#rows = whole ? this.#m : blockOf(this.#m, this.#tall, BLOCK_BYTES.rows / WORD / this.#k);
     this.#columns = blockOf(this.#n, TILE.columns, BLOCK_BYTES.columns / WORD / this.#k);
   }
 
@@ -90,7 +94,7 @@ export class TileProductRenderer extends ReducingRenderer {
 
   /** In the thread's own memory, the panels of x, those of y, and a tile. */
   get #yOffset(): number {
-    return this.#x.packed ? WORD * this.#rows * this.#k : 0;
+    return this.#x.packed ? WORD * Math.ceil(this.#rows / this.#tall) * this.#tall * this.#k : 0;
   }
 
   get #tileOffset(): number {
@@ -101,25 +105,34 @@ export class TileProductRenderer extends ReducingRenderer {
   #all(first: Local, end: Local): void {
     const { code, opening } = this;
     const [x, y] = [this.#product.x.load, this.#product.y.load];
-    const [column, row, columns, rows] = this.#pointers(4) as [Local, Local, Local, Local];
+    const [column, row, columns, rows, yPanels] = this.#pointers(5) as [Local, Local, Local, Local, Local];
     const [xFrom, yFrom] = [this.#start(x), this.#start(y)];
-    const yPanels = code.local("pointer");
     code.get(opening.scratch).address(this.#yOffset).pointerOp("add").set(yPanels);
+    const packRows = () => {
+      const panels = { from: xFrom, begin: row, end: rows, to: opening.scratch, width: this.#tall };
+      if (this.#x.packed) this.#pack(x, this.#row, panels);
+    };
+    // One block of rows serves all columns; several take turns at each block of columns.
+    const once = this.#rows >= this.#m;
+    if (once) {
+      code.address(0).set(row).address(this.#m).set(rows);
+      packRows();
+    }
     code.count(column, { from: () => code.get(first), to: () => code.get(end), step: this.#columns }, () => {
       code.get(column).address(this.#columns).pointerOp("add").set(columns);
       this.#atMost(columns, () => code.get(end));
-      if (this.#y.packed)
-        this.#pack(y, this.#column, { from: yFrom, begin: column, end: columns, to: yPanels, width: TILE.columns });
+      this.#pack(y, this.#column, { from: yFrom, begin: column, end: columns, to: yPanels, width: TILE.columns });
+      const tiles = () =>
+        this.#tiles({ row, rows, column, columns }, this.#x.packed ? opening.scratch : xFrom, yPanels);
+      if (once) {
+        tiles();
+        return;
+      }
       code.count(row, { to: () => code.address(this.#m), step: this.#rows }, () => {
         code.get(row).address(this.#rows).pointerOp("add").set(rows);
         this.#atMost(rows, () => code.address(this.#m));
-        if (this.#x.packed)
-          this.#pack(x, this.#row, { from: xFrom, begin: row, end: rows, to: opening.scratch, width: this.#tall });
-        this.#tiles(
-          { row, rows, column, columns },
-          this.#x.packed ? opening.scratch : xFrom,
-          this.#y.packed ? yPanels : yFrom,
-        );
+        packRows();
+        tiles();
       });
     });
   }
