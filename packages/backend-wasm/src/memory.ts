@@ -40,7 +40,7 @@ export class Memory {
   take(bytes: number): number {
     const address = HEAP_START + this.#arena.take(bytes);
     try {
-      this.#reserve(HEAP_START + this.#arena.bytes, bytes);
+      this.#reserve(HEAP_START + this.#arena.end, bytes);
     } catch (error) {
       this.give(address, bytes);
       throw error;

@@ -6,6 +6,8 @@ const aligned = (bytes: number): number => Math.ceil(bytes / ALIGNMENT) * ALIGNM
 export class Arena {
   /** From the start to the end of what was ever taken. */
   bytes = 0;
+  /** The end of what is taken now. */
+  end = 0;
   /** By offset, never two that touch. */
   #holes: { offset: number; bytes: number }[] = [];
 
@@ -22,11 +24,9 @@ export class Arena {
   }
 
   #grow(bytes: number): number {
-    const last = this.#holes.at(-1);
-    const atEnd = last !== undefined && last.offset + last.bytes === this.bytes;
-    const offset = atEnd ? last.offset : this.bytes;
-    if (atEnd) this.#holes.pop();
-    this.bytes = offset + bytes;
+    const offset = this.end;
+    this.end += bytes;
+    this.bytes = Math.max(this.bytes, this.end);
     return offset;
   }
 
@@ -41,5 +41,9 @@ export class Arena {
       else merged.push(hole);
       return merged;
     }, []);
+    const last = this.#holes.at(-1)!; // there is at least the one that came
+    if (last.offset + last.bytes < this.end) return;
+    this.end = last.offset;
+    this.#holes.pop();
   }
 }

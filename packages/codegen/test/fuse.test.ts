@@ -1,0 +1,92 @@
+import {
+  add,
+  argMax,
+  einsum,
+  exp,
+  gather,
+  graph,
+  input,
+  layerNorm,
+  mul,
+  reduceSum,
+  relu,
+  reshape,
+  slice,
+  type Tensor,
+  transpose,
+  updateSlice,
+} from "@finegrain/graph";
+import { describe, expect, test } from "vitest";
+import { fuse, type LoopKernel, readsOf } from "../src/index.ts";
+
+const kernelsOf = (outputs: Tensor[], inputs: Tensor[], donate: [number, number][] = []) =>
+  fuse(graph({ name: "test", inputs, outputs }), donate).kernels;
+const names = (...given: Parameters<typeof kernelsOf>) => kernelsOf(...given).map(({ name }) => name);
+const loops = (...given: Parameters<typeof kernelsOf>) => kernelsOf(...given) as LoopKernel[]; // of graphs without the other kinds
+
+const [x, y] = [input([4, 6], "float32", "x"), input([4, 6], "float32", "y")];
+
+describe("fusion", () => {
+  test("writes a chain of element-wise ops as one kernel", () => {
+    expect(names([relu(add(mul(x, y), x))], [x, y])).toEqual(["max"]);
+  });
+
+  test("makes views indices of the kernel that reads them", () => {
+    const [kernel, ...others] = loops([add(transpose(x, [1, 0]), reshape(y, [6, 4]))], [x, y]);
+    expect(others).toEqual([]);
+    expect(kernel!.extents).toEqual([6, 4]);
+    const loads = kernel!.result.kind === "call" ? kernel!.result.args : [];
+    expect(loads.map((load) => load.kind === "load" && load.at.strides)).toEqual([
+      [1, 6],
+      [4, 1],
+    ]);
+  });
+
+  test("walks neighbours as one loop, and cuts a loop where a reshape cuts it", () => {
+    expect(loops([add(x, y)], [x, y])[0]!.extents).toEqual([24]);
+    // The rows of the result are pairs of columns of x.
+    const cut = reshape(slice(x, { starts: [0, 0], ends: [4, 4] }), [16]);
+    expect(loops([exp(cut)], [x])[0]!.extents).toEqual([4, 4]);
+  });
+
+  test("gives a product its bias and activation", () => {
+    const [w, b] = [input([6, 3], "float32", "w"), input([3], "float32", "b")];
+    const [kernel, ...others] = loops([relu(add(einsum(x, w, "B D, D F -> B F"), b))], [x, w, b]);
+    expect(others).toEqual([]);
+    expect(kernel!.reduction).toMatchObject({ op: "sum", extents: [6] });
+    expect(kernel!.name).toBe("einsum B D, D F -> B F then max");
+  });
+
+  test("reads gathered rows in the product that wants them", () => {
+    const [table, choice] = [input([10, 6], "float32", "table"), input([3, 5], "float32", "choice")];
+    const kernels = kernelsOf([einsum(x, gather(table, argMax(choice)), "B D, R D -> B R")], [x, table, choice]);
+    expect(kernels.map(({ name }) => name)).toEqual(["argMax", "einsum B D, R D -> B R"]);
+    expect(readsOf(kernels[1]!).map(({ place }) => place.kind)).toEqual(["input", "temporary", "input"]);
+  });
+
+  test("keeps what is expensive and read twice", () => {
+    const e = exp(x);
+    expect(names([add(e, 1), mul(e, 2)], [x])).toEqual(["exp", "add", "mul"]);
+    // What costs next to nothing is computed again.
+    const cheap = add(x, 1);
+    expect(names([exp(cheap), mul(cheap, 2)], [x])).toEqual(["exp", "mul"]);
+  });
+
+  test("computes a layer norm in four kernels", () => {
+    const [scale, bias] = [input([6], "float32", "scale"), input([6], "float32", "bias")];
+    expect(names([layerNorm(x, scale, bias, { epsilon: 1e-5 })], [x, scale, bias])).toHaveLength(4);
+  });
+
+  test("appends to a donated cache in place, and to any other in a copy", () => {
+    const [cache, row, at] = [input([9, 6]), input([1, 6]), input([], "int32")];
+    const next = updateSlice(cache, row, at, { axis: 0 });
+    const [inPlace, ...none] = kernelsOf([next], [cache, row, at], [[0, 0]]);
+    expect(none).toEqual([]);
+    expect(inPlace!.to.place).toEqual({ kind: "input", index: 0 });
+    expect(kernelsOf([next], [cache, row, at]).map(({ to }) => to.place.kind)).toEqual(["output", "output"]);
+    // Who still reads the old cache must find it.
+    expect(
+      kernelsOf([next, reduceSum(cache, { axes: [0, 1] })], [cache, row, at], [[0, 0]])[0]!.to.place.kind,
+    ).not.toBe("input");
+  });
+});
