@@ -47,6 +47,7 @@ test("devices says of each what it is, or how to add it", async () => {
     "tfjs:cuda",
     "tfjs:cpu",
     "wasm:cpu",
+    "wasm:memory64",
     "reference:cpu",
   ]);
   expect(found.find(({ backend }) => backend === "reference")).toMatchObject({ available: true });

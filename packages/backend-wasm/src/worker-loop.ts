@@ -24,10 +24,11 @@ export interface Port {
  * Its text is sent to the worker, so it may use nothing from outside of itself.
  */
 export function workerLoop({ memory, thread, control }: WorkerStart, port: Port): void {
+  const NAP = 50; // milliseconds
   const words = new Int32Array(memory.buffer, 0, 256);
   const word = (name: keyof WorkerStart["control"]) => control[name] / 4;
   const programs = new Map<number, WebAssembly.Instance>();
-  let [runs, messages, stopped] = [0, 0, false];
+  let [runs, messages, stopped, idle] = [0, 0, false, false];
 
   const run = (): void => {
     const program = programs.get(Atomics.load(words, word("program")))!;
@@ -38,6 +39,18 @@ export function workerLoop({ memory, thread, control }: WorkerStart, port: Port)
       Atomics.store(words, word("failed"), 1);
       Atomics.notify(words, word("generation"));
     }
+  };
+  // ES2024, so the library's types do not know it yet; Firefox does not before 145.
+  const { waitAsync } = Atomics as {
+    waitAsync?(words: Int32Array, index: number, seen: number): { readonly value: Promise<string> | string };
+  };
+  /** Out of the way of everything else in this thread, until something changes. */
+  const rest = (seen: number): void => {
+    idle = true;
+    void Promise.resolve(waitAsync!(words, word("wake"), seen).value).then(() => {
+      idle = false;
+      wait();
+    });
   };
   const wait = (): void => {
     while (!stopped) {
@@ -50,7 +63,12 @@ export function workerLoop({ memory, thread, control }: WorkerStart, port: Port)
         // Runs often follow each other at once: it is faster to look for a while than to be woken.
         let spins = 300_000;
         while (spins > 0 && Atomics.load(words, word("wake")) === seen) spins--;
-        if (spins === 0) Atomics.wait(words, word("wake"), seen);
+        if (spins > 0) continue;
+        // A thread that sleeps here wakes fast, but does nothing else: its runtime cannot even collect its garbage.
+        const slept = Atomics.wait(words, word("wake"), seen, waitAsync ? NAP : Number.POSITIVE_INFINITY);
+        if (slept !== "timed-out") continue;
+        rest(seen);
+        return;
       }
     }
   };
@@ -64,6 +82,7 @@ export function workerLoop({ memory, thread, control }: WorkerStart, port: Port)
       stopped = true;
       port.close();
     }
-    wait();
+    // A resting thread wakes by itself: messages change what it rests on.
+    if (!idle) wait();
   });
 }
