@@ -5,13 +5,18 @@ import { type Opening, type Target, WORD } from "./kernel.ts";
 import { ReducingRenderer, type Work } from "./loop-renderer.ts";
 import { packPanels } from "./pack.ts";
 
-/** The tile of the result that is kept in registers: 12 of the 16 vectors that x64 has. */
-const TILE = { rows: 6, columns: 8 };
 /**
- * Packed operands that stay in the second level of cache: a block of rows, and the columns that pass by it. Rows that the third level
- * holds are packed all at once, since packing them again for every block of columns would cost more.
+ * The tile of the result that is kept in registers. Of x64's 16 vectors V8 keeps one for itself; a fused multiply-add leaves room for 12 sums,
+ * a product of its own for 10.
+ */
+const TILE = { rows: { fused: 6, separate: 5 }, columns: 8 };
+/**
+ * Packed operands that stay in the second level of cache: a block of rows, and the columns that pass by it. Rows may be
+ * packed all at once where the third level holds them.
  */
 const BLOCK_BYTES = { rows: 256 * 1024, columns: 512 * 1024, whole: 4 * 2 ** 20 };
+/** For so few columns at a time, packing the rows again would cost more than what it saves. */
+const FEW_COLUMNS = 64;
 /** Fewer rows than this are read as they lie: they stay in the first level of cache. */
 const WORTH_PACKING = 24;
 
@@ -59,12 +64,13 @@ export class TileProductRenderer extends ReducingRenderer {
     this.#m = kernel.extents[this.#row]!;
     this.#n = kernel.extents[this.#column]!;
     this.#k = reduction.extents[0]!;
-    this.#tall = Math.ceil(this.#m / Math.ceil(this.#m / TILE.rows));
+    const tallest = target.relaxed ? TILE.rows.fused : TILE.rows.separate;
+    this.#tall = Math.ceil(this.#m / Math.ceil(this.#m / tallest));
     this.#x = layout(product.x.load, this.#row, product.summed[0]!, this.#m <= WORTH_PACKING ? 0 : this.#tall);
     this.#y = layout(product.y.load, this.#column, product.summed[0]!, TILE.columns);
-    const whole = !this.#x.packed || WORD * this.#m * this.#k <= BLOCK_BYTES.whole;
-    this.#rows = whole ? this.#m : blockOf(this.#m, this.#tall, BLOCK_BYTES.rows / WORD / this.#k);
     this.#columns = blockOf(this.#n, TILE.columns, BLOCK_BYTES.columns / WORD / this.#k);
+    const again = WORD * this.#m * this.#k > BLOCK_BYTES.whole || this.#columns > FEW_COLUMNS;
+    this.#rows = this.#x.packed && again ? blockOf(this.#m, this.#tall, BLOCK_BYTES.rows / WORD / this.#k) : this.#m;
   }
 
   render(): Work {
@@ -73,7 +79,7 @@ export class TileProductRenderer extends ReducingRenderer {
     const outer = batch.map((loop) => ({ loop, extent: kernel.extents[loop]! }));
     const times = size(outer.map(({ extent }) => extent));
     const [first, end] = [code.local("pointer"), code.local("pointer")];
-    const scratch = this.#tileOffset + WORD * TILE.rows * TILE.columns;
+    const scratch = this.#tileOffset + WORD * this.#tall * TILE.columns;
     if (times >= 2 * this.#target.threads) {
       this.forUnitsOf(outer, () => {
         code.address(0).set(first).address(this.#n).set(end);
@@ -244,7 +250,7 @@ export class TileProductRenderer extends ReducingRenderer {
     const { code } = this;
     const [x, y, k] = this.#pointers(3) as [Local, Local, Local];
     const [low, high, factor] = [1, 2, 3].map(() => code.local("v128")) as [Local, Local, Local];
-    const unroll = [4, 2, 1].find((n) => this.#k % n === 0)!;
+    const unroll = [2, 1].find((n) => this.#k % n === 0)!;
     code.get(xFrom).set(x).get(yFrom).set(y);
     code.count(k, { to: () => code.address(this.#k), step: unroll }, () => {
       for (let turn = 0; turn < unroll; turn++) {
