@@ -83,6 +83,30 @@ test("train, evaluate and generate, from text to text", async () => {
   expect(generated.stdout.trimEnd()).toBe(`It was${continuation}`.trimEnd());
 }, 60_000);
 
+test("evaluates and writes with weights of 8 bits on wasm, and says what they cost", async () => {
+  const run = join(folder, "quantized");
+  const wasm = ["--backend", "wasm"];
+  // Feed-forward matrices of 64 x 1,040: large enough to be stored in fewer bits.
+  const size = ["--layers", "1", "--d-model", "64", "--d-ff", "1040", "--heads", "2", "--block-size", "4"];
+  const steps = ["--length", "16", "--batch", "2", "--steps", "4", "--data", text, "--out", run];
+  expect(await finegrain(["train", ...wasm, ...size, ...steps])).toMatchObject({ code: 0, stderr: "" });
+  const evaluated = await finegrain(["evaluate", run, ...wasm, "--quantize", "int8", "--json"]);
+  expect(evaluated).toMatchObject({ code: 0, stderr: "" });
+  const { bitsPerByte, quantized } = JSON.parse(evaluated.stdout);
+  expect(quantized.storage).toBe("int8");
+  expect(quantized.bitsPerByte).not.toBe(bitsPerByte);
+  expect(quantized.bitsPerByte).toBeCloseTo(bitsPerByte, 1);
+  const shown = await finegrain(["evaluate", run, ...wasm, "--quantize", "float16"]);
+  expect(shown.stdout).toMatch(/with large weights in float16: [+-]0\.\d{4}\n$/);
+  const generate = ["generate", run, "--prompt", "It was", "--max-tokens", "6", "--quantize", "int8"];
+  const generated = await finegrain([...generate, ...wasm]);
+  expect(generated).toMatchObject({ code: 0 });
+  expect(generated.stdout).toMatch(/^It was/);
+  const refused = await finegrain([...generate, "--backend", "onnx"]);
+  expect(refused.code).toBe(1);
+  expect(refused.stderr).toMatch(/onnx:cpu keeps weights in float32 alone, not in int8; wasm can/);
+}, 60_000);
+
 test("trains on a folder of text and JSONL, with Adafactor and every part sparse", async () => {
   const data = join(folder, "data");
   await mkdir(data);
