@@ -20,7 +20,7 @@ const FEW_COLUMNS = 64;
 /** Fewer rows than this are read as they lie: they stay in the first level of cache. */
 const WORTH_PACKING = 24;
 
-/** How an operand lies where the tiles read it: `across` from a row (or column) to the next, `step` along the summed loop. */
+/** How x lies where the tiles read it: `across` from a row to the next, `step` along the summed loop. y is always in panels. */
 interface Layout {
   readonly packed: boolean;
   readonly across: number;
@@ -48,7 +48,6 @@ export class TileProductRenderer extends ReducingRenderer {
   readonly #rows: number;
   readonly #columns: number;
   readonly #x: Layout;
-  readonly #y: Layout;
 
   constructor(
     kernel: LoopKernel,
@@ -67,7 +66,6 @@ export class TileProductRenderer extends ReducingRenderer {
     const tallest = target.relaxed ? TILE.rows.fused : TILE.rows.separate;
     this.#tall = Math.ceil(this.#m / Math.ceil(this.#m / tallest));
     this.#x = layout(product.x.load, this.#row, product.summed[0]!, this.#m <= WORTH_PACKING ? 0 : this.#tall);
-    this.#y = layout(product.y.load, this.#column, product.summed[0]!, TILE.columns);
     this.#columns = blockOf(this.#n, TILE.columns, BLOCK_BYTES.columns / WORD / this.#k);
     const again = WORD * this.#m * this.#k > BLOCK_BYTES.whole || this.#columns > FEW_COLUMNS;
     this.#rows = this.#x.packed && again ? blockOf(this.#m, this.#tall, BLOCK_BYTES.rows / WORD / this.#k) : this.#m;
@@ -177,41 +175,38 @@ export class TileProductRenderer extends ReducingRenderer {
     return start;
   }
 
-  /** The tiles of a block, whose panels are at these addresses, or whose operands begin there. */
+  /** The tiles of a block, of panels at these addresses, or of x as it lies from there on. */
   #tiles(
     { row, rows, column, columns }: Record<"row" | "rows" | "column" | "columns", Local>,
     xFrom: Local,
-    yFrom: Local,
+    yPanels: Local,
   ): void {
     const { code, frame } = this;
     const [m, n, x, y] = this.#pointers(4) as [Local, Local, Local, Local];
     frame.coordinates.set(this.#row, m).set(this.#column, n);
-    const start = (at: Local, from: Local, { packed, across }: Layout, first: Local) => {
-      code.get(from);
-      if (!packed)
-        code
-          .get(first)
-          .address(WORD * across)
-          .pointerOp("mul")
-          .pointerOp("add");
-      code.set(at);
-    };
-    const next = (at: Local, { packed, across }: Layout, width: number) =>
+    const { packed, across } = this.#x;
+    const next = (at: Local, elements: number) =>
       code
         .get(at)
-        .address(WORD * width * (packed ? this.#k : across))
+        .address(WORD * elements)
         .pointerOp("add")
         .set(at);
     const rest = this.#m % this.#tall;
-    start(y, yFrom, this.#y, column);
+    code.get(yPanels).set(y);
     code.count(n, { from: () => code.get(column), to: () => code.get(columns), step: TILE.columns }, () => {
-      start(x, xFrom, this.#x, row);
-      code.get(row).set(m);
+      code.get(xFrom);
+      if (!packed)
+        code
+          .get(row)
+          .address(WORD * across)
+          .pointerOp("mul")
+          .pointerOp("add");
+      code.set(x).get(row).set(m);
       code.block(() =>
         code.loop(() => {
           code.get(rows).get(m).pointerOp("sub").address(this.#tall).pointerOp("lt_u").branchIf(1);
           this.#tile(this.#tall, { m, n, x, y });
-          next(x, this.#x, this.#tall);
+          next(x, this.#tall * (packed ? this.#k : across));
           code.get(m).address(this.#tall).pointerOp("add").set(m).branch(0);
         }),
       );
@@ -222,7 +217,7 @@ export class TileProductRenderer extends ReducingRenderer {
           .get(rows)
           .pointerOp("lt_u")
           .if(() => this.#tile(rest, { m, n, x, y }));
-      next(y, this.#y, TILE.columns);
+      next(y, TILE.columns * this.#k);
     });
     frame.coordinates.delete(this.#row);
     frame.coordinates.delete(this.#column);
@@ -256,11 +251,11 @@ export class TileProductRenderer extends ReducingRenderer {
       for (let turn = 0; turn < unroll; turn++) {
         code
           .get(y)
-          .vectorAccess("v128.load", WORD * this.#y.step * turn)
+          .vectorAccess("v128.load", WORD * TILE.columns * turn)
           .set(low);
         code
           .get(y)
-          .vectorAccess("v128.load", WORD * (this.#y.step * turn + 4))
+          .vectorAccess("v128.load", WORD * (TILE.columns * turn + 4))
           .set(high);
         tile.forEach(([left, right], row) => {
           code
@@ -273,7 +268,7 @@ export class TileProductRenderer extends ReducingRenderer {
       }
       code
         .get(y)
-        .address(WORD * this.#y.step * unroll)
+        .address(WORD * TILE.columns * unroll)
         .pointerOp("add")
         .set(y);
       code
