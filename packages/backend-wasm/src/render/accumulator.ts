@@ -48,14 +48,6 @@ export class Accumulator {
     code.get(this.#index).get(larger).vector("v128.bitselect").set(this.#index);
   }
 
-  /** Add the product of two vectors. */
-  addProduct(x: Local, y: Local, relaxed: boolean): void {
-    const code = this.#code;
-    if (relaxed) code.get(x).get(y).get(this.#value).vector("f32x4.relaxed_madd");
-    else code.get(this.#value).get(x).get(y).vector("f32x4.mul", "f32x4.add");
-    code.set(this.#value);
-  }
-
   /** Take in another accumulator, lane by lane. */
   merge(other: Accumulator): void {
     const code = this.#code;

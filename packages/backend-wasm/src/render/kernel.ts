@@ -4,11 +4,12 @@ import type { Code, Local } from "../assembler/code.ts";
 /** Bytes of an element that a kernel computes with or stores: only what it loads can be of fewer. */
 export const WORD = 4;
 
-/** A kernel's function takes the addresses of its buffers, and the part of its work that a thread does. */
+/**
+ * A kernel's function: its parameters are the addresses of the kernel's buffers, in the order of `buffersOf`, then `begin` and `end`, in
+ * units, and `scratch`.
+ */
 export interface RenderedKernel {
   readonly code: Code;
-  /** Whose addresses are the first parameters, in this order; behind them are `begin` and `end`, in units, and `scratch`. */
-  readonly buffers: readonly ProgramBuffer[];
   /** Parts of the work. Any thread may do any range of them. */
   readonly units: number;
   /** Ranges begin at multiples of this. */

@@ -6,7 +6,7 @@ import type { Opening, RenderedKernel } from "./kernel.ts";
 import { type KernelFrame, Strip } from "./strip.ts";
 
 /** How the work of a kernel is divided. */
-export type Work = Omit<RenderedKernel, "code" | "buffers">;
+export type Work = Omit<RenderedKernel, "code">;
 
 /** What the writers of loop kernels share: units of work, and nested loops. */
 export abstract class LoopRenderer {

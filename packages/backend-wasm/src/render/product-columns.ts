@@ -1,8 +1,9 @@
-import type { Load, LoopKernel, Product, Reduction } from "@finegrain/codegen";
+import type { Load, LoopKernel, Reduction } from "@finegrain/codegen";
 import { size } from "@finegrain/graph";
 import type { Local } from "../assembler/code.ts";
-import type { Opening, Target } from "./kernel.ts";
-import { type Count, ReducingRenderer, strides, type Work } from "./loop-renderer.ts";
+import type { Opening } from "./kernel.ts";
+import { type Count, strides, type Work } from "./loop-renderer.ts";
+import { type ProductOptions, ProductRenderer } from "./product-renderer.ts";
 import { Strip } from "./strip.ts";
 
 /** Rows of the matrix that one pass over the result adds: as many streams as a processor follows. */
@@ -12,28 +13,20 @@ const BLOCK = 8;
  * A few vectors times a matrix whose rows are contiguous along the result, or picked: rows are scaled and added up, several in one
  * pass over the result, so that memory is read in long runs.
  */
-export class ColumnProductRenderer extends ReducingRenderer {
-  readonly #product: Product;
-  readonly #target: Target;
+export class ColumnProductRenderer extends ProductRenderer {
   readonly #few: number;
   readonly #column: number;
 
-  constructor(
-    kernel: LoopKernel,
-    reduction: Reduction,
-    opening: Opening,
-    { product, target }: { product: Product; target: Target },
-  ) {
-    super(kernel, reduction, opening);
-    this.#product = product;
-    this.#target = target;
-    this.#few = size(product.rows.map((loop) => kernel.extents[loop]!));
+  constructor(kernel: LoopKernel, reduction: Reduction, opening: Opening, options: ProductOptions) {
+    super(kernel, reduction, opening, options);
+    const { product } = options;
+    this.#few = this.extentOf(product.rows);
     this.#column = product.columns.at(-1)!;
   }
 
   render(): Work {
     const { kernel, code, frame, opening } = this;
-    const { batch, columns } = this.#product;
+    const { batch, columns } = this.product;
     const column = this.#column;
     const outer = [...batch, ...columns.slice(0, -1)].map((loop) => ({ loop, extent: kernel.extents[loop]! }));
     const length = kernel.extents[column]!;
@@ -51,7 +44,7 @@ export class ColumnProductRenderer extends ReducingRenderer {
   /** All of the summed loop over some columns. */
   #sum(count: Count): void {
     const { code, frame, reduction } = this;
-    const [summed] = this.#product.summed as [number];
+    const { summed } = this;
     const length = reduction.extents[0]!;
     const block = this.#few === 1 ? BLOCK : BLOCK / 2;
     const at = code.local("pointer");
@@ -75,7 +68,7 @@ export class ColumnProductRenderer extends ReducingRenderer {
   /** Add `block` rows to the result. */
   #pass(block: number, count: Count, fresh: boolean): void {
     const { code, frame, kernel } = this;
-    const { y, rows } = this.#product;
+    const { y, rows } = this.product;
     const few = Array.from({ length: this.#few }, (_, k) => k);
     const { factors, sources } = this.#block(block);
     const target: Load = { kind: "load", dtype: "float32", from: kernel.to, at: kernel.at };
@@ -94,7 +87,7 @@ export class ColumnProductRenderer extends ReducingRenderer {
         for (let i = 0; i < block; i++) {
           sources[i]!.writer({ shift: 4 * v }, lanes).write(y.value);
           code.set(row);
-          for (const k of few) this.#multiplyAdd(factors[k]![i]!, row, sum[k]!);
+          for (const k of few) this.multiplyAdd(factors[k]![i]!, row, sum[k]!);
         }
         few.forEach((k) => {
           code.get(sum[k]!);
@@ -105,18 +98,11 @@ export class ColumnProductRenderer extends ReducingRenderer {
     });
   }
 
-  #multiplyAdd(factor: Local, row: Local, sum: Local): void {
-    const { code } = this;
-    if (this.#target.relaxed) code.get(factor).get(row).get(sum).vector("f32x4.relaxed_madd");
-    else code.get(sum).get(factor).get(row).vector("f32x4.mul", "f32x4.add");
-    code.set(sum);
-  }
-
   /** The factors of a block's rows, in all lanes, and where the rows are. */
   #block(block: number): { factors: Local[][]; sources: Strip[] } {
     const { code, frame } = this;
-    const { x, y, rows } = this.#product;
-    const [summed] = this.#product.summed as [number];
+    const { x, y, rows } = this.product;
+    const { summed } = this;
     const start = frame.coordinates.get(summed)!;
     const at = code.local("pointer");
     const factors: Local[][] = Array.from({ length: this.#few }, () => []);
@@ -139,7 +125,7 @@ export class ColumnProductRenderer extends ReducingRenderer {
 
   /** Which of the few vectors, where there are several. */
   #fewAt(): Local {
-    const loop = this.#product.rows[0]!;
+    const loop = this.product.rows[0]!;
     const at = this.frame.coordinates.get(loop) ?? this.code.local("pointer");
     this.frame.coordinates.set(loop, at);
     return at;
@@ -152,7 +138,7 @@ export class ColumnProductRenderer extends ReducingRenderer {
     const sum: Load = { kind: "load", dtype: "float32", from: kernel.to, at: kernel.at };
     const reduced = code.local("v128");
     for (let k = 0; k < this.#few; k++) {
-      if (this.#product.rows.length > 0) code.address(k).set(this.#fewAt());
+      if (this.product.rows.length > 0) code.address(k).set(this.#fewAt());
       const strip = new Strip(frame, {
         roots: [sum, kernel.result],
         store: kernel,

@@ -1,7 +1,8 @@
-import { type Load, type LoopKernel, type Product, type Reduction, variesAlong } from "@finegrain/codegen";
+import { type Load, type LoopKernel, type Reduction, variesAlong } from "@finegrain/codegen";
 import { size } from "@finegrain/graph";
-import type { Opening, Target } from "./kernel.ts";
-import { ReducingRenderer, strides, type Work } from "./loop-renderer.ts";
+import type { Opening } from "./kernel.ts";
+import { strides, type Work } from "./loop-renderer.ts";
+import { type ProductOptions, ProductRenderer } from "./product-renderer.ts";
 import { Strip } from "./strip.ts";
 
 /** Accumulators that fit into the processor's registers beside the operands. */
@@ -13,24 +14,16 @@ const UNROLLED = 2;
  * Inner products of a few vectors with the rows of a matrix, contiguous or picked: several rows at a time, so that several reads
  * of memory are under way.
  */
-export class RowProductRenderer extends ReducingRenderer {
-  readonly #product: Product;
-  readonly #target: Target;
+export class RowProductRenderer extends ProductRenderer {
   readonly #few: number;
   readonly #block: number;
   readonly #vectors: number;
   readonly #last: number;
 
-  constructor(
-    kernel: LoopKernel,
-    reduction: Reduction,
-    opening: Opening,
-    { product, target }: { product: Product; target: Target },
-  ) {
-    super(kernel, reduction, opening);
-    this.#product = product;
-    this.#target = target;
-    const rows = size(product.rows.map((loop) => kernel.extents[loop]!));
+  constructor(kernel: LoopKernel, reduction: Reduction, opening: Opening, options: ProductOptions) {
+    super(kernel, reduction, opening, options);
+    const { product } = options;
+    const rows = this.extentOf(product.rows);
     this.#few = [4, 3, 2, 1].find((n) => rows % n === 0)!;
     this.#last = product.columns.at(-1)!;
     this.#block = [4, 2, 1].find((n) => kernel.extents[this.#last]! % n === 0 && n * this.#few <= ACCUMULATORS)!;
@@ -39,7 +32,7 @@ export class RowProductRenderer extends ReducingRenderer {
 
   render(): Work {
     const { kernel } = this;
-    const { batch, columns, rows } = this.#product;
+    const { batch, columns, rows } = this.product;
     const shared = new Map([[this.#last, this.#block], ...rows.map((loop) => [loop, this.#few] as const)]);
     const outer = [...batch, ...columns, ...rows].map((loop) => ({
       loop,
@@ -52,8 +45,8 @@ export class RowProductRenderer extends ReducingRenderer {
   /** The products of a block of the matrix's rows and a few vectors. */
   #rows(): void {
     const { code, frame, reduction } = this;
-    const { x, y, rows } = this.#product;
-    const [summed] = this.#product.summed as [number];
+    const { x, y, rows } = this.product;
+    const { summed } = this;
     const units = [this.#last, ...rows].map((loop) => [loop, frame.coordinates.get(loop)!] as const);
     const row = this.#stand(this.#last, this.#block);
     const few = rows[0] === undefined ? () => {} : this.#stand(rows[0], this.#few);
@@ -79,8 +72,7 @@ export class RowProductRenderer extends ReducingRenderer {
           strip.writer({ shift: 4 * k, displacement }, lanes).write(y.value);
           code.set(ys);
           // Of single elements x has zeros in the other lanes, which add nothing.
-          for (const [i, local] of xs.entries())
-            sums[j]![i]![k % this.#vectors]!.addProduct(local, ys, this.#target.relaxed);
+          for (const [i, local] of xs.entries()) this.multiplyAdd(local, ys, sums[j]![i]![k % this.#vectors]!.result);
         });
       }
       for (const strip of new Set([...vectors, ...strips].map((of) => of.strip))) strip.advance(lanes * count);

@@ -1,9 +1,10 @@
-import type { Load, LoopKernel, Product, Reduction } from "@finegrain/codegen";
+import type { Load, LoopKernel, Reduction } from "@finegrain/codegen";
 import { size } from "@finegrain/graph";
 import type { Local } from "../assembler/code.ts";
-import { type Opening, type Target, WORD } from "./kernel.ts";
-import { ReducingRenderer, type Work } from "./loop-renderer.ts";
+import { type Opening, WORD } from "./kernel.ts";
+import type { Work } from "./loop-renderer.ts";
 import { packPanels } from "./pack.ts";
+import { type ProductOptions, ProductRenderer } from "./product-renderer.ts";
 
 /**
  * The tile of the result that is kept in registers. Of x64's 16 vectors V8 keeps one for itself; a fused multiply-add leaves room for 12 sums,
@@ -33,9 +34,7 @@ type Tile = readonly (readonly [left: Local, right: Local])[];
  * A product of matrices in tiles. Operands are copied into panels, in the order in which the innermost loop reads them, where that
  * pays: Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplication" (2008). A thread has columns of its own.
  */
-export class TileProductRenderer extends ReducingRenderer {
-  readonly #product: Product;
-  readonly #target: Target;
+export class TileProductRenderer extends ProductRenderer {
   readonly #row: number;
   readonly #column: number;
   /** Extents of the product. */
@@ -49,15 +48,9 @@ export class TileProductRenderer extends ReducingRenderer {
   readonly #columns: number;
   readonly #x: Layout;
 
-  constructor(
-    kernel: LoopKernel,
-    reduction: Reduction,
-    opening: Opening,
-    { product, target }: { product: Product; target: Target },
-  ) {
-    super(kernel, reduction, opening);
-    this.#product = product;
-    this.#target = target;
+  constructor(kernel: LoopKernel, reduction: Reduction, opening: Opening, options: ProductOptions) {
+    super(kernel, reduction, opening, options);
+    const { product, target } = options;
     this.#row = product.rows[0]!;
     this.#column = product.columns[0]!;
     this.#m = kernel.extents[this.#row]!;
@@ -65,7 +58,7 @@ export class TileProductRenderer extends ReducingRenderer {
     this.#k = reduction.extents[0]!;
     const tallest = target.relaxed ? TILE.rows.fused : TILE.rows.separate;
     this.#tall = Math.ceil(this.#m / Math.ceil(this.#m / tallest));
-    this.#x = layout(product.x.load, this.#row, product.summed[0]!, this.#m <= WORTH_PACKING ? 0 : this.#tall);
+    this.#x = layout(product.x.load, this.#row, this.summed, this.#m <= WORTH_PACKING ? 0 : this.#tall);
     this.#columns = blockOf(this.#n, TILE.columns, BLOCK_BYTES.columns / WORD / this.#k);
     const again = WORD * this.#m * this.#k > BLOCK_BYTES.whole || this.#columns > FEW_COLUMNS;
     this.#rows = this.#x.packed && again ? blockOf(this.#m, this.#tall, BLOCK_BYTES.rows / WORD / this.#k) : this.#m;
@@ -73,12 +66,12 @@ export class TileProductRenderer extends ReducingRenderer {
 
   render(): Work {
     const { kernel, code, opening } = this;
-    const { batch } = this.#product;
+    const { batch } = this.product;
     const outer = batch.map((loop) => ({ loop, extent: kernel.extents[loop]! }));
     const times = size(outer.map(({ extent }) => extent));
     const [first, end] = [code.local("pointer"), code.local("pointer")];
     const scratch = this.#tileOffset + WORD * this.#tall * TILE.columns;
-    if (times >= 2 * this.#target.threads) {
+    if (times >= 2 * this.target.threads) {
       this.forUnitsOf(outer, () => {
         code.address(0).set(first).address(this.#n).set(end);
         this.#all(first, end);
@@ -108,7 +101,7 @@ export class TileProductRenderer extends ReducingRenderer {
   /** All rows of the columns from `first` to before `end`. */
   #all(first: Local, end: Local): void {
     const { code, opening } = this;
-    const [x, y] = [this.#product.x.load, this.#product.y.load];
+    const [x, y] = [this.product.x.load, this.product.y.load];
     const [column, row, columns, rows, yPanels] = this.#pointers(5) as [Local, Local, Local, Local, Local];
     const [xFrom, yFrom] = [this.#start(x), this.#start(y)];
     code.get(opening.scratch).address(this.#yOffset).pointerOp("add").set(yPanels);
@@ -151,7 +144,7 @@ export class TileProductRenderer extends ReducingRenderer {
       ...panels,
       length: this.#k,
       panel: strides[across]!,
-      step: strides[this.#product.summed[0]!]!,
+      step: strides[this.summed]!,
     });
   }
 
@@ -163,7 +156,7 @@ export class TileProductRenderer extends ReducingRenderer {
       .get(frame.pointers.get(from)!)
       .address(WORD * at.offset)
       .pointerOp("add");
-    for (const loop of this.#product.batch) {
+    for (const loop of this.product.batch) {
       if (at.strides[loop] === 0) continue;
       code
         .get(frame.coordinates.get(loop)!)
@@ -262,8 +255,8 @@ export class TileProductRenderer extends ReducingRenderer {
             .get(x)
             .vectorAccess("v128.load32_splat", WORD * (this.#x.step * turn + this.#x.across * row))
             .set(factor);
-          this.#multiplyAdd(factor, low, left);
-          this.#multiplyAdd(factor, high, right);
+          this.multiplyAdd(factor, low, left);
+          this.multiplyAdd(factor, high, right);
         });
       }
       code
@@ -277,13 +270,6 @@ export class TileProductRenderer extends ReducingRenderer {
         .pointerOp("add")
         .set(x);
     });
-  }
-
-  #multiplyAdd(factor: Local, vector: Local, sum: Local): void {
-    const { code } = this;
-    if (this.#target.relaxed) code.get(factor).get(vector).get(sum).vector("f32x4.relaxed_madd");
-    else code.get(factor).get(vector).vector("f32x4.mul").get(sum).vector("f32x4.add");
-    code.set(sum);
   }
 
   #finishWhole(tile: Tile, m: Local): void {

@@ -15,7 +15,7 @@ export function renderKernel(kernel: Kernel, target: Target): RenderedKernel {
   const pointers = new Map(buffers.map((buffer, i) => [buffer, code.parameter(i)]));
   const [begin, end] = [code.parameter(buffers.length), code.parameter(buffers.length + 1)];
   const scratch = code.parameter(buffers.length + 2);
-  return { code, buffers, ...render(kernel, { code, pointers, begin, end, scratch }, target) };
+  return { code, ...render(kernel, { code, pointers, begin, end, scratch }, target) };
 }
 
 function render(kernel: Kernel, opening: Opening, target: Target): Work {
