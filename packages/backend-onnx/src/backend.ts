@@ -3,6 +3,7 @@ import {
   type Backend,
   type CompileOptions,
   type DeviceInfo,
+  donatedInputs,
   FinegrainError,
   type Graph,
   type HostTensor,
@@ -70,9 +71,7 @@ class OnnxBackend implements Backend {
   }
 
   async compile(graph: Graph, { donate = [] }: CompileOptions = {}): Promise<OnnxExecutable> {
-    const donated = new Set(donate.map(([input]) => input));
-    if (donated.size < donate.length)
-      throw new FinegrainError(`graph "${graph.name}" donates an input to more than one output`);
+    const donated = donatedInputs(graph, donate);
     const program = emit(graph, donate);
     const session = program.model && (await this.#session(graph.name, program.model));
     const enqueue = (task: () => Promise<void>) => {

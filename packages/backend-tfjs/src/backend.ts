@@ -2,7 +2,7 @@ import {
   type Backend,
   type CompileOptions,
   type DeviceInfo,
-  FinegrainError,
+  donatedInputs,
   type Graph,
   type HostTensor,
   type OpName,
@@ -50,9 +50,7 @@ class TfjsBackend<H> implements Backend {
   }
 
   async compile(graph: Graph, { donate = [] }: CompileOptions = {}): Promise<TfjsExecutable<H>> {
-    const donated = new Set(donate.map(([input]) => input));
-    if (donated.size < donate.length)
-      throw new FinegrainError(`graph "${graph.name}" donates an input to more than one output`);
+    const donated = donatedInputs(graph, donate);
     const lowered = lower(graph, donate, this.#machine);
     return new TfjsExecutable({ graph, lowered, donated, machine: this.#machine, backend: this.name });
   }

@@ -2,6 +2,7 @@ import {
   type Backend,
   type CompileOptions,
   type DeviceInfo,
+  donatedInputs,
   FinegrainError,
   type Graph,
   type HostTensor,
@@ -72,9 +73,7 @@ class WasmBackend implements Backend {
 
   async compile(graph: Graph, options: CompileOptions = {}): Promise<WasmExecutable> {
     const { donate = [] } = options;
-    const donated = new Set(donate.map(([input]) => input));
-    if (donated.size < donate.length)
-      throw new FinegrainError(`graph "${graph.name}" donates an input to more than one output`);
+    const donated = donatedInputs(graph, donate);
     return new WasmExecutable(this.#engine, await this.#engine.load(graph, options), donated);
   }
 

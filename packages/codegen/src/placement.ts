@@ -1,5 +1,5 @@
 import type { Graph, Tensor } from "@finegrain/graph";
-import { sameShape, size } from "@finegrain/graph";
+import { isDequantized, sameShape, size } from "@finegrain/graph";
 import { isElementwise, isView } from "./inline.ts";
 
 /** Expensive enough that computing one twice costs more than keeping it. */
@@ -52,6 +52,7 @@ export function place(graph: Graph): Placement {
     }
     const weight = weigh(x, weights, inEpilogue);
     const tooLarge = weight.loads > LARGEST.loads || weight.operations > LARGEST.operations;
+    // Whoever reads weights of fewer bits makes numbers of them, or nothing would have been saved.
     const again = isElementwise(x) && !isDequantized(x) && reads.get(x)! > 1 && !isCheap(weight);
     const keep =
       (outputs.has(x) && x.op !== "reshape") ||
@@ -63,12 +64,6 @@ export function place(graph: Graph): Placement {
   }
   return { stored, epilogueOf };
 }
-
-/** Weights of fewer bits as numbers: whoever reads them makes them, or nothing would have been saved. */
-export const isDequantized = (x: Tensor): boolean =>
-  x.op === "cast"
-    ? x.inputs[0]!.dtype === "float16" || x.inputs[0]!.dtype === "int8"
-    : x.op === "mul" && x.inputs.some((factor) => factor.op === "cast" && isDequantized(factor));
 
 /** The value whose buffer a reshaped value can share. */
 export function storedBase(x: Tensor): Tensor {

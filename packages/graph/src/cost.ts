@@ -1,4 +1,5 @@
 import { catalog } from "./catalog.ts";
+import { isDequantized } from "./dequantized.ts";
 import type { Graph } from "./graph.ts";
 import type { Tensor, TensorType } from "./tensor.ts";
 import { byteSize, size } from "./tensor.ts";
@@ -30,13 +31,6 @@ export const cost = (graph: Graph): Cost => sum(graph.nodes.map(nodeCost));
 
 const rowReaders = new Set(["gather", "dynamicSlice"]);
 const views = new Set(["reshape", "stopGradient", "barrier"]);
-
-const isStored = (x: Tensor): boolean => x.dtype === "float16" || x.dtype === "int8";
-/** `cast(weight)` and `cast(weight) * scale`: what weights of fewer bits are read as. */
-const isDequantized = (x: Tensor): boolean =>
-  x.op === "cast"
-    ? isStored(x.inputs[0]!)
-    : x.op === "mul" && x.inputs.some((factor) => factor.op === "cast" && isDequantized(factor));
 
 /**
  * Bytes that one run has to read of its inputs, in a decode step the bytes a token. An input that only gathers and

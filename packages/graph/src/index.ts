@@ -4,6 +4,8 @@ export * from "./cases.ts";
 export * from "./catalog.ts";
 export * from "./composites/index.ts";
 export * from "./cost.ts";
+export * from "./dequantized.ts";
+export * from "./donated-inputs.ts";
 export * from "./einsum-spec.ts";
 export * from "./errors.ts";
 export * from "./evaluate.ts";

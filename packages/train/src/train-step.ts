@@ -15,8 +15,6 @@ import {
 import {
   evaluation,
   type LanguageModel,
-  leaves,
-  mapParams,
   openLedger,
   paramTypes,
   type ReadableLedger,
@@ -49,8 +47,8 @@ interface Traced {
 }
 
 function traceParams({ params }: LanguageModel): Traced {
-  const w = mapParams(params, ({ shape }, path) => input(shape, "float32", path));
-  return { w, list: leaves<Tensor>(w).map(([, tensor]) => tensor) };
+  const { weights: w, inputs: list } = traceWeights(params, "float32");
+  return { w, list };
 }
 
 const inputsOf = (types: ReadonlyMap<string, TensorType>): Tensor[] =>
