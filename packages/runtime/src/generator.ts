@@ -1,9 +1,10 @@
 import { type Backend, type Buffer, type Executable, FinegrainError, type HostTensor } from "@finegrain/graph";
 import { type LanguageModel, type Storage, uploadWeights } from "@finegrain/nn";
-import { type DecodeShape, decodeGraph } from "./decode-graph.ts";
-import { checkSampling, type SamplingOptions, sampler, seededRandom } from "./sampling.ts";
-import { capacityFor, type Decoder, type Session, startSession } from "./session.ts";
+import { decodeGraph, writeGraph } from "./decode-graph.ts";
+import { checkSampling, type DrawKind, type SamplingOptions } from "./sampling.ts";
+import { type Session, startSession } from "./session.ts";
 import { stopSequences } from "./stop.ts";
+import { capacityFor, type Decoder } from "./stream.ts";
 import type { Tokenizer } from "./tokenizer/index.ts";
 
 export interface GeneratorOptions {
@@ -23,8 +24,6 @@ export interface GeneratorOptions {
 export interface GenerateOptions extends SamplingOptions {
   readonly maxTokens: number;
   readonly tokenizer: Tokenizer;
-  /** Of the sampling; the same seed writes the same text. Default 0. */
-  readonly seed?: number;
   /** Texts before which the output ends. */
   readonly stop?: readonly string[];
   /** An abort ends the output after the token at hand. */
@@ -69,9 +68,9 @@ export async function createGenerator(options: GeneratorOptions): Promise<Genera
     model,
     weights: resident,
     capacity: capacityFor(capacity, model.config.maxLength),
-    compiled(shape) {
-      const key = `${shape.tokens} ${shape.capacity}`;
-      const known = executables.get(key) ?? compile(backend, model, { ...shape, storage });
+    compiled(step, capacity) {
+      const key = JSON.stringify([step, capacity]);
+      const known = executables.get(key) ?? compile(backend, model, { step, capacity, storage });
       executables.set(key, known);
       return known;
     },
@@ -87,8 +86,15 @@ export async function createGenerator(options: GeneratorOptions): Promise<Genera
   };
 }
 
-function compile(backend: Backend, model: LanguageModel, shape: DecodeShape): Promise<Executable> {
-  const { graph, donate } = decodeGraph(model, shape);
+interface Wanted {
+  readonly step: number | DrawKind;
+  readonly capacity: number;
+  readonly storage: Storage;
+}
+
+function compile(backend: Backend, model: LanguageModel, { step, ...shape }: Wanted): Promise<Executable> {
+  const { graph, donate } =
+    typeof step === "number" ? decodeGraph(model, { ...shape, tokens: step }) : writeGraph(model, step, shape);
   return backend.compile(graph, { donate });
 }
 
@@ -97,28 +103,27 @@ async function* generate(
   prompt: Int32Array,
   options: GenerateOptions,
 ): AsyncGenerator<Generated, void, undefined> {
-  const { maxTokens, tokenizer, seed = 0, stop = [], signal } = options;
+  const { maxTokens, tokenizer, stop = [], signal } = options;
   const { maxLength } = decoder.model.config;
   checkSampling(options);
   if (!(maxTokens >= 1)) throw new FinegrainError(`the tokens to write must be at least 1, not ${maxTokens}`);
   if (prompt.length === 0) throw new FinegrainError("the prompt is empty: there is nothing to go on from");
   if (prompt.length > maxLength)
     throw new FinegrainError(`the prompt has ${prompt.length} tokens, more than the model's context of ${maxLength}`);
-  const draw = sampler(options, seededRandom(seed));
   const [stream, stops] = [tokenizer.stream(), stopSequences(stop)];
+  if (signal?.aborted) return;
   using session = startSession(decoder);
-  let logits = await session.prefill(prompt);
-  for (let count = 1; !signal?.aborted; count++) {
-    const token = draw(logits);
+  let count = 0;
+  for await (const token of session.write(prompt, options)) {
+    count++;
     const { text, stopped } = stops.push(stream.push(token));
     if (stopped) return yield { token, text, end: "stop" };
-    if (count >= maxTokens || session.position === maxLength) {
+    if (count >= maxTokens || prompt.length + count > maxLength) {
       // What was held back in case more was to come is shown now.
       const rest = stops.push(stream.flush()).text + stops.flush();
       return yield { token, text: text + rest, end: count >= maxTokens ? "maxTokens" : "context" };
     }
     yield { token, text };
     if (signal?.aborted) return;
-    logits = await session.step(token);
   }
 }

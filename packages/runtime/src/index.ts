@@ -1,4 +1,5 @@
-export { cacheTypes, type DecodeShape, decodeGraph } from "./decode-graph.ts";
+export { cacheTypes, type DecodeShape, type DonatingGraph, decodeGraph, writeGraph } from "./decode-graph.ts";
+export { type DrawInputs, drawToken } from "./draw-token.ts";
 export {
   createGenerator,
   type End,
@@ -7,7 +8,8 @@ export {
   type Generator,
   type GeneratorOptions,
 } from "./generator.ts";
-export { checkSampling, greedy, type Sampler, type SamplingOptions, sampler, seededRandom } from "./sampling.ts";
+export { checkSampling, type DrawKind, drawKind, drawNumbers, type SamplingOptions } from "./sampling.ts";
 export type { Session } from "./session.ts";
 export { type StopSequences, stopSequences } from "./stop.ts";
 export * from "./tokenizer/index.ts";
+export type { WriteOptions } from "./write.ts";

@@ -1,5 +1,4 @@
-import { FinegrainError, philox, uniformFromBits } from "@finegrain/graph";
-import { descending } from "./descending.ts";
+import { FinegrainError, type HostTensor, hostTensor } from "@finegrain/graph";
 
 export interface SamplingOptions {
   /** Logits are divided by it. 0 is greedy: the most likely token, the first of equals. Default 1. */
@@ -11,64 +10,33 @@ export interface SamplingOptions {
    * tokens whose probabilities together reach p are drawn from. After temperature and top-k. In (0, 1]; default 1.
    */
   readonly topP?: number;
+  /** Any integer up to 2^53; the same seed draws the same tokens. Default 0. */
+  readonly seed?: number;
 }
 
-/** A token from the logits [vocabulary] of one position. */
-export type Sampler = (logits: Float32Array) => number;
-
-/**
- * A sampler with these options.
- *
- * @param random the next number in [0, 1), e.g. from {@link seededRandom}; called once a token, never when greedy.
- * @throws FinegrainError where an option is out of its range. The sampler throws it where a logit is NaN or +infinite,
- *   all are -infinite, or there is none.
- */
-export function sampler(options: SamplingOptions, random: () => number): Sampler {
-  const { temperature = 1, topK = Number.POSITIVE_INFINITY, topP = 1 } = options;
-  checkSampling(options);
-  if (temperature === 0) return greedy;
-  return (logits) => {
-    const best = logits[greedy(logits)]!;
-    const weight = (token: number) => Math.exp((logits[token]! - best) / temperature);
-    if (topK >= logits.length && topP === 1) return drawFromAll(logits, weight, random());
-    const { tokens, weights } = candidates(logits, weight, topK, topP);
-    return draw(tokens, weights, random());
-  };
+/** The part of {@link SamplingOptions} that a graph is made for. Their numbers are inputs, so that few graphs serve all. */
+export interface DrawKind {
+  /** Take the most likely token. Then nothing else counts. */
+  readonly greedy: boolean;
+  /** Draw from so many of the most likely tokens; undefined: from all. */
+  readonly topK: number | undefined;
+  /** Draw from the fewest that reach a probability. */
+  readonly nucleus: boolean;
 }
 
-/**
- * The most likely token; the first of equals.
- *
- * @throws FinegrainError as {@link sampler}.
- */
-export const greedy: Sampler = (logits) => {
-  let best = 0;
-  for (let token = 0; token < logits.length; token++) {
-    const logit = logits[token]!;
-    if (logit > logits[best]!) best = token;
-    else if (Number.isNaN(logit)) throw new FinegrainError(`the logit of token ${token} is NaN`);
-  }
-  if (logits.length === 0) throw new FinegrainError("there are no logits to choose a token from");
-  if (!Number.isFinite(logits[best])) {
-    throw new FinegrainError(`the largest logit, of token ${best}, is ${logits[best]}`);
-  }
-  return best;
-};
-
-/**
- * Numbers in (0, 1) from a seed: number n of a seed is always the same one (Philox 4x32-10).
- *
- * @param seed any integer up to 2^53.
- * @param from the number of the first draw.
- */
-export function seededRandom(seed: number, from = 0): () => number {
-  const key = [seed | 0, Math.floor(seed / 2 ** 32) | 0];
-  let draw = from;
-  return () => uniformFromBits(philox(key, [draw++, SAMPLING_DRAW], 1)[0]!);
+/** What these options ask of a model with so many tokens. */
+export function drawKind({ temperature = 1, topK, topP = 1 }: SamplingOptions, vocabulary: number): DrawKind {
+  if (temperature === 0 || topK === 1) return { greedy: true, topK: undefined, nucleus: false };
+  return { greedy: false, topK: topK !== undefined && topK < vocabulary ? topK : undefined, nucleus: topP < 1 };
 }
 
-/** Second counter word of these draws, so that they coincide with no others of the same seed. */
-const SAMPLING_DRAW = 0x73616d70;
+/** The numbers of the options, as the inputs of a graph that draws: the seed's two words, then temperature and p. */
+export function drawNumbers({ temperature = 1, topP = 1, seed = 0 }: SamplingOptions): HostTensor[] {
+  return [
+    hostTensor("int32", [2], [seed | 0, Math.floor(seed / 2 ** 32) | 0]),
+    hostTensor("float32", [2], [temperature, topP]),
+  ];
+}
 
 /** @throws FinegrainError one sentence about the first option that is out of its range. */
 export function checkSampling({ temperature = 1, topK = 1, topP = 1 }: SamplingOptions): void {
@@ -81,63 +49,16 @@ export function checkSampling({ temperature = 1, topK = 1, topP = 1 }: SamplingO
   if (!(topP > 0 && topP <= 1)) throw new FinegrainError(`top-p must be greater than 0 and at most 1, not ${topP}`);
 }
 
-/** The most likely tokens that top-k and top-p leave, and their weights, in descending order. */
-function candidates(logits: Float32Array, weight: (token: number) => number, topK: number, topP: number) {
-  const order = descending(logits);
-  const tokens: number[] = [];
-  const weights: number[] = [];
-  if (topK < logits.length) {
-    let sum = 0;
-    for (let token = order.next(); token !== undefined && tokens.length < topK; token = order.next()) {
-      tokens.push(token);
-      weights.push(weight(token));
-      sum += weights.at(-1)!;
-    }
-    const kept = nucleus(weights, topP * sum);
-    return { tokens: tokens.slice(0, kept), weights: weights.slice(0, kept) };
-  }
-  let total = 0;
-  for (let token = 0; token < logits.length; token++) total += weight(token);
-  for (let sum = 0; sum < topP * total; ) {
-    const token = order.next();
-    if (token === undefined) break; // rounding kept the sum below the total
-    tokens.push(token);
-    weights.push(weight(token));
-    sum += weights.at(-1)!;
-  }
-  return { tokens, weights };
-}
-
-/** How many of these descending weights are needed to reach `mass`. */
-function nucleus(weights: readonly number[], mass: number): number {
-  let sum = 0;
-  for (let k = 0; k < weights.length; k++) {
-    sum += weights[k]!;
-    if (sum >= mass) return k + 1;
-  }
-  return weights.length;
-}
-
-function draw(tokens: readonly number[], weights: readonly number[], random: number): number {
-  let left = random * weights.reduce((sum, w) => sum + w, 0);
-  for (let k = 0; k < tokens.length; k++) {
-    left -= weights[k]!;
-    if (left < 0) return tokens[k]!;
-  }
-  return tokens[0]!; // rounding left a rest: the most likely one takes it
-}
-
-function drawFromAll(logits: Float32Array, weight: (token: number) => number, random: number): number {
-  const weights = new Float64Array(logits.length);
-  let total = 0;
-  for (let token = 0; token < logits.length; token++) {
-    weights[token] = weight(token);
-    total += weights[token]!;
-  }
-  let left = random * total;
-  for (let token = 0; token < weights.length; token++) {
-    left -= weights[token]!;
-    if (left < 0) return token;
-  }
-  return greedy(logits); // rounding left a rest: the most likely one takes it
+/**
+ * The token that a graph drew.
+ *
+ * @param drawn as `drawToken` of `draw-token.ts` gives it.
+ * @param position tokens before it.
+ * @throws FinegrainError where the logits were no distribution.
+ */
+export function tokenOf(drawn: number, position: number): number {
+  if (drawn >= 0) return drawn;
+  throw new FinegrainError(
+    `no token can be drawn behind ${position}: the largest logit, of token ${-1 - drawn}, is NaN or infinite`,
+  );
 }

@@ -3,7 +3,7 @@ import { initialize, type ModelConfig, scalingLM } from "@finegrain/nn";
 import { describe, expect, test } from "vitest";
 import { forward } from "../test/full-pass.ts";
 import { createGenerator } from "./generator.ts";
-import { capacityFor } from "./session.ts";
+import { capacityFor } from "./stream.ts";
 
 const dense: ModelConfig = { vocabulary: 24, dModel: 16, dFf: 32, layers: 2, heads: 4, maxLength: 128 };
 const sparse: ModelConfig = {
