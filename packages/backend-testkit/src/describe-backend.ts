@@ -4,6 +4,7 @@ import { describeDecode } from "./describe-decode.ts";
 import { describeGolden } from "./describe-golden.ts";
 import { describeMemory } from "./describe-memory.ts";
 import { describeOps } from "./describe-ops.ts";
+import { describeSampling } from "./describe-sampling.ts";
 import { describeStorage } from "./describe-storage.ts";
 import { describeTraining } from "./describe-training.ts";
 
@@ -33,6 +34,7 @@ export function describeBackend(
     afterAll(async () => backend?.[Symbol.asyncDispose]());
     describeOps(() => backend, tolerance, drawn);
     describeDecode(() => backend, 10 * tolerance);
+    describeSampling(() => backend);
     describeTraining(() => backend);
     describeGolden(() => backend);
     describeMemory(() => backend);

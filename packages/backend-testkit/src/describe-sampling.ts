@@ -1,0 +1,78 @@
+import { type Backend, graph, type HostTensor, hostTensor, input, referenceBackend } from "@finegrain/graph";
+import { initialize, scalingLM } from "@finegrain/nn";
+import { createGenerator, drawKind, drawNumbers, drawToken, type WriteOptions } from "@finegrain/runtime";
+import { describe, expect, it } from "vitest";
+import { modelConfigs } from "./model-configs.ts";
+import { randomValue } from "./random-value.ts";
+import { expectAgreement, runGraph } from "./run-graph.ts";
+
+/** All ways to draw. Of the reference's draws here none is so near to another token that rounding would decide. */
+const ways: readonly WriteOptions[] = [
+  { temperature: 0 },
+  {},
+  { temperature: 0.7, seed: 3 },
+  { topK: 5 },
+  { topP: 0.8, seed: 2 ** 40 + 1 },
+  { topK: 20, topP: 0.6, temperature: 1.4 },
+];
+
+/** Tokens are drawn on the device as the reference draws them, alone and step by step behind a model. */
+export function describeSampling(backend: () => Backend): void {
+  describe("draws as the reference", () => {
+    // The second is large enough for a search that threads share.
+    it.each(ways.flatMap((way) => [100, 20_000].map((vocabulary) => ({ way, vocabulary }))))("%j", async (draw) => {
+      const logits = randomValue({ dtype: "float32", shape: [draw.vocabulary] }, 7);
+      const data = Float32Array.from(logits.data, (x) => 3 * x);
+      for (let position = 0; position < 4; position++)
+        await expectAgreement(backend(), ...drawn({ ...logits, data }, draw.way, position), 0);
+    });
+
+    it("says which logit is no number", async () => {
+      for (const way of ways)
+        for (const bad of [Number.NaN, Number.POSITIVE_INFINITY]) {
+          const data = randomValue({ dtype: "float32", shape: [100] }, 7).data.slice();
+          data[41] = bad;
+          const [token] = await runGraph(backend(), ...drawn({ dtype: "float32", shape: [100], data }, way, 0));
+          expect(token!.data[0], `of ${bad} with ${JSON.stringify(way)}`).toBe(-42);
+        }
+    });
+
+    it.each(Object.entries(modelConfigs))("and writes on with %s", async (_, config) => {
+      const model = scalingLM(config);
+      const weights = initialize(model.params, 3);
+      const prompt = randomValue({ dtype: "int32", shape: [10], below: config.vocabulary }, 1).data as Int32Array;
+      const write = async (on: Backend, way: WriteOptions) => {
+        await using generator = await createGenerator({ backend: on, model, weights });
+        using session = generator.start();
+        const tokens: number[] = [];
+        for await (const token of session.write(prompt, way)) tokens.push(token);
+        return tokens;
+      };
+      for (const way of ways) {
+        const tokens = await write(backend(), way);
+        expect(tokens.length).toBe(config.maxLength - prompt.length + 1);
+        expect(tokens, JSON.stringify(way)).toEqual(await write(referenceBackend(), way));
+      }
+    });
+  });
+}
+
+/** The graph that draws a token of these logits, and its inputs. */
+function drawn(
+  logits: HostTensor,
+  way: WriteOptions,
+  position: number,
+): [program: ReturnType<typeof graph>, values: HostTensor[]] {
+  const kind = drawKind(way, logits.data.length);
+  const x = input(logits.shape, "float32", "logits");
+  const draw = {
+    key: input([2], "int32", "key"),
+    settings: input([2], "float32", "settings"),
+    position: input([], "int32", "position"),
+  };
+  const { key, settings, position: place } = draw;
+  return [
+    graph({ name: "draw", inputs: [x, key, settings, place], outputs: [drawToken(x, kind, draw)] }),
+    [logits, ...drawNumbers(way), hostTensor("int32", [], [position])],
+  ];
+}
