@@ -19,7 +19,7 @@ const ways: readonly WriteOptions[] = [
 /** Tokens are drawn on the device as the reference draws them, alone and step by step behind a model. */
 export function describeSampling(backend: () => Backend): void {
   describe("draws as the reference", () => {
-    // The second is large enough for a search that threads share.
+    // So many that they are drawn in two steps, too.
     it.each(ways.flatMap((way) => [100, 20_000].map((vocabulary) => ({ way, vocabulary }))))("%j", async (draw) => {
       const logits = randomValue({ dtype: "float32", shape: [draw.vocabulary] }, 7);
       const data = Float32Array.from(logits.data, (x) => 3 * x);
@@ -29,12 +29,14 @@ export function describeSampling(backend: () => Backend): void {
 
     it("says which logit is no number", async () => {
       for (const way of ways)
-        for (const bad of [Number.NaN, Number.POSITIVE_INFINITY]) {
-          const data = randomValue({ dtype: "float32", shape: [100] }, 7).data.slice();
-          data[41] = bad;
-          const [token] = await runGraph(backend(), ...drawn({ dtype: "float32", shape: [100], data }, way, 0));
-          expect(token!.data[0], `of ${bad} with ${JSON.stringify(way)}`).toBe(-42);
-        }
+        for (const vocabulary of [100, 5000])
+          for (const bad of [Number.NaN, Number.POSITIVE_INFINITY]) {
+            const logits = randomValue({ dtype: "float32", shape: [vocabulary] }, 7);
+            const data = logits.data.slice();
+            data[41] = bad;
+            const [token] = await runGraph(backend(), ...drawn({ ...logits, data }, way, 0));
+            expect(token!.data[0], `of ${bad} among ${vocabulary} with ${JSON.stringify(way)}`).toBe(-42);
+          }
     });
 
     it.each(Object.entries(modelConfigs))("and writes on with %s", async (_, config) => {

@@ -42,12 +42,10 @@ async function shares(probabilities: readonly number[], options: SamplingOptions
 }
 
 /** Within three standard deviations of a share, and exactly where it is 0 or 1. */
-const expectShares = (actual: readonly number[], expected: readonly number[]) =>
+const expectShares = (actual: readonly number[], expected: readonly number[], of = DRAWS) =>
   expected.forEach((share, token) => {
     const deviation = Math.abs(actual[token]! - share);
-    expect(deviation, `token ${token} of [${actual}]`).toBeLessThanOrEqual(
-      3 * Math.sqrt((share * (1 - share)) / DRAWS),
-    );
+    expect(deviation, `token ${token} of [${actual}]`).toBeLessThanOrEqual(3 * Math.sqrt((share * (1 - share)) / of));
   });
 
 const { NEGATIVE_INFINITY, POSITIVE_INFINITY, NaN: NAN } = Number;
@@ -94,6 +92,28 @@ describe("probabilities", () => {
     expect(await only([1, 88, 88.5, -1e30], { temperature: 1e-30 })).toBe(2);
     expect(await only([1, 88, 88.5, -1e30], { temperature: 1e-30, topP: 0.5 })).toBe(2);
     expect(await only([1, 88, 88.5, -1e30], { temperature: 1e-30, topK: 3, topP: 0.5 })).toBe(2);
+  });
+});
+
+describe("of many tokens, which are drawn in two steps", () => {
+  /** Four that are likely, two of them neighbours. The vocabularies are a power of 2, a prime and a product of odd numbers. */
+  const likely = new Map([5, 70, 71, 4000].map((token, i) => [token, [0.1, 0.4, 0.2, 0.3][i]!]));
+  const cases: [options: SamplingOptions, expected: number[]][] = [
+    [{}, [0.1, 0.4, 0.2, 0.3]],
+    [{ temperature: 0.5 }, [1, 16, 4, 9].map((w) => w / 30)],
+  ];
+  describe.each([4096, 4111, 4785])("%d", (vocabulary) => {
+    test.each(cases)("%j", async (options, expected) => {
+      const logits = Float32Array.from({ length: vocabulary }, (_, token) => Math.log(likely.get(token) ?? 0));
+      const counts = new Map<number, number>();
+      for (const token of await draws(logits, options, 200)) counts.set(token, (counts.get(token) ?? 0) + 1);
+      expect([...counts.keys()].every((token) => likely.has(token))).toBe(true);
+      expectShares(
+        [...likely.keys()].map((token) => (counts.get(token) ?? 0) / 200),
+        expected,
+        200,
+      );
+    });
   });
 });
 

@@ -1,0 +1,156 @@
+import { type Backend, type Buffer, type HostTensor, hostTensor, referenceBackend } from "@finegrain/graph";
+import { initialize, type ModelConfig, scalingLM } from "@finegrain/nn";
+import { describe, expect, test } from "vitest";
+import { forward } from "../test/full-pass.ts";
+import { createGenerator } from "./generator.ts";
+import { byteTokenizer } from "./tokenizer/index.ts";
+import type { WriteOptions } from "./write.ts";
+
+const config: ModelConfig = { vocabulary: 24, dModel: 16, dFf: 32, layers: 1, heads: 2, maxLength: 100 };
+const model = scalingLM(config);
+const weights = initialize(model.params, 5);
+const prompt = Int32Array.from({ length: 60 }, (_, i) => (i * i + 3) % config.vocabulary);
+
+async function written(tokens: Int32Array, options: WriteOptions): Promise<number[]> {
+  await using generator = await createGenerator({ backend: referenceBackend(), model, weights });
+  using session = generator.start();
+  const found: number[] = [];
+  for await (const token of session.write(tokens, options)) found.push(token);
+  return found;
+}
+
+test("greedy writing takes the largest logit of a full pass, into larger caches too, up to the end of the context", async () => {
+  for (const length of [1, 8, 60]) {
+    const found = await written(prompt.subarray(0, length), { temperature: 0 });
+    expect(found.length).toBe(config.maxLength - length + 1);
+    const rows = forward(model, weights, Int32Array.of(...prompt.subarray(0, length), ...found.slice(0, -1)));
+    expect(found).toEqual(rows.slice(length - 1).map((row) => row.indexOf(Math.max(...row))));
+  }
+});
+
+test("a text that goes on from its own beginning, with the same seed, is the same text", async () => {
+  const whole = await written(prompt, { seed: 7, maxTokens: 20 });
+  expect(new Set(whole).size).toBeGreaterThan(5);
+  const longer = Int32Array.of(...prompt, ...whole.slice(0, 8));
+  expect(await written(longer, { seed: 7, maxTokens: 12 })).toEqual(whole.slice(8));
+});
+
+test("one session writes, is given more, and writes on", async () => {
+  await using generator = await createGenerator({ backend: referenceBackend(), model, weights });
+  using session = generator.start();
+  const first: number[] = [];
+  for await (const token of session.write(prompt, { temperature: 0, maxTokens: 5 })) first.push(token);
+  expect(session.position).toBe(64); // not the last one that it wrote
+  const rest = Int32Array.of(first.at(-1)!, 3);
+  const logits = await session.prefill(rest);
+  const rows = forward(model, weights, Int32Array.of(...prompt, ...first, 3));
+  for (const [i, x] of logits.entries()) expect(x).toBeCloseTo(rows.at(-1)![i]!, 4);
+});
+
+/** The reference, which notes what is run and what is read, and counts what is not given back. */
+function watched() {
+  const inner = referenceBackend();
+  const seen = { events: [] as string[], open: 0, uploads: 0 };
+  const originals = new WeakMap<Buffer, Buffer>();
+  const watch = (buffer: Buffer): Buffer => {
+    let isOpen = true;
+    seen.open++;
+    const own: Buffer = {
+      type: buffer.type,
+      read() {
+        if (buffer.type.dtype === "int32") seen.events.push("read");
+        return buffer.read();
+      },
+      [Symbol.dispose]() {
+        if (isOpen) seen.open--;
+        isOpen = false;
+      },
+    };
+    originals.set(own, buffer);
+    return own;
+  };
+  const backend: Backend = {
+    ...inner,
+    upload(value) {
+      seen.uploads++;
+      return watch(inner.upload(value));
+    },
+    async compile(program, options) {
+      const executable = await inner.compile(program, options);
+      const spent = new Set(options?.donate?.map(([input]) => input));
+      return {
+        run(inputs) {
+          seen.events.push("run");
+          inputs.forEach((buffer, i) => {
+            if (spent.has(i)) buffer[Symbol.dispose]();
+          });
+          return executable.run(inputs.map((buffer) => originals.get(buffer)!)).map(watch);
+        },
+        [Symbol.dispose]: () => executable[Symbol.dispose](),
+      };
+    },
+  };
+  return { backend, seen };
+}
+
+describe("a step is under way when the token before it is read", () => {
+  test("but for the last, and nothing is uploaded for it", async () => {
+    const { backend, seen } = watched();
+    await using generator = await createGenerator({ backend, model, weights });
+    using session = generator.start();
+    const uploads: number[] = [];
+    for await (const _ of session.write(prompt.subarray(0, 1), { maxTokens: 4 })) uploads.push(seen.uploads);
+    expect(seen.events).toEqual(["run", "run", "read", "run", "read", "run", "read", "read"]);
+    expect(new Set(uploads).size).toBe(1);
+  });
+
+  test("one that nobody asked for is given back with the rest", async () => {
+    const { backend, seen } = watched();
+    const before = seen.open;
+    {
+      await using generator = await createGenerator({ backend, model, weights });
+      using session = generator.start();
+      for await (const _ of session.write(prompt, { topK: 3 })) break;
+      expect(seen.events.filter((event) => event === "run").length).toBeGreaterThan(3);
+    }
+    expect(seen.open).toBe(before);
+  });
+
+  test("a stop sequence ends the text before the token that is under way", async () => {
+    await using generator = await createGenerator({ backend: referenceBackend(), model, weights });
+    const options = { tokenizer: byteTokenizer(), maxTokens: 30, seed: 2 };
+    const tokens: number[] = [];
+    for await (const { token } of generator.generate(prompt, options)) tokens.push(token);
+    const stop = [String.fromCharCode(tokens[3]!, tokens[4]!)];
+    const stopped: number[] = [];
+    let end: string | undefined;
+    for await (const piece of generator.generate(prompt, { ...options, stop })) {
+      stopped.push(piece.token);
+      end = piece.end;
+    }
+    const at = tokens.findIndex((_, i) => String.fromCharCode(...tokens.slice(i, i + 2)) === stop[0]);
+    expect([stopped, end]).toEqual([tokens.slice(0, at + 2), "stop"]);
+  });
+});
+
+describe("logits that are no distribution", () => {
+  const broken = (value: number): Map<string, HostTensor> => {
+    const found = new Map(weights);
+    const path = [...found.keys()].find((name) => name.startsWith("loss"))!;
+    const { dtype, shape, data } = found.get(path)!;
+    found.set(path, hostTensor(dtype, shape, data.slice().fill(value)));
+    return found;
+  };
+
+  test.each([{ temperature: 0 }, {}, { topK: 3 }, { topP: 0.5 }])("%j ends in one sentence", async (options) => {
+    await using generator = await createGenerator({
+      backend: referenceBackend(),
+      model,
+      weights: broken(Number.NaN),
+    });
+    const text = generator.generate(prompt, { tokenizer: byteTokenizer(), maxTokens: 3, ...options });
+    await expect(text.next()).rejects.toThrow(
+      "no token can be drawn behind 60: the largest logit, of token 0, is NaN or infinite",
+    );
+  });
+});
