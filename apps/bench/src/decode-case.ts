@@ -1,4 +1,4 @@
-import { type Backend, bytesRead } from "@finegrain/graph";
+import { type Backend, bytesRead, FinegrainError } from "@finegrain/graph";
 import { type LanguageModel, parameterCount, type Storage } from "@finegrain/nn";
 import { createGenerator, type Generator } from "@finegrain/runtime";
 import type { WeightPool } from "./random-weights.ts";
@@ -8,10 +8,12 @@ import type { Measure } from "./suites.ts";
 import type { Prepared } from "./variant.ts";
 
 /**
- * Decode `units` tokens one at a time behind a prompt.
+ * Write `units` tokens behind a prompt, each drawn from all on the device. The clock runs from one token to another, and the step behind
+ * each is under way when it comes: so on every backend it sees as many steps as tokens.
  *
- * @param onPrompt called when the prompt is in the caches and the clock starts.
+ * @param onPrompt called when the first token is there and the clock starts.
  * @returns seconds a token, without the prompt's.
+ * @throws FinegrainError where the model's context is too short for a token more than these.
  */
 export async function timeDecode(
   generator: Generator,
@@ -20,12 +22,20 @@ export async function timeDecode(
   onPrompt?: () => void,
 ): Promise<number> {
   using session = generator.start();
-  await session.prefill(prompt);
-  onPrompt?.();
-  const started = performance.now();
-  // Which tokens come does not matter to the time, so long as they differ.
-  for (let step = 0; step < units; step++) await session.step(prompt[step % prompt.length]!);
-  return (performance.now() - started) / 1000 / units;
+  let started = 0;
+  let count = 0;
+  for await (const _ of session.write(prompt, { maxTokens: units + 2 })) {
+    if (count === 0) {
+      onPrompt?.();
+      started = performance.now();
+    }
+    // The context has room for the step behind the last token too.
+    if (count++ === units && session.position > prompt.length + units)
+      return (performance.now() - started) / 1000 / units;
+  }
+  throw new FinegrainError(
+    `the model's context has no room for ${units + 1} tokens behind a prompt of ${prompt.length}`,
+  );
 }
 
 export interface DecodeOptions extends Pick<Measure, "prompt" | "units"> {
@@ -46,7 +56,7 @@ export async function prepareDecode(
 ): Promise<Prepared> {
   const record = recording(backend);
   const weights = pool.of(model.params, storage);
-  const capacity = prompt + units;
+  const capacity = prompt + units + 1; // the step behind the last
   const generator = await createGenerator({ backend: record.backend, model, weights, capacity, storage });
   const tokens = Int32Array.from({ length: prompt }, (_, position) => (position * 7919) % model.config.vocabulary);
   try {

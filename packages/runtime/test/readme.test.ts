@@ -13,7 +13,7 @@ test("the README's first example runs", async () => {
   try {
     await import(file.href);
     expect(log.mock.calls).toEqual([["\nended by maxTokens"], [256, 27]]);
-    expect(write.mock.calls.length).toBe(20);
+    expect(write.mock.calls.length).toBe(23);
   } finally {
     await rm(file);
     log.mockRestore();
