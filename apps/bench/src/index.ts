@@ -5,7 +5,10 @@ export {
   type Failure,
   isFailure,
   isMeasurement,
+  isOpMeasurement,
   type Measurement,
+  type ModelPhase,
+  type OpMeasurement,
   type Phase,
   type Result,
 } from "./result.ts";

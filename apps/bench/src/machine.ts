@@ -12,6 +12,9 @@ export interface Machine {
   readonly bandwidthBytesPerSecond?: number;
   /** The method that reached it. */
   readonly bandwidthMethod?: string;
+  /** fp32 rate of the backend's best large matrix product, and that product. */
+  readonly flopsPerSecond?: number;
+  readonly flopsMethod?: string;
   /** fp32 matrix products alone on the backend, at the case's shapes. */
   readonly gemmFlopsPerSecond?: number;
   /** The most memory that the process has had so far. */

@@ -1,10 +1,12 @@
 import type { Machine } from "./machine.ts";
 import type { Spread } from "./statistics.ts";
 
-/** "layer" is one feed-forward layer, forwards and backwards. */
-export type Phase = "train" | "decode" | "layer";
+/** What a model is measured at; "layer" is one feed-forward layer, forwards and backwards. */
+export type ModelPhase = "train" | "decode" | "layer";
+/** "op" is one operation of the graph. */
+export type Phase = ModelPhase | "op";
 
-/** What every line of a result file says. */
+/** What every line of a result file says. The published form is `result.schema.json` of this package. */
 interface Line {
   readonly suite: string;
   readonly case: string;
@@ -19,8 +21,22 @@ interface Line {
   readonly machine: Machine;
 }
 
+/** What every measured line says, whatever was measured. */
+interface Measured extends Line {
+  readonly rounds: number;
+  /** Share of the limit that was reached; each kind of line says of which. */
+  readonly rooflineShare: number;
+  /** Present where the rounds are spread too widely to be trusted: see `isWide`. */
+  readonly wide?: true;
+  /** The most memory that the process (RSS) has had from the case's beginning to its last round; all variants share it. */
+  readonly peakMemoryBytes?: number;
+  /** What the case holds of the device's memory at its last round, where the backend tells; null where it does not. */
+  readonly deviceMemoryBytes?: number | null;
+}
+
 /** One variant of a case, measured. */
-export interface Measurement extends Line {
+export interface Measurement extends Measured {
+  readonly phase: ModelPhase;
   /** Median of the rounds with the interquartile range. */
   readonly tokensPerSecond: Spread;
   readonly millisecondsPerToken: number;
@@ -34,7 +50,31 @@ export interface Measurement extends Line {
   readonly rooflineShare: number;
   /** Tokens/s over the dense variant's, with a 95 % bootstrap interval; null where there is no dense one to compare with. */
   readonly overDense: Spread | null;
-  readonly rounds: number;
+  /** Of the CPU package while the variant ran; null where the system does not expose it. */
+  readonly joulesPerToken?: number | null;
+  /** Decode: tokens in the cache before the first measured one. */
+  readonly context?: number;
+}
+
+/** One operation at one size, measured. */
+export interface OpMeasurement extends Measured {
+  readonly phase: "op";
+  /** What is computed: "matrix product", "gather". */
+  readonly op: string;
+  /** The extents by the names that the suite gives them. */
+  readonly shape: Readonly<Record<string, number>>;
+  /** Of one run. */
+  readonly milliseconds: Spread;
+  /** Floating-point operations of one run. */
+  readonly flops: number;
+  /** Bytes that one run reads and writes at the least. */
+  readonly bytes: number;
+  /** Floating-point operations a byte: `flops / bytes`. */
+  readonly intensity: number;
+  readonly bytesPerSecond: number;
+  readonly flopsPerSecond: number;
+  /** Time that the machine's limits allow, max(bytes / bandwidth, flops / fp32 rate), over the median's. */
+  readonly rooflineShare: number;
 }
 
 /** One variant of a case that did not run. */
@@ -44,10 +84,11 @@ export interface Failure extends Line {
 }
 
 /** One line of a result file: JSON lines, one object a variant of a case. */
-export type Result = Measurement | Failure;
+export type Result = Measurement | OpMeasurement | Failure;
 
-export const isMeasurement = (result: Result): result is Measurement => !isFailure(result);
 export const isFailure = (result: Result): result is Failure => "error" in result;
+export const isOpMeasurement = (result: Result): result is OpMeasurement => !isFailure(result) && result.phase === "op";
+export const isMeasurement = (result: Result): result is Measurement => !isFailure(result) && result.phase !== "op";
 
 /** An error as one line of text. */
 export const errorSentence = (error: unknown): string =>

@@ -54,6 +54,7 @@ function measurement(measured: Measured, variant: Prepared): Measurement {
   const gemm = variant.gemmFlopsPerSecond(samples);
   return {
     ...common,
+    phase: measured.entry.phase,
     tokensPerSecond: speeds,
     millisecondsPerToken: 1000 / speeds.median,
     parameters: variant.parameters,

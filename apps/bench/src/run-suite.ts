@@ -6,7 +6,7 @@ import { prepareLayer } from "./layer-case.ts";
 import { interleave } from "./method.ts";
 import { WeightPool } from "./random-weights.ts";
 import { recording } from "./recording.ts";
-import { errorSentence, type Phase, type Result } from "./result.ts";
+import { errorSentence, type ModelPhase, type Result } from "./result.ts";
 import { results } from "./results.ts";
 import type { Case, Measure, Suite, Variant } from "./suites.ts";
 import { prepareTraining } from "./train-case.ts";
@@ -101,7 +101,7 @@ async function prepareAll(
 function prepare(
   backend: Backend,
   pool: WeightPool,
-  phase: Phase,
+  phase: ModelPhase,
   { name, model: json, storage = "float32" }: Variant,
   measure: Measure,
 ): Promise<Prepared> {

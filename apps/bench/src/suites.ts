@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { FinegrainError } from "@finegrain/graph";
 import type { Storage } from "@finegrain/nn";
 import { fields, isObject } from "./json-fields.ts";
-import type { Phase } from "./result.ts";
+import type { ModelPhase } from "./result.ts";
 
 /** A model's config as parsed JSON: nn's `ModelConfig`, checked when the model is made. */
 export type ModelJson = Readonly<Record<string, unknown>>;
@@ -35,7 +35,7 @@ export interface Variant {
 /** Models that are compared in one run, all at the same task. */
 export interface Case {
   readonly name: string;
-  readonly phase: Phase;
+  readonly phase: ModelPhase;
   readonly variants: readonly Variant[];
   readonly measure: Measure;
   /** The same case in a form that ends within a minute. */
