@@ -10,10 +10,11 @@ import {
   reduceSum,
   type Tensor,
 } from "@finegrain/graph";
-import type { Contestant, Samples } from "./method.ts";
+import type { Probe } from "./limits.ts";
+import { isOnHost } from "./machine.ts";
+import type { Contestant } from "./method.ts";
 import { plainSums } from "./plain-sums.ts";
 import { repeatedNoise } from "./random-weights.ts";
-import { median } from "./statistics.ts";
 
 /** One buffer, and how many a pass reads: 512 MB together, more than any cache holds. */
 const ROWS = 16;
@@ -28,20 +29,13 @@ const METHODS: Readonly<Record<string, (x: Tensor, ones: Tensor) => Tensor>> = {
   product: (x, ones) => einsum(x, ones, "R C, C -> R"),
 };
 
-/** Ways to read memory as fast as it goes, to be measured in the rounds of what is compared with it. */
-export interface Bandwidth extends AsyncDisposable {
-  readonly contestants: readonly Contestant[];
-  /** The method with the best median, and that in bytes a second. */
-  best(samples: ReadonlyMap<string, Samples>): { readonly bytesPerSecond: number; readonly method: string };
-}
-
 /**
  * The memory's bandwidth: a sum, a maximum and a matrix-vector product on the backend over 512 MB, and, where the backend
  * runs on this machine's CPU, plain sums in threads of ours. They take turns with the variants, since a machine that is
  * shared with others has another bandwidth every second.
  */
-export async function prepareBandwidth(backend: Backend): Promise<Bandwidth> {
-  const plain = ["cpu", "reference"].includes(backend.device.kind) ? plainSums(BYTES) : undefined;
+export async function prepareBandwidth(backend: Backend): Promise<Probe> {
+  const plain = isOnHost(backend) ? plainSums(BYTES) : undefined;
   // The reference evaluator would take minutes for what it never reaches.
   const own = backend.device.kind === "reference" ? undefined : await onBackend(backend);
   const contestants = [
@@ -50,18 +44,6 @@ export async function prepareBandwidth(backend: Backend): Promise<Bandwidth> {
   ];
   return {
     contestants,
-    best(samples) {
-      const rates = contestants.map(({ name }) => ({
-        method: name,
-        bytesPerSecond: 1 / median(samples.get(name)!.seconds),
-      }));
-      // One that failed has no samples, and so no rate.
-      const measured = rates.filter(({ bytesPerSecond }) => Number.isFinite(bytesPerSecond));
-      return measured.reduce((a, b) => (b.bytesPerSecond > a.bytesPerSecond ? b : a), {
-        method: "none",
-        bytesPerSecond: 0,
-      });
-    },
     async [Symbol.asyncDispose]() {
       await plain?.[Symbol.asyncDispose]();
       own?.[Symbol.dispose]();

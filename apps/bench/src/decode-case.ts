@@ -1,11 +1,14 @@
 import { type Backend, bytesRead, FinegrainError } from "@finegrain/graph";
 import { type LanguageModel, parameterCount, type Storage } from "@finegrain/nn";
-import { createGenerator, type Generator } from "@finegrain/runtime";
+import { cacheTypes, createGenerator, type Generator } from "@finegrain/runtime";
+import { energyMeter } from "./energy.ts";
+import { expectRoom } from "./memory.ts";
 import type { WeightPool } from "./random-weights.ts";
 import { recording } from "./recording.ts";
+import type { ModelFigures } from "./result.ts";
 import { median } from "./statistics.ts";
 import type { Measure } from "./suites.ts";
-import type { Prepared } from "./variant.ts";
+import { type Prepared, tokenSpeed } from "./variant.ts";
 
 /**
  * Write `units` tokens behind a prompt, each drawn from all on the device. The clock runs from one token to another, and the step behind
@@ -53,10 +56,11 @@ export async function prepareDecode(
   name: string,
   model: LanguageModel,
   { prompt, units, storage }: DecodeOptions,
-): Promise<Prepared> {
+): Promise<Prepared<ModelFigures>> {
   const record = recording(backend);
-  const weights = pool.of(model.params, storage);
   const capacity = prompt + units + 1; // the step behind the last
+  expectRoom(backend, [...pool.missing(model.params, storage), ...cacheTypes(model, capacity)]);
+  const weights = pool.of(model.params, storage);
   const generator = await createGenerator({ backend: record.backend, model, weights, capacity, storage });
   const tokens = Int32Array.from({ length: prompt }, (_, position) => (position * 7919) % model.config.vocabulary);
   try {
@@ -65,20 +69,32 @@ export async function prepareDecode(
     await generator[Symbol.asyncDispose]();
     throw error;
   }
+  const energy = energyMeter();
   let bytes = 0;
   const round = async () => {
-    const seconds = await timeDecode(generator, tokens, units, () => record.reset());
+    const seconds = await timeDecode(generator, tokens, units, () => {
+      record.reset();
+      energy.start();
+    });
+    energy.stop(units);
     bytes = [...record.runs()].reduce((sum, [graph, runs]) => sum + (bytesRead(graph) * runs) / units, 0);
     return seconds;
   };
   return {
     name,
-    parameters: parameterCount(model.params),
-    tokensPerUnit: 1,
     contestants: [{ name, round }],
-    bytesPerToken: () => bytes,
-    rooflineShare: (samples, { bandwidth }) => bytes / median(samples.get(name)!.seconds) / bandwidth,
-    gemmFlopsPerSecond: () => undefined,
+    figures(rounds, { bandwidth }) {
+      const { seconds } = rounds.get(name)!;
+      return {
+        phase: "decode",
+        ...tokenSpeed(seconds, 1),
+        parameters: parameterCount(model.params),
+        bytesPerToken: bytes,
+        rooflineShare: bandwidth > 0 ? bytes / median(seconds) / bandwidth : 0,
+        joulesPerToken: energy.joulesPerUnit(),
+        context: prompt,
+      };
+    },
     [Symbol.asyncDispose]: async () => generator[Symbol.asyncDispose](),
   };
 }

@@ -1,5 +1,7 @@
 export { timeDecode } from "./decode-case.ts";
 export { interleave } from "./method.ts";
+export { parseSuite } from "./parse-suite.ts";
+export { type Profile, profileSuite } from "./profile-suite.ts";
 export {
   errorSentence,
   type Failure,
@@ -12,6 +14,6 @@ export {
   type Phase,
   type Result,
 } from "./result.ts";
-export { type Profile, type Progress, profileSuite, type RunOptions, runSuite } from "./run-suite.ts";
+export { casesOf, type Progress, type RunOptions, runSuite } from "./run-suite.ts";
 export { interquartile, isWide, median, quantile, ratio, type Spread } from "./statistics.ts";
-export { BASELINE, type Case, loadSuite, type Measure, parseSuite, type Suite, suiteNames } from "./suites.ts";
+export { BASELINE, type Case, loadSuite, type Measure, type PaperFigures, type Suite, suiteNames } from "./suites.ts";

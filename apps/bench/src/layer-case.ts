@@ -9,11 +9,13 @@ import {
   randomSource,
   training,
 } from "@finegrain/nn";
-import { matrixProducts, prepareProducts } from "./matrix-products.ts";
+import { energyMeter } from "./energy.ts";
+import { matrixProducts } from "./matrix-products.ts";
+import { productsBeside } from "./products-beside.ts";
 import { repeatedNoise, type WeightPool } from "./random-weights.ts";
-import { median } from "./statistics.ts";
+import type { ModelFigures } from "./result.ts";
 import type { Measure } from "./suites.ts";
-import type { Prepared } from "./variant.ts";
+import { type Prepared, tokenSpeed } from "./variant.ts";
 
 /**
  * One feed-forward layer, forwards and backwards: the gradients of its weights and of its input, auxiliary losses included.
@@ -25,7 +27,7 @@ export async function prepareLayer(
   name: string,
   config: Pick<ModelConfig, "dModel" | "dFf" | "activation" | "feedForward">,
   { batch, length, units }: Pick<Measure, "batch" | "length" | "units">,
-): Promise<Prepared> {
+): Promise<Prepared<ModelFigures>> {
   const layer = feedForwardOf(config);
   const w = mapParams(layer.params, ({ shape }, path) => input(shape, "float32", path));
   const weights = leaves<Tensor>(w).map(([, tensor]) => tensor);
@@ -44,7 +46,7 @@ export async function prepareLayer(
     outputs: [loss, ...gradient(loss, [...weights, x])],
   });
   const executable = await backend.compile(program);
-  const products = await prepareProducts(backend, matrixProducts(program));
+  const products = await productsBeside(backend, name, matrixProducts(program));
   const given = [
     repeatedNoise(shape, 1, 1),
     repeatedNoise(shape, 1, 2),
@@ -53,27 +55,31 @@ export async function prepareLayer(
   ].map((value) => backend.upload(value));
   const held = pool.of(layer.params);
   const buffers = [...leaves<Tensor>(w).map(([path]) => held.get(path)!), ...given];
-  const alone = `${name}: its products alone`;
+  const energy = energyMeter();
   const round = async () => {
+    energy.start();
     const started = performance.now();
     for (let unit = 0; unit < units; unit++) {
       const outputs = executable.run(buffers);
       await outputs[0]!.read(); // and so all of them, which come together
       for (const output of outputs) output[Symbol.dispose]();
     }
-    return (performance.now() - started) / 1000 / units;
+    const seconds = (performance.now() - started) / 1000 / units;
+    energy.stop(units * batch * length);
+    return seconds;
   };
   return {
     name,
-    parameters: parameterCount(layer.params),
-    tokensPerUnit: batch * length,
-    contestants: [
-      { name, round },
-      { name: alone, round: () => products.run() },
-    ],
-    bytesPerToken: () => null,
-    rooflineShare: (samples) => median(samples.get(alone)!.seconds) / median(samples.get(name)!.seconds),
-    gemmFlopsPerSecond: (samples) => products.flops / median(samples.get(alone)!.seconds),
+    contestants: [{ name, round }, products.contestant],
+    figures: (rounds) => ({
+      phase: "layer",
+      ...tokenSpeed(rounds.get(name)!.seconds, batch * length),
+      parameters: parameterCount(layer.params),
+      bytesPerToken: null,
+      rooflineShare: products.share(rounds),
+      joulesPerToken: energy.joulesPerUnit(),
+    }),
+    productRate: (rounds) => products.rate(rounds),
     async [Symbol.asyncDispose]() {
       executable[Symbol.dispose]();
       products[Symbol.dispose]();

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { arch, availableParallelism, cpus, platform, release, totalmem } from "node:os";
 import type { Backend } from "@finegrain/graph";
+import type { Limits } from "./limits.ts";
 
 /** What a result was measured on, and that machine's own limits, measured in the same run. */
 export interface Machine {
@@ -8,11 +9,11 @@ export interface Machine {
   readonly threads: number;
   readonly memoryBytes: number;
   readonly os: string;
-  /** See `prepareBandwidth`. */
+  /** See `prepareBandwidth`; 0 where nothing told. */
   readonly bandwidthBytesPerSecond?: number;
   /** The method that reached it. */
   readonly bandwidthMethod?: string;
-  /** fp32 rate of the backend's best large matrix product, and that product. */
+  /** See `prepareFlopRate`; 0 where nothing told. */
   readonly flopsPerSecond?: number;
   readonly flopsMethod?: string;
   /** fp32 matrix products alone on the backend, at the case's shapes. */
@@ -21,14 +22,23 @@ export interface Machine {
   readonly peakMemoryBytes: number;
 }
 
-/** The machine as it is now, without its limits. */
-export const machine = (): Machine => ({
+/** The machine as it is now. */
+export const machine = (limits?: Limits): Machine => ({
   cpu: cpus()[0]?.model.trim() ?? arch(),
   threads: availableParallelism(),
   memoryBytes: totalmem(),
   os: `${platform()} ${release()} ${arch()}`,
   peakMemoryBytes: process.resourceUsage().maxRSS * 1024,
+  ...(limits && {
+    bandwidthBytesPerSecond: limits.bandwidth,
+    bandwidthMethod: limits.bandwidthMethod,
+    flopsPerSecond: limits.flopRate,
+    flopsMethod: limits.flopMethod,
+  }),
 });
+
+/** Whether a backend computes with this machine's processor and memory, and not with those of a device beside it. */
+export const isOnHost = ({ device }: Backend): boolean => ["cpu", "wasm", "reference"].includes(device.kind);
 
 /** Versions of what a result depends on. */
 export const versions = (backend: Backend): Record<string, string> => ({

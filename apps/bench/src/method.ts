@@ -15,13 +15,16 @@ export interface Samples {
   readonly error?: string;
 }
 
+/** What the rounds of a case gave, by contestant. */
+export type Rounds = ReadonlyMap<string, Samples>;
+
 export interface InterleaveOptions {
   readonly rounds: number;
   /** The most rounds of warm-up. They end earlier where two in a row agree within `STABLE`. */
   readonly warmup: number;
   readonly signal?: AbortSignal | undefined;
-  /** Called before every round, warm-up included, with the number done and the most there will be. */
-  onRound?(done: number, of: number): void;
+  /** Called before every round, warm-up included: the number done, the most there will be, and what they gave so far. */
+  onRound?(done: number, of: number, rounds: Rounds): void;
 }
 
 /** Two rounds of warm-up that differ by less than this part are called stable. */
@@ -31,17 +34,27 @@ const STABLE = 0.05;
  * Measure contestants round by round in one run: every round runs each of them once, beginning with another one every
  * time, so that whatever drifts (clocks, heat, neighbours) touches all alike. One that throws leaves, and the others go on.
  *
- * @returns samples by name. An abort ends the rounds early: whole rounds that were done are kept.
+ * Warm-up ends once the times of each contestant's last two rounds differ by less than 5 %, or after `warmup` rounds.
+ *
+ * @returns samples by name. An abort ends the round at hand behind the contestant at hand; rounds that were whole are kept.
  */
 export async function interleave(
   contestants: readonly Contestant[],
   { rounds, warmup, signal, onRound }: InterleaveOptions,
-): Promise<Map<string, Samples>> {
+): Promise<Rounds> {
   const seconds = new Map(contestants.map(({ name }) => [name, [] as number[]]));
   const errors = new Map<string, string>();
-  const runRound = async (round: number): Promise<Map<string, number>> => {
+  const samples = (): Rounds =>
+    new Map(
+      contestants.map(({ name }) => {
+        const error = errors.get(name);
+        return [name, { seconds: seconds.get(name)!, ...(error !== undefined && { error }) }];
+      }),
+    );
+  const runRound = async (round: number): Promise<Times | undefined> => {
     const times = new Map<string, number>();
     for (let i = 0; i < contestants.length; i++) {
+      if (signal?.aborted) return;
       const { name, round: run } = contestants[(i + round) % contestants.length]!;
       if (errors.has(name)) continue;
       try {
@@ -52,30 +65,29 @@ export async function interleave(
     }
     return times;
   };
-  await warmUp(runRound, warmup, (done) => {
-    onRound?.(done, warmup + rounds);
-    return signal?.aborted === true;
-  });
-  for (let round = 0; round < rounds && !signal?.aborted; round++) {
-    onRound?.(warmup + round, warmup + rounds);
-    for (const [name, time] of await runRound(round)) seconds.get(name)!.push(time);
+  await warmUp(runRound, warmup, (done) => onRound?.(done, warmup + rounds, samples()));
+  for (let round = 0; round < rounds; round++) {
+    onRound?.(warmup + round, warmup + rounds, samples());
+    const times = await runRound(round);
+    if (times === undefined) break;
+    for (const [name, time] of times) seconds.get(name)!.push(time);
   }
-  return new Map(
-    contestants.map(({ name }) => {
-      const error = errors.get(name);
-      return [name, { seconds: seconds.get(name)!, ...(error !== undefined && { error }) }];
-    }),
-  );
+  return samples();
 }
 
+/** Seconds of a round by contestant, without those that failed. */
+type Times = ReadonlyMap<string, number>;
+
 async function warmUp(
-  runRound: (round: number) => Promise<Map<string, number>>,
+  runRound: (round: number) => Promise<Times | undefined>,
   most: number,
-  stops: (done: number) => boolean,
+  onRound: (done: number) => void,
 ): Promise<void> {
-  let last = new Map<string, number>();
-  for (let round = 0; round < most && !stops(round); round++) {
+  let last: Times = new Map();
+  for (let round = 0; round < most; round++) {
+    onRound(round);
     const times = await runRound(round);
+    if (times === undefined) return;
     const stable = [...times].every(([name, time]) => Math.abs(time / (last.get(name) ?? Number.NaN) - 1) < STABLE);
     if (stable) return;
     last = times;

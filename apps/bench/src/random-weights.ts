@@ -46,6 +46,9 @@ function deviation(init: Exclude<Init, { kind: "constant" }>): number {
   return init.kind === "uniform" ? init.limit / Math.sqrt(3) : Math.SQRT1_2; // of a sinusoid
 }
 
+/** What two weights have in common that are one buffer. */
+const keyOf = (path: string, { dtype, shape }: TensorType): string => `${path} ${dtype}[${shape}]`;
+
 /**
  * Random weights on a device, shared by models where their names and shapes agree, so that five variants of a large model
  * fit in memory.
@@ -70,15 +73,20 @@ export class WeightPool implements Disposable {
     return weights;
   }
 
+  /** Types of the weights that {@link of} would have to make. */
+  missing(params: Params, storage: Storage = "float32"): TensorType[] {
+    const types = [...storedTypes(params, storage)];
+    return types.filter(([path, type]) => !this.#buffers.has(keyOf(path, type))).map(([, type]) => type);
+  }
+
   /** One parameter: a buffer, and its scales where it has some. */
   #stored(name: string, parameter: Param, storage: Storage, seed: number): [string, Buffer][] {
     const types = [...storedTypes({ [name]: parameter }, storage)];
-    const key = (path: string, { dtype, shape }: TensorType) => `${path} ${dtype}[${shape}]`;
-    if (!types.every(([path, type]) => this.#buffers.has(key(path, type)))) {
+    if (!types.every(([path, type]) => this.#buffers.has(keyOf(path, type)))) {
       const values = storeWeights(new Map([[name, quickly(parameter, seed)]]), storage);
-      for (const [path, value] of values) this.#buffers.set(key(path, value), this.#backend.upload(value));
+      for (const [path, value] of values) this.#buffers.set(keyOf(path, value), this.#backend.upload(value));
     }
-    return types.map(([path, type]) => [path, this.#buffers.get(key(path, type))!]);
+    return types.map(([path, type]) => [path, this.#buffers.get(keyOf(path, type))!]);
   }
 
   [Symbol.dispose](): void {

@@ -7,7 +7,7 @@ export type ModelPhase = "train" | "decode" | "layer";
 export type Phase = ModelPhase | "op";
 
 /** What every line of a result file says. The published form is `result.schema.json` of this package. */
-interface Line {
+export interface Line {
   readonly suite: string;
   readonly case: string;
   readonly phase: Phase;
@@ -22,10 +22,8 @@ interface Line {
 }
 
 /** What every measured line says, whatever was measured. */
-interface Measured extends Line {
+export interface Measured extends Line {
   readonly rounds: number;
-  /** Share of the limit that was reached; each kind of line says of which. */
-  readonly rooflineShare: number;
   /** Present where the rounds are spread too widely to be trusted: see `isWide`. */
   readonly wide?: true;
   /** The most memory that the process (RSS) has had from the case's beginning to its last round; all variants share it. */
@@ -34,8 +32,8 @@ interface Measured extends Line {
   readonly deviceMemoryBytes?: number | null;
 }
 
-/** One variant of a case, measured. */
-export interface Measurement extends Measured {
+/** What was measured of a model. */
+export interface ModelFigures {
   readonly phase: ModelPhase;
   /** Median of the rounds with the interquartile range. */
   readonly tokensPerSecond: Spread;
@@ -48,16 +46,20 @@ export interface Measurement extends Measured {
    * the step's matrix products take alone on the same backend, over the step's time.
    */
   readonly rooflineShare: number;
-  /** Tokens/s over the dense variant's, with a 95 % bootstrap interval; null where there is no dense one to compare with. */
-  readonly overDense: Spread | null;
   /** Of the CPU package while the variant ran; null where the system does not expose it. */
   readonly joulesPerToken?: number | null;
   /** Decode: tokens in the cache before the first measured one. */
   readonly context?: number;
 }
 
-/** One operation at one size, measured. */
-export interface OpMeasurement extends Measured {
+/** One variant of a case, measured. */
+export interface Measurement extends Omit<Measured, "phase">, ModelFigures {
+  /** Tokens/s over the dense variant's, with a 95 % bootstrap interval; null where there is no dense one to compare with. */
+  readonly overDense: Spread | null;
+}
+
+/** What was measured of an operation. */
+export interface OpFigures {
   readonly phase: "op";
   /** What is computed: "matrix product", "gather". */
   readonly op: string;
@@ -76,6 +78,9 @@ export interface OpMeasurement extends Measured {
   /** Time that the machine's limits allow, max(bytes / bandwidth, flops / fp32 rate), over the median's. */
   readonly rooflineShare: number;
 }
+
+/** One operation at one size, measured. */
+export type OpMeasurement = Omit<Measured, "phase"> & OpFigures;
 
 /** One variant of a case that did not run. */
 export interface Failure extends Line {

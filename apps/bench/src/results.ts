@@ -1,38 +1,41 @@
 import type { Backend } from "@finegrain/graph";
-import type { Bandwidth } from "./bandwidth.ts";
+import type { Limits } from "./limits.ts";
 import { machine, versions } from "./machine.ts";
-import type { Samples } from "./method.ts";
-import type { Failure, Measurement, Result } from "./result.ts";
-import { interquartile, ratio } from "./statistics.ts";
+import type { Rounds } from "./method.ts";
+import type { Line, ModelFigures, OpFigures, Result } from "./result.ts";
+import { isWide, ratio, type Spread } from "./statistics.ts";
 import { BASELINE, type Case } from "./suites.ts";
 import type { Prepared } from "./variant.ts";
 
-/** A case after its rounds. */
-export interface Measured {
+/** A case, and what its rounds gave so far. */
+export interface MeasuredCase {
   readonly suite: string;
   readonly entry: Case;
   readonly backend: Backend;
   readonly variants: readonly Prepared[];
   /** Of variants that did not compile. */
   readonly failures: ReadonlyMap<string, string>;
-  readonly samples: ReadonlyMap<string, Samples>;
-  readonly bandwidth: ReturnType<Bandwidth["best"]>;
+  readonly rounds: Rounds;
+  readonly limits: Limits;
+  /** See `Measured.peakMemoryBytes`. */
+  readonly peakMemoryBytes: number;
 }
 
-/** A line for every variant of the case, in the suite's order; none for one that an interruption left without a round. */
-export function results(measured: Measured): Result[] {
-  const { entry, variants, failures, samples } = measured;
+/** A line for every variant of the case, in the suite's order; none for one that has no round yet. */
+export function results(measured: MeasuredCase): Result[] {
+  const { entry, variants, failures, rounds, limits } = measured;
   return entry.variants.flatMap(({ name }): Result[] => {
     const variant = variants.find((prepared) => prepared.name === name);
     // What is measured beside a variant belongs to it: without it there is no share.
-    const error = failures.get(name) ?? variant?.contestants.map((c) => samples.get(c.name)?.error).find(Boolean);
+    const error = failures.get(name) ?? variant?.contestants.map((c) => rounds.get(c.name)?.error).find(Boolean);
     if (error !== undefined) return [{ ...line(measured, name), error }];
-    const rounds = samples.get(name)?.seconds.length ?? 0;
-    return variant !== undefined && rounds > 0 ? [measurement(measured, variant)] : [];
+    const count = rounds.get(name)?.seconds.length ?? 0;
+    if (variant === undefined || count === 0) return [];
+    return [measuredLine(measured, variant, variant.figures(rounds, limits))];
   });
 }
 
-function line({ suite, entry, backend, bandwidth }: Measured, variant: string): Omit<Failure, "error"> {
+function line({ suite, entry, backend, limits }: MeasuredCase, variant: string): Line {
   return {
     suite,
     case: entry.name,
@@ -41,28 +44,29 @@ function line({ suite, entry, backend, bandwidth }: Measured, variant: string): 
     device: backend.device.description,
     variant,
     versions: versions(backend),
-    machine: { ...machine(), bandwidthBytesPerSecond: bandwidth.bytesPerSecond, bandwidthMethod: bandwidth.method },
+    machine: machine(limits),
   };
 }
 
-function measurement(measured: Measured, variant: Prepared): Measurement {
-  const { samples, bandwidth } = measured;
-  const { seconds } = samples.get(variant.name)!;
-  const baseline = samples.get(BASELINE)?.seconds ?? [];
-  const speeds = interquartile(seconds.map((time) => variant.tokensPerUnit / time));
-  const common = line(measured, variant.name);
-  const gemm = variant.gemmFlopsPerSecond(samples);
-  return {
+function measuredLine(measured: MeasuredCase, variant: Prepared, figures: ModelFigures | OpFigures): Result {
+  const { rounds } = measured;
+  const { seconds } = rounds.get(variant.name)!;
+  const { phase: _, ...common } = line(measured, variant.name);
+  const rate = variant.productRate?.(rounds);
+  const all = {
     ...common,
-    phase: measured.entry.phase,
-    tokensPerSecond: speeds,
-    millisecondsPerToken: 1000 / speeds.median,
-    parameters: variant.parameters,
-    bytesPerToken: variant.bytesPerToken(),
-    rooflineShare: variant.rooflineShare(samples, { bandwidth: bandwidth.bytesPerSecond }),
-    // Time of the dense one over this one's: both are seconds for as many tokens.
-    overDense: baseline.length > 0 ? ratio(baseline, seconds) : null,
     rounds: seconds.length,
-    machine: { ...common.machine, ...(gemm !== undefined && { gemmFlopsPerSecond: gemm }) },
+    ...(isWide(figures.phase === "op" ? figures.milliseconds : figures.tokensPerSecond) && { wide: true as const }),
+    peakMemoryBytes: measured.peakMemoryBytes,
+    machine: { ...common.machine, ...(rate !== undefined && { gemmFlopsPerSecond: rate }) },
   };
+  return figures.phase === "op"
+    ? { ...all, ...figures }
+    : { ...all, ...figures, overDense: overBaseline(rounds, seconds) };
+}
+
+/** Time of the dense one over this one's: both are seconds for as many tokens. */
+function overBaseline(rounds: Rounds, seconds: readonly number[]): Spread | null {
+  const baseline = rounds.get(BASELINE)?.seconds ?? [];
+  return baseline.length > 0 ? ratio(baseline, seconds) : null;
 }

@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { FinegrainError } from "@finegrain/graph";
 import type { Storage } from "@finegrain/nn";
-import { fields, isObject } from "./json-fields.ts";
+import type { OpKind } from "./op-programs.ts";
+import { parseSuite } from "./parse-suite.ts";
 import type { ModelPhase } from "./result.ts";
 
 /** A model's config as parsed JSON: nn's `ModelConfig`, checked when the model is made. */
@@ -24,37 +25,66 @@ export interface Measure {
   readonly length: number;
 }
 
-/** A model of a case. */
-export interface Variant {
+interface AnyVariant {
   readonly name: string;
+  /** Whether it is in the quick form of its case. */
+  readonly quick: boolean;
+}
+
+/** What a paper says of a variant, on its own machine. */
+export interface PaperFigures {
+  readonly millisecondsPerToken?: number;
+  /** How many times faster than the dense variant. */
+  readonly overDense?: number;
+}
+
+/** A model of a case. */
+export interface Variant extends AnyVariant {
   readonly model: ModelJson;
   /** Decode: what its weights are kept in. Default what the run says. */
   readonly storage?: Storage;
+  /** Of the suite's `source`. */
+  readonly paper?: PaperFigures;
+}
+
+/** An operation at one size. */
+export interface OpVariant extends AnyVariant {
+  readonly shape: Readonly<Record<string, number>>;
+}
+
+interface AnyCase {
+  readonly name: string;
+  readonly measure: Measure;
+  /** How the case is measured where the suite has to end within a minute; false where it is left out then. */
+  readonly quick: Measure | false;
 }
 
 /** Models that are compared in one run, all at the same task. */
-export interface Case {
-  readonly name: string;
+export interface ModelCase extends AnyCase {
   readonly phase: ModelPhase;
   readonly variants: readonly Variant[];
-  readonly measure: Measure;
-  /** The same case in a form that ends within a minute. */
-  readonly quick: Measure;
 }
+
+/** An operation at several sizes. */
+export interface OpCase extends AnyCase {
+  readonly phase: "op";
+  readonly op: OpKind;
+  readonly variants: readonly OpVariant[];
+}
+
+export type Case = ModelCase | OpCase;
 
 /** A file of benchmarks/suites. */
 export interface Suite {
   readonly name: string;
   readonly title: string;
+  /** Where its models and the papers' figures are from. */
+  readonly source?: string;
   readonly cases: readonly Case[];
 }
 
-const STORAGES: readonly Storage[] = ["float32", "float16", "int8"];
-
 /** The variant that others are compared with. */
 export const BASELINE = "dense";
-
-const DEFAULTS: Measure = { prompt: 16, units: 1, rounds: 15, warmup: 5, batch: 1, length: 1 };
 
 /** Where the suites that come with the package are: beside the build, or in the workspace where the sources run. */
 function suiteFolder(): string {
@@ -90,74 +120,16 @@ export async function loadSuite(nameOrPath: string): Promise<Suite> {
   return parseSuite(value, path);
 }
 
-/**
- * A suite from parsed JSON.
- *
- * @param name how errors call the file.
- * @throws FinegrainError that names the missing, unknown or wrong field.
- */
-export function parseSuite(value: unknown, name: string): Suite {
-  const suite = fields(value, name, ["name", "title", "cases"], ["source"]);
+/** The suite in the form that ends within a minute: every case measured as its `quick` says, what is left out left out. */
+export function quickForm(suite: Suite): Suite {
   return {
-    name: text(suite.name, `${name}: name`),
-    title: text(suite.title, `${name}: title`),
-    cases: list(suite.cases, `${name}: cases`).map((entry, i) => parseCase(entry, `${name}: cases[${i}]`)),
+    ...suite,
+    cases: suite.cases.flatMap((entry): Case[] => {
+      if (entry.quick === false) return [];
+      const measure = entry.quick;
+      // Two lines and not one, since only so each kind of case keeps its own kind of variants.
+      if (entry.phase === "op") return [{ ...entry, measure, variants: entry.variants.filter(({ quick }) => quick) }];
+      return [{ ...entry, measure, variants: entry.variants.filter(({ quick }) => quick) }];
+    }),
   };
-}
-
-function parseCase(value: unknown, name: string): Case {
-  const entry = fields(value, name, ["name", "phase", "variants"], ["model", "measure", "quick"]);
-  const phase = entry.phase;
-  if (phase !== "train" && phase !== "decode" && phase !== "layer")
-    throw new FinegrainError(`${name}: phase must be "train", "decode" or "layer", not ${JSON.stringify(phase)}`);
-  const shared = entry.model === undefined ? {} : object(entry.model, `${name}: model`);
-  const measure = parseMeasure(entry.measure, DEFAULTS, `${name}: measure`);
-  const variants = list(entry.variants, `${name}: variants`).map((variant, i) => {
-    const at = `${name}: variants[${i}]`;
-    const given = fields(variant, at, ["name", "model"], ["storage"]);
-    return {
-      name: text(given.name, `${at}: name`),
-      model: { ...shared, ...object(given.model, `${at}: model`) },
-      ...(given.storage !== undefined && { storage: storage(given.storage, `${at}: storage`) }),
-    };
-  });
-  const twice = variants.find(({ name: n }, i) => variants.findIndex((other) => other.name === n) !== i);
-  if (twice) throw new FinegrainError(`${name}: two variants are called "${twice.name}"`);
-  const quick = parseMeasure(entry.quick, measure, `${name}: quick`);
-  return { name: text(entry.name, `${name}: name`), phase, variants, measure, quick };
-}
-
-function parseMeasure(value: unknown, otherwise: Measure, name: string): Measure {
-  if (value === undefined) return otherwise;
-  const given = fields(value, name, [], Object.keys(DEFAULTS));
-  for (const [field, number] of Object.entries(given)) {
-    const least = field === "warmup" ? 0 : 1;
-    if (!Number.isInteger(number) || (number as number) < least)
-      // the first half made sure that it is a number
-      throw new FinegrainError(
-        `${name}: ${field} must be a whole number of at least ${least}, not ${JSON.stringify(number)}`,
-      );
-  }
-  return { ...otherwise, ...given };
-}
-
-function text(value: unknown, name: string): string {
-  if (typeof value === "string" && value !== "") return value;
-  throw new FinegrainError(`${name} must be a text, not ${JSON.stringify(value)}`);
-}
-
-function storage(value: unknown, name: string): Storage {
-  const known = STORAGES.find((one) => one === value);
-  if (known) return known;
-  throw new FinegrainError(`${name} must be one of ${STORAGES.join(", ")}, not ${JSON.stringify(value)}`);
-}
-
-function list(value: unknown, name: string): readonly unknown[] {
-  if (Array.isArray(value) && value.length > 0) return value;
-  throw new FinegrainError(`${name} must be a list with at least one entry, not ${JSON.stringify(value)}`);
-}
-
-function object(value: unknown, name: string): ModelJson {
-  if (isObject(value)) return value;
-  throw new FinegrainError(`${name} must be an object, not ${JSON.stringify(value)}`);
 }

@@ -1,14 +1,13 @@
 import { type Backend, hostTensor } from "@finegrain/graph";
 import { type LanguageModel, parameterCount } from "@finegrain/nn";
 import { adamW, createTrainer, schedule } from "@finegrain/train";
-import { matrixProducts, prepareProducts } from "./matrix-products.ts";
+import { energyMeter } from "./energy.ts";
+import { matrixProducts } from "./matrix-products.ts";
+import { productsBeside } from "./products-beside.ts";
 import { recording } from "./recording.ts";
-import { median } from "./statistics.ts";
+import type { ModelFigures } from "./result.ts";
 import type { Measure } from "./suites.ts";
-import type { Prepared } from "./variant.ts";
-
-/** How the products are called that run beside a variant. */
-const alone = (name: string) => `${name}: its products alone`;
+import { type Prepared, tokenSpeed } from "./variant.ts";
 
 /**
  * A model that trains on random bytes, and beside it the matrix products of its own step, alone on the same backend: what
@@ -19,7 +18,7 @@ export async function prepareTraining(
   name: string,
   model: LanguageModel,
   { batch, length, units }: Pick<Measure, "batch" | "length" | "units">,
-): Promise<Prepared> {
+): Promise<Prepared<ModelFigures>> {
   const record = recording(backend);
   const trainer = await createTrainer({
     backend: record.backend,
@@ -39,25 +38,28 @@ export async function prepareTraining(
     throw error;
   }
   const steps = [...record.runs()].flatMap(([graph, runs]) => Array.from({ length: runs }, () => graph));
-  const products = await prepareProducts(backend, steps.flatMap(matrixProducts));
-  const step = async () => {
+  const products = await productsBeside(backend, name, steps.flatMap(matrixProducts));
+  const energy = energyMeter();
+  const round = async () => {
+    energy.start();
     const started = performance.now();
     for (let unit = 0; unit < units; unit++) await trainer.run([tokens]);
-    return (performance.now() - started) / 1000 / units;
+    const seconds = (performance.now() - started) / 1000 / units;
+    energy.stop(units * batch * length);
+    return seconds;
   };
-  const seconds = (samples: ReadonlyMap<string, { readonly seconds: readonly number[] }>, of: string) =>
-    median(samples.get(of)!.seconds);
   return {
     name,
-    parameters: parameterCount(model.params),
-    tokensPerUnit: batch * length,
-    contestants: [
-      { name, round: step },
-      { name: alone(name), round: () => products.run() },
-    ],
-    bytesPerToken: () => null,
-    rooflineShare: (samples) => seconds(samples, alone(name)) / seconds(samples, name),
-    gemmFlopsPerSecond: (samples) => products.flops / seconds(samples, alone(name)),
+    contestants: [{ name, round }, products.contestant],
+    figures: (rounds) => ({
+      phase: "train",
+      ...tokenSpeed(rounds.get(name)!.seconds, batch * length),
+      parameters: parameterCount(model.params),
+      bytesPerToken: null,
+      rooflineShare: products.share(rounds),
+      joulesPerToken: energy.joulesPerUnit(),
+    }),
+    productRate: (rounds) => products.rate(rounds),
     async [Symbol.asyncDispose]() {
       products[Symbol.dispose]();
       await trainer[Symbol.asyncDispose]();

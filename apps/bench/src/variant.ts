@@ -1,17 +1,24 @@
-import type { Contestant, Samples } from "./method.ts";
+import type { Limits } from "./limits.ts";
+import type { Contestant, Rounds } from "./method.ts";
+import type { ModelFigures, OpFigures } from "./result.ts";
+import { interquartile } from "./statistics.ts";
 
 /** A variant of a case, compiled and ready to be measured. */
-export interface Prepared extends AsyncDisposable {
+export interface Prepared<F = ModelFigures | OpFigures> extends AsyncDisposable {
   readonly name: string;
-  readonly parameters: number;
-  /** Tokens of the unit that a round's time is given by: 1 in decode, those of a batch in training. */
-  readonly tokensPerUnit: number;
   /** The variant itself under its own name, and what else has to be measured beside it. */
   readonly contestants: readonly Contestant[];
-  /** Bytes that a decode step reads, known once a round has run; null in training. */
-  bytesPerToken(): number | null;
-  /** See `Measurement.rooflineShare`. */
-  rooflineShare(samples: ReadonlyMap<string, Samples>, limits: { readonly bandwidth: number }): number;
-  /** Rate of the products that were measured alone, where they were: floating-point operations a second. */
-  gemmFlopsPerSecond(samples: ReadonlyMap<string, Samples>): number | undefined;
+  /** What the rounds say of it; asked for once it has samples. */
+  figures(rounds: Rounds, limits: Limits): F;
+  /** Rate of its own matrix products where they are measured beside it: floating-point operations a second. */
+  productRate?(rounds: Rounds): number;
+}
+
+/** @param seconds of a unit, which is so many tokens, by round. */
+export function tokenSpeed(
+  seconds: readonly number[],
+  tokens: number,
+): Pick<ModelFigures, "tokensPerSecond" | "millisecondsPerToken"> {
+  const tokensPerSecond = interquartile(seconds.map((time) => tokens / time));
+  return { tokensPerSecond, millisecondsPerToken: 1000 / tokensPerSecond.median };
 }

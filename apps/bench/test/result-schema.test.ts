@@ -4,9 +4,9 @@ import { fileURLToPath } from "node:url";
 import { referenceBackend } from "@finegrain/graph";
 import { Ajv2020, type ErrorObject } from "ajv/dist/2020.js";
 import { describe, expect, test } from "vitest";
+import { parseSuite } from "../src/parse-suite.ts";
 import type { Result } from "../src/result.ts";
 import { runSuite } from "../src/run-suite.ts";
-import { parseSuite } from "../src/suites.ts";
 
 const schema = JSON.parse(readFileSync(new URL("../result.schema.json", import.meta.url), "utf8"));
 const validate = new Ajv2020({ allErrors: true, strict: true, allowUnionTypes: true }).compile(schema);
@@ -36,6 +36,13 @@ async function measure(): Promise<Result[]> {
     cases: [
       { name: "d", phase: "decode", model, variants: [dense, wrong], measure: { ...rounds, prompt: 4 } },
       { name: "t", phase: "train", model, variants: [dense], measure: { ...rounds, batch: 2, length: 8 } },
+      {
+        name: "o",
+        phase: "op",
+        op: "softmax",
+        variants: [{ name: "8", shape: { rows: 2, width: 8 } }],
+        measure: rounds,
+      },
       { name: "l", phase: "layer", model, variants: [dense], measure: { ...rounds, batch: 2, length: 8 } },
     ],
   };
@@ -53,6 +60,7 @@ describe("results of a run", async () => {
       "decode dense",
       "decode wrong",
       "train dense",
+      "op 8",
       "layer dense",
     ]);
     for (const result of results) expect(errors(result), JSON.stringify(result)).toEqual([]);

@@ -2,7 +2,8 @@ import { mkdtemp, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { loadSuite, parseSuite, suiteNames } from "../src/suites.ts";
+import { parseSuite } from "../src/parse-suite.ts";
+import { loadSuite, quickForm, suiteNames } from "../src/suites.ts";
 
 const small = {
   name: "small",
@@ -30,12 +31,36 @@ test("every suite that comes with the package is valid and is named like its fil
 
 test("variants extend the case's model, and quick its measure", () => {
   const [only] = parseSuite(small, "small.json").cases;
-  expect(only!.variants.map(({ model }) => model)).toEqual([
-    { layers: 2, width: 8 },
-    { layers: 2, width: 16 },
-  ]);
+  expect(only!.variants).toMatchObject([{ model: { layers: 2, width: 8 } }, { model: { layers: 2, width: 16 } }]);
   expect(only!.measure).toMatchObject({ rounds: 9, units: 3 });
   expect(only!.quick).toMatchObject({ rounds: 2, units: 3 });
+});
+
+test("the quick form leaves out what says so", () => {
+  const [{ variants, ...entry }] = small.cases as [(typeof small.cases)[0]];
+  const cases = [
+    { ...entry, variants: [variants[0], { ...variants[1], quick: false }] },
+    { ...entry, name: "long", variants, quick: false },
+  ];
+  const suite = parseSuite({ ...small, cases }, "small.json");
+  expect(suite.cases.map(({ variants }) => variants.length)).toEqual([2, 2]);
+  const { cases: quick } = quickForm(suite);
+  expect(quick.map(({ name, measure }) => [name, measure.rounds])).toEqual([["one", 2]]);
+  expect(quick[0]!.variants.map(({ name }) => name)).toEqual(["dense"]);
+});
+
+test("operations have a shape, and a variant what its paper says", () => {
+  const paper = { millisecondsPerToken: 160, overDense: 1 };
+  const op = {
+    name: "g",
+    phase: "op",
+    op: "gather",
+    variants: [{ name: "few", shape: { rows: 9, width: 2, taken: 3 } }],
+  };
+  const dense = { name: "d", phase: "decode", variants: [{ name: "dense", model: {}, paper }] };
+  const { cases } = parseSuite({ ...small, source: "a paper", cases: [op, dense] }, "small.json");
+  expect(cases[0]).toMatchObject({ op: "gather", variants: [{ shape: { rows: 9, width: 2, taken: 3 } }] });
+  expect(cases[1]).toMatchObject({ variants: [{ paper }] });
 });
 
 const change = (fields: object) => ({ ...small, cases: [{ ...small.cases[0], ...fields }] });
@@ -44,12 +69,24 @@ test.each([
   [{ ...small, cases: [] }, "x.json: cases must be a list with at least one entry"],
   [{ name: "x", title: "x" }, 'x.json has no "cases"'],
   [{ ...small, rows: 1 }, 'unknown field "rows"'],
-  [change({ phase: "sleep" }), 'phase must be "train", "decode" or "layer", not "sleep"'],
+  [change({ phase: "sleep" }), 'phase must be one of train, decode, layer, op, not "sleep"'],
   [change({ measure: { rounds: 0 } }), "rounds must be a whole number of at least 1, not 0"],
   [change({ measure: { round: 3 } }), 'unknown field "round"'],
   [
     change({ variants: [...small.cases[0]!.variants, { name: "dense", model: {} }] }),
     'two variants are called "dense"',
+  ],
+  [change({ quick: 3 }), "quick must be an object"],
+  [
+    change({ variants: [{ name: "dense", model: {}, paper: { overDense: "2" } }] }),
+    "overDense must be a number above 0",
+  ],
+  [change({ op: "gather" }), 'op belongs to the phase "op"'],
+  [change({ phase: "op", model: undefined, op: "guess" }), "op must be one of matrix product, "],
+  [change({ phase: "op" }), 'the phase "op" has no model'],
+  [
+    change({ phase: "op", model: undefined, op: "gather", variants: [{ name: "few", shape: { rows: 9, width: 2 } }] }),
+    'shape has no "taken"',
   ],
 ])("refuses what is no suite (%#)", (value, sentence) => {
   expect(() => parseSuite(value, "x.json")).toThrow(sentence);

@@ -1,0 +1,73 @@
+import { type Backend, type Buffer, graph, hostTensor, input, reshape, size, slice } from "@finegrain/graph";
+import { type OpKind, opProgram } from "./op-programs.ts";
+import { repeatedNoise } from "./random-weights.ts";
+import type { OpFigures } from "./result.ts";
+import { interquartile, median } from "./statistics.ts";
+import type { OpVariant } from "./suites.ts";
+import type { Prepared } from "./variant.ts";
+
+/** Seconds that a round should take, so that neither the clock nor the wait at its end counts. */
+const ROUND = 0.03;
+/** The most runs of a round: results that wait to be freed are memory. */
+const MOST_RUNS = 256;
+
+/**
+ * One operation, alone, over operands that are the same every time: where they fit into a cache, they are read from there.
+ * A round runs it as often as fills a few hundredths of a second, and waits for the last.
+ */
+export async function prepareOp(
+  backend: Backend,
+  op: OpKind,
+  { name, shape }: OpVariant,
+): Promise<Prepared<OpFigures>> {
+  const { output, flops, bytes, integers } = opProgram(op, shape);
+  const executable = await backend.compile(graph({ name: `${op} ${name}`, inputs: output.inputs, outputs: [output] }));
+  // Reading one element of the last result waits for all that is queued before it, and copies nothing.
+  const whole = input(output.shape);
+  const first = slice(reshape(whole, [size(output.shape)]), { starts: [0], ends: [1] });
+  const wait = await backend.compile(graph({ name: "wait", inputs: [whole], outputs: [first] }));
+  const operands = output.inputs.map((x, seed) =>
+    backend.upload(
+      x.dtype === "int32" ? hostTensor("int32", x.shape, integers ?? []) : repeatedNoise(x.shape, 1, seed),
+    ),
+  );
+  const run = async (times: number): Promise<number> => {
+    const started = performance.now();
+    let last: Buffer | undefined;
+    for (let k = 0; k < times; k++) {
+      last?.[Symbol.dispose]();
+      last = executable.run(operands)[0]!;
+    }
+    const [element] = wait.run([last!]); // there is at least one run
+    await element!.read();
+    element![Symbol.dispose]();
+    last![Symbol.dispose]();
+    return (performance.now() - started) / 1000 / times;
+  };
+  await run(1); // the first run of a program is not like those behind it
+  const runs = Math.min(MOST_RUNS, Math.max(1, Math.round(ROUND / (await run(1)))));
+  return {
+    name,
+    contestants: [{ name, round: () => run(runs) }],
+    figures(rounds, { bandwidth, flopRate }) {
+      const { seconds } = rounds.get(name)!;
+      const time = median(seconds);
+      const least = Math.max(bandwidth > 0 ? bytes / bandwidth : 0, flopRate > 0 ? flops / flopRate : 0);
+      return {
+        phase: "op",
+        op,
+        shape,
+        milliseconds: interquartile(seconds.map((each) => 1000 * each)),
+        flops,
+        bytes,
+        intensity: flops / bytes,
+        bytesPerSecond: bytes / time,
+        flopsPerSecond: flops / time,
+        rooflineShare: least / time,
+      };
+    },
+    async [Symbol.asyncDispose]() {
+      for (const resource of [executable, wait, ...operands]) resource[Symbol.dispose]();
+    },
+  };
+}

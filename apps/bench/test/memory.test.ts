@@ -1,0 +1,30 @@
+import { type Backend, referenceBackend } from "@finegrain/graph";
+import { expect, test } from "vitest";
+import { expectRoom, watchMemory } from "../src/memory.ts";
+
+test("the peak is that of the time watched, and outlives what made it", () => {
+  const before = watchMemory();
+  const held = new Uint8Array(2e8).fill(1);
+  before.look();
+  expect(before.peak()).toBeGreaterThan(2e8);
+  expect(held.length).toBe(2e8);
+});
+
+const matrix = { dtype: "float32", shape: [1000, 1_000_000] } as const; // 4 GB
+
+test("refuses what does not fit, with the numbers", () => {
+  expect(() => expectRoom(referenceBackend(), [matrix, matrix], 10e9)).toThrow(
+    "does not fit: 12.0 GB of memory are needed, and 10.0 GB are free",
+  );
+  expect(() => expectRoom(referenceBackend(), [matrix, matrix], 13e9)).not.toThrow();
+});
+
+test("a device of its own needs no room for the copy, and one that does not tell is not refused", () => {
+  const device = { kind: "cuda", description: "a card", provider: "none" };
+  const card: Backend = { ...referenceBackend(), device: { ...device, memory: 10e9 } };
+  expect(() => expectRoom(card, [matrix, matrix])).not.toThrow();
+  expect(() => expectRoom(card, [matrix, matrix, matrix])).toThrow(
+    /12\.0 GB of memory are needed, and 10\.0 GB are free/,
+  );
+  expect(() => expectRoom({ ...card, device }, [matrix, matrix, matrix])).not.toThrow();
+});
