@@ -1,3 +1,4 @@
+export { type Change, compare, MARGINS, type Verdict } from "./compare.ts";
 export { timeDecode } from "./decode-case.ts";
 export { interleave } from "./method.ts";
 export { parseSuite } from "./parse-suite.ts";
@@ -14,6 +15,8 @@ export {
   type Phase,
   type Result,
 } from "./result.ts";
+export { appendResults, readResults } from "./result-file.ts";
+export { failed } from "./results.ts";
 export { casesOf, type Progress, type RunOptions, runSuite } from "./run-suite.ts";
 export { interquartile, isWide, median, quantile, ratio, type Spread } from "./statistics.ts";
 export { BASELINE, type Case, loadSuite, type Measure, type PaperFigures, type Suite, suiteNames } from "./suites.ts";

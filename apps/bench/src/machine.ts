@@ -41,7 +41,7 @@ export const machine = (limits?: Limits): Machine => ({
 export const isOnHost = ({ device }: Backend): boolean => ["cpu", "wasm", "reference"].includes(device.kind);
 
 /** Versions of what a result depends on. */
-export const versions = (backend: Backend): Record<string, string> => ({
+export const versions = (backend: Pick<Backend, "device">): Record<string, string> => ({
   finegrain: JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")).version,
   node: process.version,
   provider: backend.device.provider,

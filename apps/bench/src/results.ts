@@ -2,7 +2,7 @@ import type { Backend } from "@finegrain/graph";
 import type { Limits } from "./limits.ts";
 import { machine, versions } from "./machine.ts";
 import type { Rounds } from "./method.ts";
-import type { Line, ModelFigures, OpFigures, Result } from "./result.ts";
+import type { Failure, Line, ModelFigures, OpFigures, Result } from "./result.ts";
 import { isWide, ratio, type Spread } from "./statistics.ts";
 import { BASELINE, type Case } from "./suites.ts";
 import type { Prepared } from "./variant.ts";
@@ -35,7 +35,16 @@ export function results(measured: MeasuredCase): Result[] {
   });
 }
 
-function line({ suite, entry, backend, limits }: MeasuredCase, variant: string): Line {
+/** A backend as far as lines name it; one that did not open has no more. */
+export type NamedBackend = Pick<Backend, "name" | "device">;
+
+/** A line for every variant of a case of which none could run. */
+export const failed = (suite: string, entry: Case, backend: NamedBackend, error: string): Failure[] =>
+  entry.variants.map(({ name }) => ({ ...line({ suite, entry, backend }, name), error }));
+
+type LineOf = Pick<MeasuredCase, "suite" | "entry"> & { readonly backend: NamedBackend; readonly limits?: Limits };
+
+function line({ suite, entry, backend, limits }: LineOf, variant: string): Line {
   return {
     suite,
     case: entry.name,

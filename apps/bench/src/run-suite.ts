@@ -5,8 +5,8 @@ import { watchMemory } from "./memory.ts";
 import { interleave, type Rounds } from "./method.ts";
 import { prepareCase } from "./prepare-case.ts";
 import { WeightPool } from "./random-weights.ts";
-import type { Result } from "./result.ts";
-import { results } from "./results.ts";
+import { errorSentence, type Result } from "./result.ts";
+import { failed, results } from "./results.ts";
 import { type Case, quickForm, type Suite } from "./suites.ts";
 
 /** What a suite's run is doing. */
@@ -40,7 +40,10 @@ export const casesOf = (suite: Suite, { quick, rounds }: Pick<RunOptions, "quick
   return rounds === undefined ? cases : cases.map((entry) => ({ ...entry, measure: { ...entry.measure, rounds } }));
 };
 
-/** Run a suite's cases one after the other; results come as their case ends. */
+/**
+ * Run a suite's cases one after the other; results come as their case ends. A variant, a case or a backend that fails is
+ * a line of the results, and the run goes on.
+ */
 export async function* runSuite(suite: Suite, options: RunOptions): AsyncGenerator<readonly Result[], void, undefined> {
   const { backend, signal } = options;
   const cases = casesOf(suite, options);
@@ -53,10 +56,19 @@ export async function* runSuite(suite: Suite, options: RunOptions): AsyncGenerat
     of: 1,
     soFar: () => [],
   });
-  await using limits = await prepareLimits(backend);
+  let limits: LimitProbes;
+  try {
+    limits = await prepareLimits(backend);
+  } catch (error) {
+    for (const entry of cases) yield failed(suite.name, entry, backend, errorSentence(error));
+    return;
+  }
+  await using _ = limits;
   for (const entry of cases) {
     if (signal?.aborted) return;
-    yield await runCase(suite.name, entry, limits, options);
+    yield await runCase(suite.name, entry, limits, options).catch((error) =>
+      failed(suite.name, entry, backend, errorSentence(error)),
+    );
   }
 }
 

@@ -1,8 +1,9 @@
 import { type Backend, hostTensor } from "@finegrain/graph";
-import { type LanguageModel, parameterCount } from "@finegrain/nn";
+import { type LanguageModel, parameterCount, storedTypes } from "@finegrain/nn";
 import { adamW, createTrainer, schedule } from "@finegrain/train";
 import { energyMeter } from "./energy.ts";
 import { matrixProducts } from "./matrix-products.ts";
+import { expectRoom } from "./memory.ts";
 import { productsBeside } from "./products-beside.ts";
 import { recording } from "./recording.ts";
 import type { ModelFigures } from "./result.ts";
@@ -19,6 +20,9 @@ export async function prepareTraining(
   model: LanguageModel,
   { batch, length, units }: Pick<Measure, "batch" | "length" | "units">,
 ): Promise<Prepared<ModelFigures>> {
+  // The weights, their gradients and the optimizer's two moments; what lies between the layers is not foreseen.
+  const weights = [...storedTypes(model.params, "float32")].map(([, type]) => type);
+  expectRoom(backend, [...weights, ...weights, ...weights, ...weights]);
   const record = recording(backend);
   const trainer = await createTrainer({
     backend: record.backend,
