@@ -52,3 +52,25 @@ test("an abort keeps the rounds that were done", async () => {
   const samples = await interleave([one], { rounds: 10, warmup: 0, signal: controller.signal });
   expect(samples.get("a")!.seconds).toHaveLength(2);
 });
+
+test("an abort inside a round drops that round and runs nothing more", async () => {
+  const controller = new AbortController();
+  const log: string[] = [];
+  const stopping = {
+    name: "b",
+    async round() {
+      if (log.push("b") === 5) controller.abort();
+      return 1;
+    },
+  };
+  const samples = await interleave([stopping, contestant("a", log)], {
+    rounds: 10,
+    warmup: 0,
+    signal: controller.signal,
+  });
+  expect(log).toEqual(["b", "a", "a", "b", "b"]);
+  expect([...samples.values()].map(({ seconds }) => seconds)).toEqual([
+    [1, 1],
+    [1, 1],
+  ]);
+});

@@ -106,6 +106,69 @@ test("a variant that fails is a line, and the run goes on", async () => {
   expect(isMeasurement(results[2]!)).toBe(true);
 }, 60_000);
 
+test("a backend whose limits cannot be measured is a line for every variant", async () => {
+  const broken: Backend = {
+    ...referenceBackend(),
+    device: { kind: "cuda", description: "a card", provider: "none" },
+    upload() {
+      throw new Error("the card is gone");
+    },
+  };
+  const results = await run(broken);
+  expect(results.map(({ case: name, variant }) => `${name} ${variant}`)).toEqual([
+    "d dense",
+    "d sparse-ff",
+    "t dense",
+    "t sparse-ff",
+  ]);
+  for (const result of results) expect(result).toMatchObject({ device: "a card", error: "the card is gone" });
+});
+
+test("a variant that needs more memory than is free is a line, and the others are measured", async () => {
+  const wide = { ...model, dModel: 2 ** 17, dFf: 2 ** 20 }; // half a terabyte of feed-forward
+  const suite = parseSuite(
+    {
+      name: "wide",
+      title: "one that does not fit",
+      cases: [
+        {
+          name: "d",
+          phase: "decode",
+          variants: [
+            { name: "dense", model: wide },
+            { name: "small", model },
+          ],
+          measure: { prompt: 4, units: 2, rounds: 2, warmup: 0 },
+        },
+      ],
+    },
+    "wide",
+  );
+  const results: Result[] = [];
+  for await (const some of runSuite(suite, { backend: referenceBackend() })) results.push(...some);
+  expect(results[0]).toMatchObject({
+    variant: "dense",
+    error: expect.stringMatching(/^does not fit: [\d.]+ GB of memory are needed, and [\d.]+ GB are free$/),
+  });
+  expect(results[1]).toMatchObject({ variant: "small", overDense: null, rounds: 2 });
+}, 60_000);
+
+test("tells of the results so far while rounds are measured", async () => {
+  const rounds: number[] = [];
+  await run(referenceBackend(), {
+    onProgress({ case: name, activity, soFar }) {
+      if (name === "d" && activity === "measuring")
+        rounds.push(
+          ...soFar()
+            .filter(isMeasurement)
+            .slice(0, 1)
+            .map((r) => r.rounds),
+        );
+    },
+  });
+  expect(rounds).toEqual([1, 2]);
+}, 60_000);
+
 test("an abort keeps the cases that finished", async () => {
   const controller = new AbortController();
   const results = await run(referenceBackend(), {

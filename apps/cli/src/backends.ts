@@ -59,16 +59,22 @@ const PREFERRED = ["onnx", "wasm"] as const;
  *   sentence says what would add it.
  */
 export async function openBackend(name: string | undefined, device?: string): Promise<Backend> {
+  const entry = expectKnown(name, device);
   if (name === undefined) return openPreferred(device);
-  const entry = Object.hasOwn(BACKENDS, name) ? BACKENDS[name]! : undefined;
-  if (!entry) throw new UsageError(`unknown backend "${name}": known are ${Object.keys(BACKENDS).join(", ")}`);
-  if (device !== undefined && !entry.devices.includes(device))
-    throw new UsageError(`backend ${name} has no device "${device}": known are ${entry.devices.join(", ")}`);
   try {
     return await entry.open(device);
   } catch (error) {
     throw await explained(error, name, entry);
   }
+}
+
+/** @throws UsageError where the backend or the device is not known. Without a name, the first of `PREFERRED` is meant. */
+export function expectKnown(name: string = PREFERRED[0], device?: string): Entry {
+  const entry = Object.hasOwn(BACKENDS, name) ? BACKENDS[name]! : undefined;
+  if (!entry) throw new UsageError(`unknown backend "${name}": known are ${Object.keys(BACKENDS).join(", ")}`);
+  if (device !== undefined && !entry.devices.includes(device))
+    throw new UsageError(`backend ${name} has no device "${device}": known are ${entry.devices.join(", ")}`);
+  return entry;
 }
 
 async function openPreferred(device: string | undefined): Promise<Backend> {

@@ -1,185 +1,123 @@
-import { appendFile } from "node:fs/promises";
 import {
+  appendResults,
+  casesOf,
+  compare,
+  failed,
   isFailure,
-  isMeasurement,
-  isWide,
   loadSuite,
-  type Measurement,
-  type Progress,
-  profileSuite,
   type Result,
   type RunOptions,
+  readResults,
   runSuite,
   type Suite,
 } from "@finegrain/bench";
-import type { KernelTime } from "@finegrain/graph";
+import { FinegrainError } from "@finegrain/graph";
 import type { Values } from "../arguments.ts";
-import { openBackend } from "../backends.ts";
 import type { benchFlags } from "../commands/bench.ts";
 import { EXIT, type ExitCode } from "../exit.ts";
 import { interruptible } from "../interrupt.ts";
-import { bytes, count, digits, flopRate, whole } from "../output/format.ts";
-import { progressLine } from "../output/progress.ts";
-import { table } from "../output/table.ts";
+import { changesTable } from "../output/bench-changes.ts";
+import { benchProgress } from "../output/bench-progress.ts";
+import { caseTable, machineLine } from "../output/bench-table.ts";
 import { type Terminal, terminal } from "../output/terminal.ts";
+import { openTarget, readTargets, type Target, targetName } from "../targets.ts";
+import { printProfiles } from "./bench-profile.ts";
+
+type BenchValues = Values<typeof benchFlags>;
 
 /**
- * `finegrain bench SUITE`: measure a suite's cases and print a table of each as it ends. With `--json` every result is
- * appended to the file at once, so that an interruption keeps the cases that finished.
+ * `finegrain bench SUITE`: measure a suite's cases on one backend after the other and print a table of each case as it
+ * ends. With `--json` results are appended to the file as their case ends, so that an interruption keeps them. With
+ * `--against` what changed is printed at the end.
  */
-export async function bench(values: Values<typeof benchFlags>, [name]: readonly string[]): Promise<ExitCode> {
+export async function bench(values: BenchValues, [name]: readonly string[]): Promise<ExitCode> {
   const suite = await loadSuite(name!); // the operand is required
-  await using backend = await openBackend(values.backend, values.device);
-  const out = terminal();
+  const targets = readTargets(values.backend, values.device);
+  const { json, against } = values;
+  const before = against === undefined ? undefined : await earlierResults(against, suite);
   // A file that cannot be written should be known before minutes of measuring.
-  if (values.json !== undefined) await appendFile(values.json, "");
+  if (json !== undefined) await appendResults(json, []);
+  const out = terminal();
   using interrupt = interruptible(() => out.note("stopping after this round; Ctrl-C again stops at once"));
   out.print(out.style.bold(`${suite.name}: ${suite.title}`));
-  out.print(out.style.dim(`${backend.name}, ${backend.device.description}, ${backend.device.provider}`));
-  let failed = false;
+  const now: Result[] = [];
+  for (const target of targets) {
+    if (interrupt.signal.aborted) break;
+    for await (const results of runOn(target, {
+      suite,
+      values,
+      out,
+      signal: interrupt.signal,
+      alone: targets.length === 1,
+    })) {
+      now.push(...results);
+      if (json !== undefined) await appendResults(json, results);
+    }
+  }
+  const worse = before !== undefined && now.length > 0 && printChanges(out, before, now);
+  if (interrupt.signal.aborted) return EXIT.interrupted;
+  return worse || now.some(isFailure) ? EXIT.failed : EXIT.ok;
+}
+
+/** @throws FinegrainError where the file has nothing of the suite: a wrong file should be known before the measuring. */
+async function earlierResults(path: string, suite: Suite): Promise<Result[]> {
+  const results = (await readResults(path)).filter((result) => result.suite === suite.name);
+  if (results.length === 0) throw new FinegrainError(`${path} has no result of the suite ${suite.name}`);
+  return results;
+}
+
+interface BenchRun {
+  readonly suite: Suite;
+  readonly values: BenchValues;
+  readonly out: Terminal;
+  readonly signal: AbortSignal;
+  /** Whether no other backend is asked for: then one that does not open is an error, and not a line. */
+  readonly alone: boolean;
+}
+
+async function* runOn(
+  target: Target,
+  { suite, values, out, signal, alone }: BenchRun,
+): AsyncGenerator<readonly Result[]> {
   const { quick, rounds, quantize: storage } = values;
-  const options = { backend, quick, rounds, storage, signal: interrupt.signal, onProgress: progress(out) };
+  const opened = await openTarget(target).catch((error: Error) => error);
+  if (opened instanceof Error) {
+    if (alone) throw opened;
+    out.print(`\n${targetName(target)} does not open: ${opened.message}`);
+    yield casesOf(suite, values).flatMap((entry) => failed(suite.name, entry, absent(target), opened.message));
+    return;
+  }
+  await using backend = opened;
+  out.print(out.style.dim(`${backend.name}, ${backend.device.description}, ${backend.device.provider}`));
+  const onProgress = benchProgress(out, backend.name);
+  const options: RunOptions = { backend, quick, rounds, storage, signal, onProgress };
   if (values.profile) return await printProfiles(out, suite, options);
   for await (const results of runSuite(suite, options)) {
     out.clear();
-    failed ||= results.some(isFailure);
     printCase(out, results);
-    if (values.json === undefined) continue;
-    await appendFile(values.json, results.map((result) => `${JSON.stringify(result)}\n`).join(""));
+    yield results;
   }
   out.clear();
-  if (interrupt.signal.aborted) return EXIT.interrupted;
-  return failed ? EXIT.failed : EXIT.ok;
 }
 
-/** A table of kernels for every variant, the longest first; what is the same in every layer is one line. */
-async function printProfiles(out: Terminal, suite: Suite, options: RunOptions): Promise<ExitCode> {
-  for await (const { case: name, variant, milliseconds, kernels } of profileSuite(suite, options)) {
-    out.clear();
-    out.print(`\n${out.style.bold(`${name}: ${variant}`)}, ${digits(milliseconds)} ms with the clocks`);
-    out.print(kernelTable(kernels));
-  }
-  out.clear();
-  return options.signal?.aborted ? EXIT.interrupted : EXIT.ok;
-}
-
-function kernelTable(kernels: readonly KernelTime[]): string {
-  const groups = new Map<string, KernelTime[]>();
-  for (const kernel of kernels) {
-    const key = `${kernel.name} ${kernel.flops} ${kernel.bytes}`;
-    groups.set(key, [...(groups.get(key) ?? []), kernel]);
-  }
-  const rows = [...groups.values()].map((group) => {
-    const { name, flops, bytes: traffic } = group[0]!; // no group is empty
-    const ms = group.reduce((sum, kernel) => sum + kernel.milliseconds / kernel.runs, 0);
-    return {
-      name,
-      count: group.length,
-      ms,
-      bytesPerSecond: (1000 * group.length * traffic) / ms,
-      flopsPerSecond: (1000 * group.length * flops) / ms,
-    };
-  });
-  const all = rows.reduce((sum, { ms }) => sum + ms, 0);
-  return table(
-    [left("kernel"), ...["kernels", "ms", "of all", "memory", "arithmetic"].map(right)],
-    rows
-      .toSorted((a, b) => b.ms - a.ms)
-      .slice(0, LONGEST)
-      .map((row) => [
-        row.name,
-        whole(row.count),
-        digits(row.ms),
-        share(row.ms / all),
-        `${bytes(row.bytesPerSecond)}/s`,
-        flopRate(row.flopsPerSecond),
-      ]),
-  );
-}
-
-/** Shows the activity; the time left is that of this activity, from its own first piece on. */
-function progress(out: Terminal): (progress: Progress) => void {
-  let current: { key: string; started: number; first: number } | undefined;
-  return ({ case: name, activity, done, of }) => {
-    const key = `${name}: ${activity}`;
-    if (current?.key !== key) current = { key, started: performance.now(), first: done };
-    const seconds = (performance.now() - current.started) / 1000;
-    out.progress(progressLine(done, of, seconds, [key]));
-  };
-}
+/** What lines say of a backend that did not open. */
+const absent = (target: Target) => ({
+  name: targetName(target),
+  device: { kind: "none", description: "not opened", provider: "none" },
+});
 
 function printCase(out: Terminal, results: readonly Result[]): void {
   const [first] = results;
   if (first === undefined) return;
-  const measured = results.filter(isMeasurement);
-  const { machine } = results.at(-1)!;
-  out.print(`\n${out.style.bold(`${first.case} (${first.phase})`)}`);
-  if (measured.length > 0) out.print(first.phase === "decode" ? decodeTable(measured) : trainTable(measured));
-  for (const failure of results.filter(isFailure)) out.print(`${failure.variant} failed: ${failure.error}`);
-  const {
-    bandwidthBytesPerSecond: bandwidth,
-    bandwidthMethod: method,
-    gemmFlopsPerSecond: gemm,
-    cpu,
-    threads,
-    peakMemoryBytes,
-  } = machine;
-  const limits = [
-    `${cpu}, ${threads} threads`,
-    bandwidth !== undefined && `memory ${bytes(bandwidth)}/s (${method})`,
-    gemm !== undefined && `matrix products alone ${flopRate(gemm)}`,
-    `peak memory ${bytes(peakMemoryBytes)}`,
-  ];
-  out.print(out.style.dim(limits.filter(Boolean).join(", ")));
-  for (const { variant, tokensPerSecond } of measured.filter((result) => isWide(result.tokensPerSecond)))
-    out.print(
-      `${variant}: the middle half of its rounds is spread over more than 10 % (${spread(tokensPerSecond)} tokens/s)`,
-    );
+  out.print(`\n${out.style.bold(`${first.case} (${first.phase}, ${first.backend})`)}`);
+  for (const line of caseTable(results)) out.print(line);
+  out.print(out.style.dim(machineLine(results)));
 }
 
-/** Lines of a profile. */
-const LONGEST = 25;
-
-const left = (title: string) => ({ title, align: "left" as const });
-const right = (title: string) => ({ title, align: "right" as const });
-const spread = ({ low, high }: { low: number; high: number }) => `${digits(low)} to ${digits(high)}`;
-const share = (part: number) => `${digits(part * 100)} %`;
-
-const overDense = ({ overDense: over }: Measurement) =>
-  over === null ? "-" : `${digits(over.median)} (${spread(over)})`;
-
-/** What both tables begin with, behind the variant. */
-const SPEED_COLUMNS = ["tokens/s", "quartiles", "ms/token", "over dense (95 %)"] as const;
-const speedCells = (result: Measurement): string[] => [
-  result.variant,
-  digits(result.tokensPerSecond.median),
-  spread(result.tokensPerSecond),
-  digits(result.millisecondsPerToken),
-  overDense(result),
-];
-
-function decodeTable(results: readonly Measurement[]): string {
-  const columns = [...SPEED_COLUMNS, "bytes/token", "of bandwidth", "parameters"];
-  return table(
-    [left("variant"), ...columns.map(right)],
-    results.map((result) => [
-      ...speedCells(result),
-      bytes(result.bytesPerToken ?? Number.NaN),
-      share(result.rooflineShare),
-      count(result.parameters),
-    ]),
-  );
-}
-
-function trainTable(results: readonly Measurement[]): string {
-  const columns = [...SPEED_COLUMNS, "arithmetic", "of products alone", "parameters"];
-  return table(
-    [left("variant"), ...columns.map(right)],
-    results.map((result) => [
-      ...speedCells(result),
-      flopRate((result.machine.gemmFlopsPerSecond ?? Number.NaN) * result.rooflineShare),
-      share(result.rooflineShare),
-      count(result.parameters),
-    ]),
-  );
+/** @returns whether something got slower, or fails that did not. */
+function printChanges(out: Terminal, before: readonly Result[], now: readonly Result[]): boolean {
+  const changes = compare(before, now);
+  out.print(`\n${out.style.bold("since then")}`);
+  for (const line of changesTable(changes, now.length - changes.length)) out.print(line);
+  return changes.some(({ verdict }) => verdict === "slower" || verdict === "fails now");
 }

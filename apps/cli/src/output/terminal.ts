@@ -6,11 +6,14 @@ export interface Terminal {
   print(line?: string): void;
   /** A piece of the result, without a line end. */
   write(text: string): void;
-  /** Show how far a piece of work is, in one line that replaces itself. Nothing where stderr is not a terminal. */
-  progress(line: string): void;
-  /** A line that stays, above the progress line; shown where stderr is not a terminal, too. */
+  /**
+   * Show how far a piece of work is, in lines that replace themselves. Nothing where stderr is not a terminal: what takes
+   * time to say is given as a function, which is called where it is shown.
+   */
+  progress(lines: string | (() => string)): void;
+  /** A line that stays, above the progress; shown where stderr is not a terminal, too. */
   note(line: string): void;
-  /** Take the progress line away. */
+  /** Take the progress away. */
   clear(): void;
   readonly style: Style;
 }
@@ -21,11 +24,11 @@ export interface Style {
   green(text: string): string;
 }
 
-/** The least time between two progress lines, in milliseconds. */
+/** The least time between two sights of the progress, in milliseconds. */
 const LEAST_INTERVAL = 80;
 
 /**
- * The process's own terminal. Colour and the progress line only where a stream is a terminal; no colour where NO_COLOR
+ * The process's own terminal. Colour and the progress only where a stream is a terminal; no colour where NO_COLOR
  * is set (no-color.org).
  *
  * @param quiet for `--json`: lines and notes for people are left out, `write` alone goes through.
@@ -34,11 +37,13 @@ export function terminal({ quiet = false }: { readonly quiet?: boolean } = {}): 
   const { stdout, stderr } = process;
   const live = stderr.isTTY === true && !quiet;
   const coloured = stdout.isTTY === true && (process.env.NO_COLOR ?? "") === "" && process.env.TERM !== "dumb";
-  let shown = false;
+  /** Lines of progress that stand there; the cursor is in the last. */
+  let shown = 0;
   let last = 0;
+  const erased = () => (shown === 0 ? "" : `\r\x1b[2K${"\x1b[1A\x1b[2K".repeat(shown - 1)}`);
   const clear = () => {
-    if (shown) stderr.write("\r\x1b[2K");
-    shown = false;
+    if (shown > 0) stderr.write(erased());
+    shown = 0;
   };
   return {
     print(line = "") {
@@ -50,11 +55,12 @@ export function terminal({ quiet = false }: { readonly quiet?: boolean } = {}): 
       clear();
       stdout.write(text);
     },
-    progress(line) {
+    progress(lines) {
       if (!live || performance.now() - last < LEAST_INTERVAL) return;
       last = performance.now();
-      shown = true;
-      stderr.write(`\r\x1b[2K${fit(line, stderr)}`);
+      const fitting = (typeof lines === "string" ? lines : lines()).split("\n").slice(-mostLines(stderr));
+      stderr.write(erased() + fitting.map((line) => fit(line, stderr)).join("\n"));
+      shown = fitting.length;
     },
     note(line) {
       if (quiet) return;
@@ -65,6 +71,9 @@ export function terminal({ quiet = false }: { readonly quiet?: boolean } = {}): 
     style: style(coloured),
   };
 }
+
+/** What scrolled away could not be erased. */
+const mostLines = ({ rows = 24 }: Partial<WriteStream>) => Math.max(1, rows - 1);
 
 const fit = (line: string, { columns = 80 }: Partial<WriteStream>) =>
   line.length < columns ? line : `${line.slice(0, columns - 2)}…`;
