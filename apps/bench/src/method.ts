@@ -22,10 +22,15 @@ export interface InterleaveOptions {
   readonly rounds: number;
   /** The most rounds of warm-up. They end earlier where two in a row agree within `STABLE`. */
   readonly warmup: number;
+  /** When to end (performance.now), with fewer rounds than `rounds` but no fewer than `LEAST_ROUNDS`. Default never. */
+  readonly until?: number | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Called before every round, warm-up included: the number done, the most there will be, and what they gave so far. */
   onRound?(done: number, of: number, rounds: Rounds): void;
 }
+
+/** Rounds without which there is no spread to speak of. */
+export const LEAST_ROUNDS = 3;
 
 /** Two rounds of warm-up that differ by less than this part are called stable. */
 const STABLE = 0.05;
@@ -34,13 +39,14 @@ const STABLE = 0.05;
  * Measure contestants round by round in one run: every round runs each of them once, beginning with another one every
  * time, so that whatever drifts (clocks, heat, neighbours) touches all alike. One that throws leaves, and the others go on.
  *
- * Warm-up ends once the times of each contestant's last two rounds differ by less than 5 %, or after `warmup` rounds.
+ * Warm-up ends once the times of each contestant's last two rounds differ by less than 5 %, after `warmup` rounds, or where
+ * it is late.
  *
  * @returns samples by name. An abort ends the round at hand behind the contestant at hand; rounds that were whole are kept.
  */
 export async function interleave(
   contestants: readonly Contestant[],
-  { rounds, warmup, signal, onRound }: InterleaveOptions,
+  { rounds, warmup, until = Number.POSITIVE_INFINITY, signal, onRound }: InterleaveOptions,
 ): Promise<Rounds> {
   const seconds = new Map(contestants.map(({ name }) => [name, [] as number[]]));
   const errors = new Map<string, string>();
@@ -65,8 +71,12 @@ export async function interleave(
     }
     return times;
   };
-  await warmUp(runRound, warmup, (done) => onRound?.(done, warmup + rounds, samples()));
-  for (let round = 0; round < rounds; round++) {
+  const isLate = () => performance.now() > until;
+  await warmUp(runRound, warmup, (done) => {
+    onRound?.(done, warmup + rounds, samples());
+    return done > 0 && isLate();
+  });
+  for (let round = 0; round < rounds && !(round >= LEAST_ROUNDS && isLate()); round++) {
     onRound?.(warmup + round, warmup + rounds, samples());
     const times = await runRound(round);
     if (times === undefined) break;
@@ -81,11 +91,10 @@ type Times = ReadonlyMap<string, number>;
 async function warmUp(
   runRound: (round: number) => Promise<Times | undefined>,
   most: number,
-  onRound: (done: number) => void,
+  ends: (done: number) => boolean,
 ): Promise<void> {
   let last: Times = new Map();
-  for (let round = 0; round < most; round++) {
-    onRound(round);
+  for (let round = 0; round < most && !ends(round); round++) {
     const times = await runRound(round);
     if (times === undefined) return;
     const stable = [...times].every(([name, time]) => Math.abs(time / (last.get(name) ?? Number.NaN) - 1) < STABLE);

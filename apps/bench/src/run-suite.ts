@@ -23,7 +23,7 @@ export interface Progress {
 
 export interface RunOptions {
   readonly backend: Backend;
-  /** The short form of every case. */
+  /** The short form of every case, with as many rounds as `QUICK_SECONDS` have room for. */
   readonly quick?: boolean;
   /** What decoded weights are kept in, where a variant does not say. Default "float32". */
   readonly storage?: Storage | undefined;
@@ -33,6 +33,9 @@ export interface RunOptions {
   readonly signal?: AbortSignal | undefined;
   onProgress?(progress: Progress): void;
 }
+
+/** What a quick run may take. Each case has its share, compiling included; what it leaves goes to those behind it. */
+const QUICK_SECONDS = 50;
 
 /** The cases of a suite as a run measures them. */
 export const casesOf = (suite: Suite, { quick, rounds }: Pick<RunOptions, "quick" | "rounds">): readonly Case[] => {
@@ -49,6 +52,7 @@ export async function* runSuite(suite: Suite, options: RunOptions): AsyncGenerat
   const cases = casesOf(suite, options);
   const [first] = cases;
   if (first === undefined || signal?.aborted) return;
+  const started = performance.now();
   options.onProgress?.({
     case: first.name,
     activity: "preparing the machine's limits",
@@ -64,16 +68,21 @@ export async function* runSuite(suite: Suite, options: RunOptions): AsyncGenerat
     return;
   }
   await using _ = limits;
-  for (const entry of cases) {
+  for (const [i, entry] of cases.entries()) {
     if (signal?.aborted) return;
-    yield await runCase(suite.name, entry, limits, options).catch((error) =>
+    const until = options.quick ? started + (1000 * QUICK_SECONDS * (i + 1)) / cases.length : undefined;
+    yield await runCase(suite.name, entry, limits, { ...options, until }).catch((error) =>
       failed(suite.name, entry, backend, errorSentence(error)),
     );
   }
 }
 
-async function runCase(suite: string, entry: Case, limits: LimitProbes, options: RunOptions): Promise<Result[]> {
-  const { backend, signal, storage = "float32" } = options;
+interface CaseOptions extends RunOptions {
+  readonly until: number | undefined;
+}
+
+async function runCase(suite: string, entry: Case, limits: LimitProbes, options: CaseOptions): Promise<Result[]> {
+  const { backend, signal, until, storage = "float32" } = options;
   let soFar = (): Result[] => [];
   const report = (activity: string, done: number, of: number) =>
     options.onProgress?.({ case: entry.name, activity, done, of, soFar });
@@ -96,6 +105,7 @@ async function runCase(suite: string, entry: Case, limits: LimitProbes, options:
       [...variants, limits].flatMap(({ contestants }) => contestants),
       {
         ...entry.measure,
+        until,
         signal,
         onRound(done, of, sofar) {
           memory.look();

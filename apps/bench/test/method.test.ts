@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { interleave } from "../src/method.ts";
+import { interleave, LEAST_ROUNDS } from "../src/method.ts";
 
 const contestant = (name: string, log: string[], seconds = 1) => ({
   name,
@@ -73,4 +73,11 @@ test("an abort inside a round drops that round and runs nothing more", async () 
     [1, 1],
     [1, 1],
   ]);
+});
+
+test("late, no more than the least rounds are measured, after one of warm-up", async () => {
+  const log: string[] = [];
+  const samples = await interleave([contestant("a", log)], { rounds: 10, warmup: 10, until: 0 });
+  expect(samples.get("a")!.seconds).toHaveLength(LEAST_ROUNDS);
+  expect(log).toHaveLength(1 + LEAST_ROUNDS);
 });

@@ -1,9 +1,10 @@
 import { mkdtemp, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { feedForwardTypes, type ModelConfig, scalingLM } from "@finegrain/nn";
 import { expect, test } from "vitest";
 import { parseSuite } from "../src/parse-suite.ts";
-import { loadSuite, quickForm, suiteNames } from "../src/suites.ts";
+import { type Case, loadSuite, quickForm, suiteNames, type Variant } from "../src/suites.ts";
 
 const small = {
   name: "small",
@@ -27,6 +28,36 @@ test("every suite that comes with the package is valid and is named like its fil
   const names = await suiteNames();
   expect(names).toEqual(expect.arrayContaining(["paper-800m", "train-small"]));
   for (const name of names) expect((await loadSuite(name)).name).toBe(name);
+});
+
+const modelsOf = (entry: Case): readonly Variant[] => (entry.phase === "op" ? [] : entry.variants);
+
+test("train-layers has every feed-forward layer there is", async () => {
+  const { cases } = await loadSuite("train-layers");
+  const types = cases
+    .flatMap((entry) => (entry.phase === "op" ? [] : entry.variants))
+    .map(({ model }) => {
+      const { type } = (model.feedForward ?? { type: "dense" }) as { readonly type: string }; // as ModelConfig has it
+      return type;
+    });
+  expect(new Set(types)).toEqual(new Set(feedForwardTypes));
+});
+
+test("every suite has a quick form, and a model of it that nn accepts", async () => {
+  for (const name of await suiteNames()) {
+    const suite = await loadSuite(name);
+    expect(
+      quickForm(suite).cases.some(({ variants }) => variants.length > 0),
+      name,
+    ).toBe(true);
+    // Configs of the suites are checked here, and not after minutes of a run.
+    for (const entry of suite.cases.filter(({ phase }) => phase === "decode" || phase === "train"))
+      for (const variant of modelsOf(entry))
+        expect(
+          () => scalingLM(variant.model as unknown as ModelConfig),
+          `${entry.name}: ${variant.name}`,
+        ).not.toThrow();
+  }
 });
 
 test("variants extend the case's model, and quick its measure", () => {
