@@ -2,26 +2,34 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { type Backend, byteSize, FinegrainError, type TensorType } from "@finegrain/graph";
 import { isOnHost } from "./machine.ts";
 
-/** Watches the process's memory from now on. */
+/** Watches the memory of the process and of a backend's device from now on. */
 export interface MemoryWatch {
-  /** Look now: where the system keeps no peak, the largest look is the peak. */
+  /** Look now: what is not kept by the system is the largest of the looks. */
   look(): void;
-  /** The most bytes (resident set) that the process has had since. */
-  peak(): number;
+  /** The most since. */
+  peak(): MemoryPeak;
 }
 
-/** The system's own peak where it can be set back (Linux), or the largest of the looks. */
-export function watchMemory(): MemoryWatch {
+export interface MemoryPeak {
+  /** Of the process: resident set. */
+  readonly peakMemoryBytes: number;
+  /** Of the device; null where the backend does not tell. */
+  readonly deviceMemoryBytes: number | null;
+}
+
+/** Of the process, the system's own peak where it can be set back (Linux). */
+export function watchMemory(backend: Pick<Backend, "memoryInUse">): MemoryWatch {
   const hasPeak = resetPeak();
-  let most = process.memoryUsage.rss();
+  let [resident, onDevice] = [0, 0];
   const look = () => {
-    most = Math.max(most, process.memoryUsage.rss());
+    resident = Math.max(resident, process.memoryUsage.rss(), hasPeak ? systemPeak() : 0);
+    onDevice = Math.max(onDevice, backend.memoryInUse?.() ?? 0);
   };
   return {
     look,
     peak() {
       look();
-      return hasPeak ? Math.max(most, systemPeak()) : most;
+      return { peakMemoryBytes: resident, deviceMemoryBytes: backend.memoryInUse ? onDevice : null };
     },
   };
 }

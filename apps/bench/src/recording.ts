@@ -21,6 +21,7 @@ export function recording(backend: Backend, { profile = false } = {}): Recording
       device: backend.device,
       unsupported: backend.unsupported,
       ...(backend.storage && { storage: backend.storage }),
+      ...(backend.memoryInUse && { memoryInUse: () => backend.memoryInUse!() }), // there by the line itself
       upload: (value) => backend.upload(value),
       async compile(graph: Graph, options?: CompileOptions): Promise<Executable> {
         const executable = await backend.compile(graph, profile ? { ...options, profile } : options);

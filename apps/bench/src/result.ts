@@ -28,7 +28,7 @@ export interface Measured extends Line {
   readonly wide?: true;
   /** The most memory that the process (RSS) has had from the case's beginning to its last round; all variants share it. */
   readonly peakMemoryBytes?: number;
-  /** What the case holds of the device's memory at its last round, where the backend tells; null where it does not. */
+  /** The most that buffers and programs held of the device's memory between rounds; null where the backend does not tell. */
   readonly deviceMemoryBytes?: number | null;
 }
 

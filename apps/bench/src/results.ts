@@ -1,6 +1,7 @@
 import type { Backend } from "@finegrain/graph";
 import type { Limits } from "./limits.ts";
 import { machine, versions } from "./machine.ts";
+import type { MemoryPeak } from "./memory.ts";
 import type { Rounds } from "./method.ts";
 import type { Failure, Line, ModelFigures, OpFigures, Result } from "./result.ts";
 import { isWide, ratio, type Spread } from "./statistics.ts";
@@ -17,8 +18,7 @@ export interface MeasuredCase {
   readonly failures: ReadonlyMap<string, string>;
   readonly rounds: Rounds;
   readonly limits: Limits;
-  /** See `Measured.peakMemoryBytes`. */
-  readonly peakMemoryBytes: number;
+  readonly memory: MemoryPeak;
 }
 
 /** A line for every variant of the case, in the suite's order; none for one that has no round yet. */
@@ -66,7 +66,7 @@ function measuredLine(measured: MeasuredCase, variant: Prepared, figures: ModelF
     ...common,
     rounds: seconds.length,
     ...(isWide(figures.phase === "op" ? figures.milliseconds : figures.tokensPerSecond) && { wide: true as const }),
-    peakMemoryBytes: measured.peakMemoryBytes,
+    ...measured.memory,
     machine: { ...common.machine, ...(rate !== undefined && { gemmFlopsPerSecond: rate }) },
   };
   return figures.phase === "op"

@@ -86,7 +86,7 @@ async function runCase(suite: string, entry: Case, limits: LimitProbes, options:
   let soFar = (): Result[] => [];
   const report = (activity: string, done: number, of: number) =>
     options.onProgress?.({ case: entry.name, activity, done, of, soFar });
-  const memory = watchMemory();
+  const memory = watchMemory(backend);
   using pool = new WeightPool(backend);
   const { variants, failures } = await prepareCase(entry, { backend, pool, storage, signal, report });
   try {
@@ -99,7 +99,7 @@ async function runCase(suite: string, entry: Case, limits: LimitProbes, options:
         failures,
         rounds,
         limits: limits.of(rounds),
-        peakMemoryBytes: memory.peak(),
+        memory: memory.peak(),
       });
     const rounds = await interleave(
       [...variants, limits].flatMap(({ contestants }) => contestants),

@@ -3,11 +3,20 @@ import { expect, test } from "vitest";
 import { expectRoom, watchMemory } from "../src/memory.ts";
 
 test("the peak is that of the time watched, and outlives what made it", () => {
-  const before = watchMemory();
+  const before = watchMemory(referenceBackend());
   const held = new Uint8Array(2e8).fill(1);
   before.look();
-  expect(before.peak()).toBeGreaterThan(2e8);
+  expect(before.peak().peakMemoryBytes).toBeGreaterThan(2e8);
+  expect(before.peak().deviceMemoryBytes).toBeNull();
   expect(held.length).toBe(2e8);
+});
+
+test("of a device, the most that was seen", () => {
+  let inUse = 7;
+  const watch = watchMemory({ memoryInUse: () => inUse });
+  watch.look();
+  inUse = 3;
+  expect(watch.peak().deviceMemoryBytes).toBe(7);
 });
 
 const matrix = { dtype: "float32", shape: [1000, 1_000_000] } as const; // 4 GB

@@ -67,6 +67,10 @@ class WasmBackend implements Backend {
     };
   }
 
+  memoryInUse(): number {
+    return this.#engine.memory.used;
+  }
+
   upload(value: HostTensor): WasmBuffer {
     return WasmBuffer.upload(this.#engine.memory, value);
   }

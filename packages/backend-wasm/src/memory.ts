@@ -52,6 +52,11 @@ export class Memory {
     this.#arena.free(address - HEAP_START, bytes);
   }
 
+  /** Bytes up to the end of what is taken. */
+  get used(): number {
+    return HEAP_START + this.#arena.end;
+  }
+
   /** The numbers at an address. */
   view(dtype: DType, address: number, length: number): Float32Array | Int32Array | Uint16Array | Int8Array {
     return new arrays[dtype](this.memory.buffer, address, length);

@@ -25,6 +25,8 @@ export interface Backend extends AsyncDisposable {
   readonly unsupported: ReadonlySet<OpName>;
   /** What inputs may be stored in besides float32, int32 and bool. Left out: nothing. */
   readonly storage?: ReadonlySet<StorageDType>;
+  /** Bytes of the device's memory that buffers and programs hold now. Left out: the backend cannot tell. */
+  memoryInUse?(): number;
   /** Copy a value to the device. The caller may reuse the array afterwards. */
   upload(value: HostTensor): Buffer;
   /** Expensive and done once: lower, fuse, plan memory, build kernels. Throws UnsupportedOpError. */

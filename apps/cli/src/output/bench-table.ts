@@ -96,7 +96,9 @@ function opTable(results: readonly OpMeasurement[]): string {
 /** The machine, its limits in these results, and what it needed. */
 export function machineLine(results: readonly Result[]): string {
   const { machine } = results.at(-1)!;
-  const peak = results.flatMap((result) => (isFailure(result) ? [] : [result.peakMemoryBytes ?? 0]));
+  const measured = results.flatMap((result) => (isFailure(result) ? [] : [result]));
+  const peak = Math.max(0, ...measured.map((result) => result.peakMemoryBytes ?? 0));
+  const onDevice = Math.max(0, ...measured.map((result) => result.deviceMemoryBytes ?? 0));
   const { bandwidthBytesPerSecond: bandwidth = 0, flopsPerSecond: rate = 0 } = machine;
   const joules = results
     .filter(isMeasurement)
@@ -105,7 +107,8 @@ export function machineLine(results: readonly Result[]): string {
     `${machine.cpu}, ${machine.threads} threads`,
     bandwidth > 0 && `memory ${bytes(bandwidth)}/s (${machine.bandwidthMethod})`,
     rate > 0 && `fp32 ${flopRate(rate)} (${machine.flopsMethod})`,
-    peak.length > 0 && `peak memory ${bytes(Math.max(...peak))}`,
+    peak > 0 && `peak memory ${bytes(peak)}`,
+    onDevice > 0 && `on the device ${bytes(onDevice)}`,
     ...joules,
   ];
   return facts.filter(Boolean).join(", ");
