@@ -10,6 +10,7 @@ import {
   training,
 } from "@finegrain/nn";
 import { energyMeter } from "./energy.ts";
+import { type Held, holding } from "./holding.ts";
 import { matrixProducts } from "./matrix-products.ts";
 import { productsBeside } from "./products-beside.ts";
 import { repeatedNoise, type WeightPool } from "./random-weights.ts";
@@ -21,12 +22,24 @@ import { type Prepared, tokenSpeed } from "./variant.ts";
  * One feed-forward layer, forwards and backwards: the gradients of its weights and of its input, auxiliary losses included.
  * Beside it, as in a training case, its own matrix products alone.
  */
-export async function prepareLayer(
+export const prepareLayer = (
   backend: Backend,
   pool: WeightPool,
   name: string,
-  config: Pick<ModelConfig, "dModel" | "dFf" | "activation" | "feedForward">,
-  { batch, length, units }: Pick<Measure, "batch" | "length" | "units">,
+  config: LayerConfig,
+  measure: LayerMeasure,
+): Promise<Prepared<ModelFigures>> => holding((held) => prepare(backend, pool, name, config, measure, held));
+
+type LayerConfig = Pick<ModelConfig, "dModel" | "dFf" | "activation" | "feedForward">;
+type LayerMeasure = Pick<Measure, "batch" | "length" | "units">;
+
+async function prepare(
+  backend: Backend,
+  pool: WeightPool,
+  name: string,
+  config: LayerConfig,
+  { batch, length, units }: LayerMeasure,
+  held: Held,
 ): Promise<Prepared<ModelFigures>> {
   const layer = feedForwardOf(config);
   const w = mapParams(layer.params, ({ shape }, path) => input(shape, "float32", path));
@@ -45,16 +58,16 @@ export async function prepareLayer(
     inputs: [...weights, x, cotangent, key, counter],
     outputs: [loss, ...gradient(loss, [...weights, x])],
   });
-  const executable = await backend.compile(program);
-  const products = await productsBeside(backend, name, matrixProducts(program));
+  const executable = held.add(await backend.compile(program));
+  const products = held.add(await productsBeside(backend, name, matrixProducts(program)));
   const given = [
     repeatedNoise(shape, 1, 1),
     repeatedNoise(shape, 1, 2),
     hostTensor("int32", [2], [0, 0]),
     hostTensor("int32", [], [0]),
-  ].map((value) => backend.upload(value));
-  const held = pool.of(layer.params);
-  const buffers = [...leaves<Tensor>(w).map(([path]) => held.get(path)!), ...given];
+  ].map((value) => held.add(backend.upload(value)));
+  const stored = pool.of(layer.params);
+  const buffers = [...leaves<Tensor>(w).map(([path]) => stored.get(path)!), ...given];
   const energy = energyMeter();
   const round = async () => {
     energy.start();
@@ -80,10 +93,6 @@ export async function prepareLayer(
       joulesPerToken: energy.joulesPerUnit(),
     }),
     productRate: (rounds) => products.rate(rounds),
-    async [Symbol.asyncDispose]() {
-      executable[Symbol.dispose]();
-      products[Symbol.dispose]();
-      for (const buffer of given) buffer[Symbol.dispose]();
-    },
+    [Symbol.asyncDispose]: async () => held[Symbol.dispose](),
   };
 }

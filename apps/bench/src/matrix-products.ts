@@ -13,6 +13,7 @@ import {
   slice,
   type Tensor,
 } from "@finegrain/graph";
+import { holding } from "./holding.ts";
 import { repeatedNoise } from "./random-weights.ts";
 
 /** A batched matrix product [batch, m, k] x [batch, k, n]. */
@@ -56,15 +57,19 @@ export async function prepareProducts(backend: Backend, products: readonly Matri
     const result = reshape(einsum(x, y, "B M K, B K N -> B M N"), [batch * m * n]);
     return slice(result, { starts: [0], ends: [1] });
   });
-  const executable = await backend.compile(graph({ name: "matrix products alone", inputs: pool.inputs, outputs }));
-  const buffers = pool.inputs.map(({ shape }, seed) => backend.upload(repeatedNoise(shape, 0.1, seed)));
-  return productRun(executable, buffers, products);
+  const program = graph({ name: "matrix products alone", inputs: pool.inputs, outputs });
+  return holding(async (held) => {
+    const executable = held.add(await backend.compile(program));
+    const buffers = pool.inputs.map(({ shape }, seed) => held.add(backend.upload(repeatedNoise(shape, 0.1, seed))));
+    return productRun(executable, buffers, products, held);
+  });
 }
 
 function productRun(
   executable: Executable,
   buffers: readonly Buffer[],
   products: readonly MatrixProduct[],
+  held: Disposable,
 ): ProductRun {
   return {
     flops: products.reduce((sum, product) => sum + flops(product), 0),
@@ -76,10 +81,7 @@ function productRun(
       for (const result of results) result[Symbol.dispose]();
       return seconds;
     },
-    [Symbol.dispose]() {
-      executable[Symbol.dispose]();
-      for (const buffer of buffers) buffer[Symbol.dispose]();
-    },
+    [Symbol.dispose]: () => held[Symbol.dispose](),
   };
 }
 

@@ -1,4 +1,5 @@
 import { type Backend, type Buffer, graph, hostTensor, input, reshape, size, slice } from "@finegrain/graph";
+import { type Held, holding } from "./holding.ts";
 import { type OpKind, opProgram } from "./op-programs.ts";
 import { repeatedNoise } from "./random-weights.ts";
 import type { OpFigures } from "./result.ts";
@@ -15,20 +16,27 @@ const MOST_RUNS = 256;
  * One operation, alone, over operands that are the same every time: where they fit into a cache, they are read from there.
  * A round runs it as often as fills a few hundredths of a second, and waits for the last.
  */
-export async function prepareOp(
+export const prepareOp = (backend: Backend, op: OpKind, variant: OpVariant): Promise<Prepared<OpFigures>> =>
+  holding((held) => prepare(backend, op, variant, held));
+
+async function prepare(
   backend: Backend,
   op: OpKind,
   { name, shape }: OpVariant,
+  held: Held,
 ): Promise<Prepared<OpFigures>> {
   const { output, flops, bytes, integers } = opProgram(op, shape);
-  const executable = await backend.compile(graph({ name: `${op} ${name}`, inputs: output.inputs, outputs: [output] }));
+  const program = graph({ name: `${op} ${name}`, inputs: output.inputs, outputs: [output] });
+  const executable = held.add(await backend.compile(program));
   // Reading one element of the last result waits for all that is queued before it, and copies nothing.
   const whole = input(output.shape);
   const first = slice(reshape(whole, [size(output.shape)]), { starts: [0], ends: [1] });
-  const wait = await backend.compile(graph({ name: "wait", inputs: [whole], outputs: [first] }));
+  const wait = held.add(await backend.compile(graph({ name: "wait", inputs: [whole], outputs: [first] })));
   const operands = output.inputs.map((x, seed) =>
-    backend.upload(
-      x.dtype === "int32" ? hostTensor("int32", x.shape, integers ?? []) : repeatedNoise(x.shape, 1, seed),
+    held.add(
+      backend.upload(
+        x.dtype === "int32" ? hostTensor("int32", x.shape, integers ?? []) : repeatedNoise(x.shape, 1, seed),
+      ),
     ),
   );
   const run = async (times: number): Promise<number> => {
@@ -66,8 +74,6 @@ export async function prepareOp(
         rooflineShare: least / time,
       };
     },
-    async [Symbol.asyncDispose]() {
-      for (const resource of [executable, wait, ...operands]) resource[Symbol.dispose]();
-    },
+    [Symbol.asyncDispose]: async () => held[Symbol.dispose](),
   };
 }

@@ -63,13 +63,19 @@ export class WeightPool implements Disposable {
 
   /**
    * The weights of a model as they are stored, by their checkpoint names. They belong to the pool.
-   * @throws FinegrainError where the backend cannot keep them so.
+   * @throws FinegrainError where the backend cannot keep them so. What was made for them until then is freed.
    */
   of(params: Params, storage: Storage = "float32"): Map<string, Buffer> {
     expectStorage(this.#backend, storage);
+    const before = new Set(this.#buffers.keys());
     const weights = new Map<string, Buffer>();
-    for (const [name, parameter] of leaves<Param>(params))
-      for (const [path, buffer] of this.#stored(name, parameter, storage, weights.size)) weights.set(path, buffer);
+    try {
+      for (const [name, parameter] of leaves<Param>(params))
+        for (const [path, buffer] of this.#stored(name, parameter, storage, weights.size)) weights.set(path, buffer);
+    } catch (error) {
+      this.#free([...this.#buffers.keys()].filter((key) => !before.has(key)));
+      throw error;
+    }
     return weights;
   }
 
@@ -89,8 +95,14 @@ export class WeightPool implements Disposable {
     return types.map(([path, type]) => [path, this.#buffers.get(keyOf(path, type))!]);
   }
 
+  #free(keys: readonly string[]): void {
+    for (const key of keys) {
+      this.#buffers.get(key)![Symbol.dispose](); // the keys are of the map
+      this.#buffers.delete(key);
+    }
+  }
+
   [Symbol.dispose](): void {
-    for (const buffer of this.#buffers.values()) buffer[Symbol.dispose]();
-    this.#buffers.clear();
+    this.#free([...this.#buffers.keys()]);
   }
 }

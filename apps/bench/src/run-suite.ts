@@ -7,7 +7,7 @@ import { prepareCase } from "./prepare-case.ts";
 import { WeightPool } from "./random-weights.ts";
 import { errorSentence, type Result } from "./result.ts";
 import { failed, results } from "./results.ts";
-import { type Case, quickForm, type Suite } from "./suites.ts";
+import { besideBaseline, type Case, quickForm, type Suite } from "./suites.ts";
 
 /** What a suite's run is doing. */
 export interface Progress {
@@ -23,7 +23,7 @@ export interface Progress {
 
 export interface RunOptions {
   readonly backend: Backend;
-  /** The short form of every case, with as many rounds as `QUICK_SECONDS` have room for. */
+  /** The short form of every case, with as many rounds as `QUICK_SECONDS` have room for where `rounds` does not say. */
   readonly quick?: boolean;
   /** What decoded weights are kept in, where a variant does not say. Default "float32". */
   readonly storage?: Storage | undefined;
@@ -48,7 +48,7 @@ export const casesOf = (suite: Suite, { quick, rounds }: Pick<RunOptions, "quick
  * a line of the results, and the run goes on.
  */
 export async function* runSuite(suite: Suite, options: RunOptions): AsyncGenerator<readonly Result[], void, undefined> {
-  const { backend, signal } = options;
+  const { backend, signal, quick } = options;
   const cases = casesOf(suite, options);
   const [first] = cases;
   if (first === undefined || signal?.aborted) return;
@@ -70,7 +70,8 @@ export async function* runSuite(suite: Suite, options: RunOptions): AsyncGenerat
   await using _ = limits;
   for (const [i, entry] of cases.entries()) {
     if (signal?.aborted) return;
-    const until = options.quick ? started + (1000 * QUICK_SECONDS * (i + 1)) / cases.length : undefined;
+    const share = (i + 1) / cases.length;
+    const until = quick && options.rounds === undefined ? started + 1000 * QUICK_SECONDS * share : undefined;
     yield await runCase(suite.name, entry, limits, { ...options, until }).catch((error) =>
       failed(suite.name, entry, backend, errorSentence(error)),
     );
@@ -81,7 +82,30 @@ interface CaseOptions extends RunOptions {
   readonly until: number | undefined;
 }
 
+/**
+ * All variants of a case side by side; then each that could not be made ready beside the others, which may have taken the
+ * memory, beside the baseline alone.
+ */
 async function runCase(suite: string, entry: Case, limits: LimitProbes, options: CaseOptions): Promise<Result[]> {
+  const together = await runTogether(suite, entry, limits, options);
+  if (together.ready === 0) return together.results;
+  const apart = new Map<string, Result>();
+  for (const name of together.failed) {
+    if (options.signal?.aborted) break;
+    const { results: pair } = await runTogether(suite, besideBaseline(entry, name), limits, options);
+    for (const result of pair) if (result.variant === name) apart.set(name, result);
+  }
+  return together.results.map((result) => apart.get(result.variant) ?? result);
+}
+
+interface Together {
+  readonly results: Result[];
+  /** Variants that could be made ready, and those that could not. */
+  readonly ready: number;
+  readonly failed: readonly string[];
+}
+
+async function runTogether(suite: string, entry: Case, limits: LimitProbes, options: CaseOptions): Promise<Together> {
   const { backend, signal, until, storage = "float32" } = options;
   let soFar = (): Result[] => [];
   const report = (activity: string, done: number, of: number) =>
@@ -114,7 +138,7 @@ async function runCase(suite: string, entry: Case, limits: LimitProbes, options:
         },
       },
     );
-    return resultsOf(rounds);
+    return { results: resultsOf(rounds), ready: variants.length, failed: [...failures.keys()] };
   } finally {
     for (const variant of variants) await variant[Symbol.asyncDispose]();
   }

@@ -120,16 +120,21 @@ export async function loadSuite(nameOrPath: string): Promise<Suite> {
   return parseSuite(value, path);
 }
 
-/** The suite in the form that ends within a minute: every case measured as its `quick` says, what is left out left out. */
-export function quickForm(suite: Suite): Suite {
-  return {
-    ...suite,
-    cases: suite.cases.flatMap((entry): Case[] => {
-      if (entry.quick === false) return [];
-      const measure = entry.quick;
-      // Two lines and not one, since only so each kind of case keeps its own kind of variants.
-      if (entry.phase === "op") return [{ ...entry, measure, variants: entry.variants.filter(({ quick }) => quick) }];
-      return [{ ...entry, measure, variants: entry.variants.filter(({ quick }) => quick) }];
-    }),
-  };
+/** A case with some of its variants. */
+function withVariants(entry: Case, keep: (variant: AnyVariant) => boolean): Case {
+  // Two lines and not one, since only so each kind of case keeps its own kind of variants.
+  if (entry.phase === "op") return { ...entry, variants: entry.variants.filter(keep) };
+  return { ...entry, variants: entry.variants.filter(keep) };
 }
+
+/** The suite in the form that ends within a minute: every case measured as its `quick` says, what is left out left out. */
+export const quickForm = (suite: Suite): Suite => ({
+  ...suite,
+  cases: suite.cases.flatMap((entry) =>
+    entry.quick === false ? [] : [withVariants({ ...entry, measure: entry.quick }, ({ quick }) => quick)],
+  ),
+});
+
+/** A case of one variant, and of the one that it is compared with. */
+export const besideBaseline = (entry: Case, variant: string): Case =>
+  withVariants(entry, ({ name }) => name === variant || name === BASELINE);

@@ -4,7 +4,7 @@ import { adamW, createTrainer, schedule } from "@finegrain/train";
 import { energyMeter } from "./energy.ts";
 import { matrixProducts } from "./matrix-products.ts";
 import { expectRoom } from "./memory.ts";
-import { productsBeside } from "./products-beside.ts";
+import { type ProductsBeside, productsBeside } from "./products-beside.ts";
 import { recording } from "./recording.ts";
 import type { ModelFigures } from "./result.ts";
 import type { Measure } from "./suites.ts";
@@ -35,14 +35,15 @@ export async function prepareTraining(
   });
   const ids = Int32Array.from({ length: batch * (length + 1) }, (_, i) => (i * 7919) % model.config.vocabulary);
   const tokens = hostTensor("int32", [batch, length + 1], ids);
+  let products: ProductsBeside;
   try {
     await trainer.run([tokens]); // compiles the step, and records its graph
+    const steps = [...record.runs()].flatMap(([graph, runs]) => Array.from({ length: runs }, () => graph));
+    products = await productsBeside(backend, name, steps.flatMap(matrixProducts));
   } catch (error) {
     await trainer[Symbol.asyncDispose]();
     throw error;
   }
-  const steps = [...record.runs()].flatMap(([graph, runs]) => Array.from({ length: runs }, () => graph));
-  const products = await productsBeside(backend, name, steps.flatMap(matrixProducts));
   const energy = energyMeter();
   const round = async () => {
     energy.start();

@@ -1,4 +1,4 @@
-import { type Backend, type Graph, referenceBackend } from "@finegrain/graph";
+import { type Backend, byteSize, type Graph, referenceBackend } from "@finegrain/graph";
 import { expect, test } from "vitest";
 import { parseSuite } from "../src/parse-suite.ts";
 import { isMeasurement, type Result } from "../src/result.ts";
@@ -123,6 +123,52 @@ test("a backend whose limits cannot be measured is a line for every variant", as
   ]);
   for (const result of results) expect(result).toMatchObject({ device: "a card", error: "the card is gone" });
 });
+
+/** The reference backend, with so many bytes for what is uploaded. */
+function withMemory(bytes: number): Backend {
+  const reference = referenceBackend();
+  let used = 0;
+  return {
+    ...reference,
+    upload(value) {
+      if (used + byteSize(value) > bytes) throw new Error("out of memory");
+      const buffer = reference.upload(value);
+      used += byteSize(value);
+      const dispose = () => {
+        used -= byteSize(value);
+        buffer[Symbol.dispose]();
+      };
+      return new Proxy(buffer, {
+        get: (target, key) => (key === Symbol.dispose ? dispose : Reflect.get(target, key, target)),
+      });
+    },
+  };
+}
+
+test("a variant that does not fit beside the others is measured beside dense alone", async () => {
+  const large = { name: "large", model: { dFf: 4096 } }; // 262 kB of feed-forward
+  const larger = { name: "larger", model: { dFf: 8192 } };
+  const measure = { batch: 2, length: 4, units: 1, rounds: 2, warmup: 0 };
+  const entry = { name: "l", phase: "layer", model: { dModel: 8, dFf: 16 }, measure };
+  const cases = [{ ...entry, variants: [{ name: "dense", model: {} }, large, larger] }];
+  const layers = parseSuite({ name: "layers", title: "large ones", cases }, "layers");
+  const runWith = async (bytes: number) => {
+    const results: Result[] = [];
+    for await (const some of runSuite(layers, { backend: withMemory(bytes) })) results.push(...some);
+    return results;
+  };
+  // All together take 2.3 MB, larger beside dense 1.6, large 0.8.
+  const all = await runWith(4e6);
+  expect(all.map((result) => isMeasurement(result) && result.overDense !== null)).toEqual([true, true, true]);
+  const apart = await runWith(2e6);
+  expect(apart.map((result) => isMeasurement(result) && result.overDense !== null)).toEqual([true, true, true]);
+  const never = await runWith(1e6);
+  expect(never.map((result) => ("error" in result ? result.error : "measured"))).toEqual([
+    "measured",
+    "measured",
+    "out of memory",
+  ]);
+}, 60_000);
 
 test("a variant that needs more memory than is free is a line, and the others are measured", async () => {
   const wide = { ...model, dModel: 2 ** 17, dFf: 2 ** 20 }; // half a terabyte of feed-forward
