@@ -1,4 +1,6 @@
 import { readFileSync, writeFileSync } from "node:fs";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { type Backend, byteSize, FinegrainError, type TensorType } from "@finegrain/graph";
 import { isOnHost } from "./machine.ts";
 
@@ -54,14 +56,19 @@ const RESERVE = 5e8;
 
 /**
  * @param types what is about to be uploaded.
+ * @param freeNow tells how many bytes are free; another one in tests.
  * @throws FinegrainError where it is more than what is free: the system would end the process, and with it the run.
  */
-export function expectRoom(backend: Backend, types: readonly TensorType[], free = freeBytes(backend)): void {
+export function expectRoom(backend: Backend, types: readonly TensorType[], freeNow = freeBytes): void {
   const sizes = types.map(byteSize);
   const needed = sizes.reduce((sum, bytes) => sum + bytes, 0);
   // On this machine's own memory, the largest is there twice while it is copied.
   const passing = isOnHost(backend) ? Math.max(0, ...sizes) : 0;
-  if (needed + passing + RESERVE <= free) return;
+  const fits = (free: number) => needed + passing + RESERVE <= free;
+  if (fits(freeNow(backend))) return;
+  collectGarbage(); // what earlier cases freed may still wait for it
+  const free = freeNow(backend);
+  if (fits(free)) return;
   const gigabytes = (bytes: number) => `${(bytes / 1e9).toFixed(1)} GB`;
   throw new FinegrainError(
     `does not fit: ${gigabytes(needed + passing)} of memory are needed, and ${gigabytes(free)} are free`,
@@ -71,3 +78,9 @@ export function expectRoom(backend: Backend, types: readonly TensorType[], free 
 /** What is free on the device: of this machine's memory by its own word, of another's all that it has. */
 const freeBytes = (backend: Backend): number =>
   isOnHost(backend) ? process.availableMemory() : (backend.device.memory ?? Number.POSITIVE_INFINITY);
+
+/** Node keeps the collector from programs that were not started with a flag; V8 takes the flag at any time. */
+function collectGarbage(): void {
+  setFlagsFromString("--expose-gc");
+  runInNewContext("gc")();
+}

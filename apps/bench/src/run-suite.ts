@@ -84,7 +84,7 @@ interface CaseOptions extends RunOptions {
 
 /**
  * All variants of a case side by side; then each that could not be made ready beside the others, which may have taken the
- * memory, beside the baseline alone.
+ * memory, beside the baseline alone, or without it where even they do not fit together.
  */
 async function runCase(suite: string, entry: Case, limits: LimitProbes, options: CaseOptions): Promise<Result[]> {
   const together = await runTogether(suite, entry, limits, options);

@@ -120,21 +120,25 @@ export async function loadSuite(nameOrPath: string): Promise<Suite> {
   return parseSuite(value, path);
 }
 
-/** A case with some of its variants. */
-function withVariants(entry: Case, keep: (variant: AnyVariant) => boolean): Case {
+/** A case with the variants that are picked from its own. */
+function withVariants(entry: Case, pick: <V extends AnyVariant>(variants: readonly V[]) => readonly V[]): Case {
   // Two lines and not one, since only so each kind of case keeps its own kind of variants.
-  if (entry.phase === "op") return { ...entry, variants: entry.variants.filter(keep) };
-  return { ...entry, variants: entry.variants.filter(keep) };
+  if (entry.phase === "op") return { ...entry, variants: pick(entry.variants) };
+  return { ...entry, variants: pick(entry.variants) };
 }
 
 /** The suite in the form that ends within a minute: every case measured as its `quick` says, what is left out left out. */
 export const quickForm = (suite: Suite): Suite => ({
   ...suite,
-  cases: suite.cases.flatMap((entry) =>
-    entry.quick === false ? [] : [withVariants({ ...entry, measure: entry.quick }, ({ quick }) => quick)],
-  ),
+  cases: suite.cases.flatMap((entry) => {
+    if (entry.quick === false) return [];
+    return [withVariants({ ...entry, measure: entry.quick }, (all) => all.filter(({ quick }) => quick))];
+  }),
 });
 
-/** A case of one variant, and of the one that it is compared with. */
+/** A case of one variant, and behind it the one that it is compared with: where memory is short, that one is left out. */
 export const besideBaseline = (entry: Case, variant: string): Case =>
-  withVariants(entry, ({ name }) => name === variant || name === BASELINE);
+  withVariants(entry, (all) => [
+    ...all.filter(({ name }) => name === variant),
+    ...all.filter(({ name }) => name === BASELINE && name !== variant),
+  ]);

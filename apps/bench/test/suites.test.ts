@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { feedForwardTypes, type ModelConfig, scalingLM } from "@finegrain/nn";
 import { expect, test } from "vitest";
 import { parseSuite } from "../src/parse-suite.ts";
-import { type Case, loadSuite, quickForm, suiteNames, type Variant } from "../src/suites.ts";
+import { besideBaseline, type Case, loadSuite, quickForm, suiteNames, type Variant } from "../src/suites.ts";
 
 const small = {
   name: "small",
@@ -78,6 +78,13 @@ test("the quick form leaves out what says so", () => {
   const { cases: quick } = quickForm(suite);
   expect(quick.map(({ name, measure }) => [name, measure.rounds])).toEqual([["one", 2]]);
   expect(quick[0]!.variants.map(({ name }) => name)).toEqual(["dense"]);
+});
+
+test("beside the baseline a variant comes first, and the baseline alone", () => {
+  const [only] = parseSuite(small, "small.json").cases;
+  const names = (variant: string) => besideBaseline(only!, variant).variants.map(({ name }) => name);
+  expect(names("sparse")).toEqual(["sparse", "dense"]);
+  expect(names("dense")).toEqual(["dense"]);
 });
 
 test("operations have a shape, and a variant what its paper says", () => {
