@@ -35,7 +35,7 @@ export interface RunOptions {
 }
 
 /** What a quick run may take. Each case has its share, compiling included; what it leaves goes to those behind it. */
-const QUICK_SECONDS = 50;
+const QUICK_SECONDS = 40;
 
 /** The cases of a suite as a run measures them. */
 export const casesOf = (suite: Suite, { quick, rounds }: Pick<RunOptions, "quick" | "rounds">): readonly Case[] => {
