@@ -52,6 +52,8 @@ export type Values<F extends Flags> = { readonly [K in keyof F]: Given<F[K]> };
 export interface Operand {
   readonly name: string;
   readonly required: boolean;
+  /** Whether it may be given more than once; only the last operand of a command. */
+  readonly repeated?: boolean;
   readonly help: string;
 }
 
@@ -70,7 +72,7 @@ export function readArguments<const F extends Flags>(
   const missing = operands[positionals.length];
   if (missing?.required) throw new UsageError(`${missing.name} is missing: ${missing.help}`);
   const extra = positionals[operands.length];
-  if (extra !== undefined) throw new UsageError(`unexpected argument "${extra}"`);
+  if (extra !== undefined && operands.at(-1)?.repeated !== true) throw new UsageError(`unexpected argument "${extra}"`);
   return { values: Object.fromEntries(read) as Values<F>, operands: positionals }; // each by the rule of its own flag
 }
 

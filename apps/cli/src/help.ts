@@ -1,4 +1,4 @@
-import type { Flag } from "./arguments.ts";
+import type { Flag, Operand } from "./arguments.ts";
 import type { Command } from "./command.ts";
 
 const WIDTH = 100;
@@ -38,7 +38,10 @@ export function commandHelp({ name, summary, operands, flags, examples }: Comman
   ]);
 }
 
-const shownOperand = ({ name, required }: { name: string; required: boolean }) => (required ? name : `[${name}]`);
+function shownOperand({ name, required, repeated }: Operand): string {
+  const shown = repeated ? `${name}...` : name;
+  return required ? shown : `[${shown}]`;
+}
 
 function shownFlag(name: string, flag: Flag): string {
   const dashed = `${flag.short === undefined ? "" : `-${flag.short}, `}--${name}`;

@@ -31,6 +31,12 @@ describe("readArguments", () => {
     expect(operands).toEqual(["here"]);
   });
 
+  test("reads an operand that may be repeated", () => {
+    const files = [{ name: "FILE", required: true, repeated: true, help: "files" }];
+    expect(readArguments(["a", "--rate", "1", "b"], flags, files).operands).toEqual(["a", "b"]);
+    expect(() => readArguments([], flags, files)).toThrow("FILE is missing: files");
+  });
+
   test("keeps an empty text", () => {
     expect(read("here", "--prompt", "").values.prompt).toBe("");
   });

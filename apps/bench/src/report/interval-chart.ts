@@ -1,0 +1,132 @@
+import * as Plot from "@observablehq/plot";
+import { digits } from "../format.ts";
+import type { Spread } from "../statistics.ts";
+import { colour, figure, type Key, symbol } from "./chart.ts";
+import type { Html } from "./html.ts";
+import type { Series } from "./series.ts";
+
+/** One value of a series in a group, with its interval. */
+export interface Interval {
+  readonly group: string;
+  readonly series: string;
+  readonly value: Spread;
+}
+
+export interface IntervalChart {
+  readonly title: string;
+  readonly note: string;
+  /** What the values are, with their unit: the title of the axis. */
+  readonly axis: string;
+  readonly series: readonly Series[];
+  readonly values: readonly Interval[];
+  /** What a group's values are compared with, called by its name in the keys. */
+  readonly reference?: { readonly name: string; readonly of: (group: string) => number | undefined };
+  /** A line through all groups. */
+  readonly line?: number;
+  readonly shown?: (value: number) => string;
+}
+
+const ROW = 18;
+/** Of a group's title above its rows, and of the space below them. */
+const TITLE = 20;
+const GAP = 8;
+/** Values farther apart than this are drawn on a logarithmic axis. */
+const LOGARITHMIC = 40;
+
+interface Row extends Interval {
+  readonly y: number;
+}
+interface Group {
+  readonly name: string;
+  /** Of its title, and of the space that its rows take. */
+  readonly title: number;
+  readonly from: number;
+  readonly to: number;
+  readonly rows: readonly Row[];
+}
+
+/** Points with error bars: a group a variant, in it a row for every series that has a value, the number at its right. */
+export function intervalFigure(chart: IntervalChart): Html {
+  const { title, note, series, reference, values } = chart;
+  const used = series.filter(({ key }) => values.some((value) => value.series === key));
+  const keys = used.map(({ label, key }): Key => ({ label, shape: "point", ...look(series, key) }));
+  const compared: Key[] = reference ? [{ label: reference.name, shape: "stroke", colour: "var(--reference)" }] : [];
+  return figure({ title, note, keys: [...keys, ...compared], plot: () => plot(chart) });
+}
+
+function look(series: readonly Series[], key: string) {
+  const index = series.findIndex((one) => one.key === key);
+  return { colour: colour(index), symbol: symbol(index) };
+}
+
+/** Groups below each other, in pixels. */
+function layout({ values, series, reference }: IntervalChart): { groups: Group[]; height: number } {
+  let y = 0;
+  const groups = [...new Set(values.map(({ group }) => group))].map((name): Group => {
+    const title = y + TITLE / 2;
+    const from = y + TITLE;
+    const rows = series.flatMap(({ key }) => values.filter((value) => value.group === name && value.series === key));
+    const to = from + ROW * Math.max(rows.length, reference?.of(name) === undefined ? 0 : 1);
+    y = to + GAP;
+    return { name, title, from, to, rows: rows.map((row, i) => ({ ...row, y: from + ROW * (i + 0.5) })) };
+  });
+  return { groups, height: y };
+}
+
+function plot(chart: IntervalChart): Plot.PlotOptions {
+  const { axis, series, reference, line, values, shown = digits } = chart;
+  const { groups, height } = layout(chart);
+  const rows = groups.flatMap((group) => group.rows);
+  const references = groups.flatMap(({ name, from, to }) => {
+    const value = reference?.of(name);
+    return value === undefined ? [] : [{ value, from: from + 1, to: to - 1 }];
+  });
+  const all = [
+    ...values.flatMap(({ value: { low, median, high } }) => [low, median, high]),
+    ...references.map(({ value }) => value),
+    ...(line === undefined ? [] : [line]),
+  ];
+  const [least, most] = [Math.min(...all), Math.max(...all)];
+  const logarithmic = least > 0 && most / least > LOGARITHMIC;
+  const stroke = (row: Row) => look(series, row.series).colour;
+  const margin = { left: 2, right: 54, top: 24, bottom: 34 };
+  return {
+    height: height + margin.top + margin.bottom,
+    marginLeft: margin.left + 6,
+    marginRight: margin.right,
+    marginTop: margin.top,
+    marginBottom: margin.bottom,
+    style: { fontSize: "13px" },
+    x: logarithmic
+      ? { type: "log", domain: [least * 0.8, most * 1.2], label: axis }
+      : { domain: [0, most * 1.02], nice: true, label: axis, insetRight: 2 },
+    y: { domain: [height, 0], axis: null },
+    marks: [
+      Plot.axisX({ labelAnchor: "left", labelArrow: "none", labelOffset: 32, ticks: 5, tickSize: 3, tickFormat }),
+      Plot.gridX({ ticks: 5, stroke: "var(--rule)", strokeOpacity: 1 }),
+      ...(line === undefined ? [] : [Plot.ruleX([line], { stroke: "var(--reference)", strokeDasharray: "3 3" })]),
+      Plot.text(groups, { y: "title", text: "name", frameAnchor: "left", dx: -6, fontWeight: 600, className: "halo" }),
+      Plot.ruleX(references, { x: "value", y1: "from", y2: "to", stroke: "var(--reference)", strokeWidth: 3 }),
+      Plot.ruleY(rows, { y: "y", x1: (row) => row.value.low, x2: (row) => row.value.high, stroke, strokeWidth: 2 }),
+      Plot.dot(rows, {
+        y: "y",
+        x: (row) => row.value.median,
+        fill: stroke,
+        symbol: (row: Row) => look(series, row.series).symbol,
+        r: 4,
+      }),
+      Plot.text(rows, {
+        y: "y",
+        text: (row) => shown(row.value.median),
+        frameAnchor: "right",
+        textAnchor: "end",
+        dx: margin.right - 4,
+        fontVariant: "tabular-nums",
+      }),
+    ],
+    symbol: { type: "identity" },
+    color: { type: "identity" },
+  };
+}
+
+const tickFormat = (value: number): string => (value >= 1000 ? `${value / 1000}k` : `${value}`);
