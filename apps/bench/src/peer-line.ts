@@ -23,9 +23,9 @@ export function peerOfBeforeTheSchema(value: object): Measurement | undefined {
     suite: "train-layers",
     phase: "layer",
     backend: "pytorch",
-    device: UNKNOWN,
+    device: UNKNOWN_MACHINE,
     versions: { provider: peer },
-    machine: { cpu: UNKNOWN, threads: 0, memoryBytes: Number.NaN, os: UNKNOWN, peakMemoryBytes: Number.NaN },
+    machine: { cpu: "", threads: 0, memoryBytes: Number.NaN, os: "", peakMemoryBytes: Number.NaN },
     tokensPerSecond: { median: tokensPerSecond, low: tokensPerSecond, high: tokensPerSecond },
     millisecondsPerToken: 1000 / tokensPerSecond,
     bytesPerToken: null,
@@ -34,4 +34,5 @@ export function peerOfBeforeTheSchema(value: object): Measurement | undefined {
   };
 }
 
-const UNKNOWN = "a machine not recorded";
+/** Where a line does not say what it was measured on. */
+export const UNKNOWN_MACHINE = "a machine not recorded";

@@ -40,7 +40,7 @@ export function figure({ title, note, keys, plot }: Chart): Html {
   );
   return html`<figure>
 <figcaption><h3>${title}</h3><p>${note}</p></figcaption>
-${keys.length > 1 && html`<ul class="keys">${keys.map((key) => html`<li>${swatch(key)}${key.label}</li>`)}</ul>`}
+${keys.length > 0 && html`<ul class="keys">${keys.map((key) => html`<li>${swatch(key)}${key.label}</li>`)}</ul>`}
 ${drawings}
 </figure>
 `;

@@ -1,9 +1,13 @@
 import type { Evidence } from "../evidence.ts";
 import { allResults } from "./all-results.ts";
+import { context } from "./context.ts";
 import { page } from "./page.ts";
-import { newest, seriesOf } from "./series.ts";
+import { roofline } from "./roofline.ts";
+import { scale } from "./scale.ts";
+import { machinesOf, newest, seriesOf } from "./series.ts";
 import { speedUp } from "./speed-up.ts";
 import { throughput } from "./throughput.ts";
+import { training } from "./training.ts";
 
 export { type Evidence, readEvidence } from "../evidence.ts";
 export { GENERATOR } from "./page.ts";
@@ -30,6 +34,30 @@ export function reportPage(evidence: readonly Evidence[]): string {
       content: throughput(results, series),
     },
     {
+      id: "roofline",
+      title: "Roofline",
+      lead: "How much of what the machine allows was reached, with the limits of the same run.",
+      content: roofline(results, series),
+    },
+    {
+      id: "scale",
+      title: "Model size",
+      lead: "Decoding larger and larger models, to as large as memory holds.",
+      content: scale(results, series),
+    },
+    {
+      id: "context",
+      title: "Context length",
+      lead: "Decoding with more and more tokens in the cache.",
+      content: context(results, series),
+    },
+    {
+      id: "training",
+      title: "Training curves",
+      lead: "Runs of finegrain train, from their metrics.",
+      content: training(evidence),
+    },
+    {
       id: "results",
       title: "All results",
       lead: "Every line of the files, with what it was measured on.",
@@ -41,12 +69,13 @@ export function reportPage(evidence: readonly Evidence[]): string {
 function summary(evidence: readonly Evidence[]): string {
   const results = evidence.flatMap((file) => file.results);
   const runs = evidence.filter(({ metrics }) => metrics.length > 0).length;
-  const machines = new Set(results.map(({ machine }) => machine.cpu)).size;
+  const machines = machinesOf(results);
+  const on = machines.length === 1 ? machines[0]! : plural(machines.length, "machine");
   const parts = [
-    results.length > 0 && `${plural(results.length, "result")} of ${plural(machines, "machine")}`,
+    results.length > 0 && `${plural(results.length, "result")} of ${on}`,
     runs > 0 && plural(runs, "training run"),
   ];
-  return parts.filter(Boolean).join(", ");
+  return parts.filter(Boolean).join("; ");
 }
 
 const plural = (n: number, noun: string) => `${n} ${noun}${n === 1 ? "" : "s"}`;

@@ -32,13 +32,17 @@ const TITLE = 20;
 const GAP = 8;
 /** Values farther apart than this are drawn on a logarithmic axis. */
 const LOGARITHMIC = 40;
+/** From this width on titles stand beside their rows. */
+const BESIDE = 600;
+/** Of a letter of a title, about. */
+const LETTER = 7.6;
 
 interface Row extends Interval {
   readonly y: number;
 }
 interface Group {
   readonly name: string;
-  /** Of its title, and of the space that its rows take. */
+  /** Where its title is, and the space that its rows take. */
   readonly title: number;
   readonly from: number;
   readonly to: number;
@@ -51,7 +55,7 @@ export function intervalFigure(chart: IntervalChart): Html {
   const used = series.filter(({ key }) => values.some((value) => value.series === key));
   const keys = used.map(({ label, key }): Key => ({ label, shape: "point", ...look(series, key) }));
   const compared: Key[] = reference ? [{ label: reference.name, shape: "stroke", colour: "var(--reference)" }] : [];
-  return figure({ title, note, keys: [...keys, ...compared], plot: () => plot(chart) });
+  return figure({ title, note, keys: [...keys, ...compared], plot: (width) => plot(chart, width >= BESIDE) });
 }
 
 function look(series: readonly Series[], key: string) {
@@ -60,73 +64,83 @@ function look(series: readonly Series[], key: string) {
 }
 
 /** Groups below each other, in pixels. */
-function layout({ values, series, reference }: IntervalChart): { groups: Group[]; height: number } {
+function layout({ values, series, reference }: IntervalChart, beside: boolean): { groups: Group[]; height: number } {
   let y = 0;
   const groups = [...new Set(values.map(({ group }) => group))].map((name): Group => {
-    const title = y + TITLE / 2;
-    const from = y + TITLE;
     const rows = series.flatMap(({ key }) => values.filter((value) => value.group === name && value.series === key));
+    const from = y + (beside ? 0 : TITLE);
     const to = from + ROW * Math.max(rows.length, reference?.of(name) === undefined ? 0 : 1);
+    const title = beside ? (from + to) / 2 : y + TITLE / 2;
     y = to + GAP;
     return { name, title, from, to, rows: rows.map((row, i) => ({ ...row, y: from + ROW * (i + 0.5) })) };
   });
   return { groups, height: y };
 }
 
-function plot(chart: IntervalChart): Plot.PlotOptions {
-  const { axis, series, reference, line, values, shown = digits } = chart;
-  const { groups, height } = layout(chart);
+function plot(chart: IntervalChart, beside: boolean): Plot.PlotOptions {
+  const { groups, height } = layout(chart, beside);
+  const titles = beside ? 16 + LETTER * Math.max(...groups.map(({ name }) => name.length)) : 8;
+  const [right, top, bottom] = [54, 8, 42];
+  return {
+    height: height + top + bottom,
+    marginLeft: titles,
+    marginRight: right,
+    marginTop: top,
+    marginBottom: bottom,
+    style: { fontSize: "13px" },
+    x: horizontal(chart),
+    y: { domain: [height, 0], axis: null },
+    symbol: { type: "identity" },
+    color: { type: "identity" },
+    marks: [
+      Plot.gridX({ ticks: 5, stroke: "var(--rule)", strokeOpacity: 1 }),
+      Plot.axisX({
+        ...{ label: chart.axis, labelAnchor: "right", labelArrow: "none", labelOffset: 38 },
+        ...{ ticks: 5, tickSize: 3, tickFormat },
+      }),
+      ...(chart.line === undefined
+        ? []
+        : [Plot.ruleX([chart.line], { stroke: "var(--reference)", strokeDasharray: "3 3" })]),
+      Plot.text(groups, {
+        ...{ y: "title", text: "name", frameAnchor: "left", textAnchor: "start", dx: beside ? 4 - titles : -6 },
+        ...{ fontWeight: 600, stroke: "var(--card)", strokeWidth: 5, fill: "currentColor" },
+      }),
+      ...rowMarks(chart, groups, right),
+    ],
+  };
+}
+
+function horizontal({ values, reference, line }: IntervalChart): Plot.ScaleOptions {
+  const compared = [...new Set(values.map(({ group }) => group))].map((group) => reference?.of(group));
+  const all = [...values.flatMap(({ value: { low, median, high } }) => [low, median, high]), ...compared, line].filter(
+    (value) => value !== undefined,
+  );
+  const [least, most] = [Math.min(...all), Math.max(...all)];
+  return least > 0 && most / least > LOGARITHMIC
+    ? { type: "log", domain: [least * 0.8, most * 1.2] }
+    : { domain: [0, most * 1.02], nice: true };
+}
+
+/** What is compared with, bars, points and numbers. */
+function rowMarks({ series, reference, shown = digits }: IntervalChart, groups: readonly Group[], right: number) {
   const rows = groups.flatMap((group) => group.rows);
   const references = groups.flatMap(({ name, from, to }) => {
     const value = reference?.of(name);
     return value === undefined ? [] : [{ value, from: from + 1, to: to - 1 }];
   });
-  const all = [
-    ...values.flatMap(({ value: { low, median, high } }) => [low, median, high]),
-    ...references.map(({ value }) => value),
-    ...(line === undefined ? [] : [line]),
-  ];
-  const [least, most] = [Math.min(...all), Math.max(...all)];
-  const logarithmic = least > 0 && most / least > LOGARITHMIC;
   const stroke = (row: Row) => look(series, row.series).colour;
-  const margin = { left: 2, right: 54, top: 24, bottom: 34 };
-  return {
-    height: height + margin.top + margin.bottom,
-    marginLeft: margin.left + 6,
-    marginRight: margin.right,
-    marginTop: margin.top,
-    marginBottom: margin.bottom,
-    style: { fontSize: "13px" },
-    x: logarithmic
-      ? { type: "log", domain: [least * 0.8, most * 1.2], label: axis }
-      : { domain: [0, most * 1.02], nice: true, label: axis, insetRight: 2 },
-    y: { domain: [height, 0], axis: null },
-    marks: [
-      Plot.axisX({ labelAnchor: "left", labelArrow: "none", labelOffset: 32, ticks: 5, tickSize: 3, tickFormat }),
-      Plot.gridX({ ticks: 5, stroke: "var(--rule)", strokeOpacity: 1 }),
-      ...(line === undefined ? [] : [Plot.ruleX([line], { stroke: "var(--reference)", strokeDasharray: "3 3" })]),
-      Plot.text(groups, { y: "title", text: "name", frameAnchor: "left", dx: -6, fontWeight: 600, className: "halo" }),
-      Plot.ruleX(references, { x: "value", y1: "from", y2: "to", stroke: "var(--reference)", strokeWidth: 3 }),
-      Plot.ruleY(rows, { y: "y", x1: (row) => row.value.low, x2: (row) => row.value.high, stroke, strokeWidth: 2 }),
-      Plot.dot(rows, {
-        y: "y",
-        x: (row) => row.value.median,
-        fill: stroke,
-        symbol: (row: Row) => look(series, row.series).symbol,
-        r: 4,
-      }),
-      Plot.text(rows, {
-        y: "y",
-        text: (row) => shown(row.value.median),
-        frameAnchor: "right",
-        textAnchor: "end",
-        dx: margin.right - 4,
-        fontVariant: "tabular-nums",
-      }),
-    ],
-    symbol: { type: "identity" },
-    color: { type: "identity" },
-  };
+  return [
+    Plot.ruleX(references, { x: "value", y1: "from", y2: "to", stroke: "var(--reference)", strokeWidth: 3 }),
+    Plot.ruleY(rows, { y: "y", x1: (row) => row.value.low, x2: (row) => row.value.high, stroke, strokeWidth: 2 }),
+    Plot.dot(rows, {
+      ...{ y: "y", x: (row: Row) => row.value.median, r: 4, fill: stroke },
+      symbol: (row: Row) => look(series, row.series).symbol,
+    }),
+    Plot.text(rows, {
+      ...{ y: "y", text: (row: Row) => shown(row.value.median), fontVariant: "tabular-nums" },
+      ...{ frameAnchor: "right", textAnchor: "end", dx: right - 4 },
+    }),
+  ];
 }
 
 const tickFormat = (value: number): string => (value >= 1000 ? `${value / 1000}k` : `${value}`);

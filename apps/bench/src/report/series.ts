@@ -1,4 +1,5 @@
-import { isFailure, isMeasurement, type Measurement, type Result } from "../result.ts";
+import { UNKNOWN_MACHINE } from "../peer-line.ts";
+import type { Result } from "../result.ts";
 
 /** What is drawn in one colour: a backend on a machine. */
 export interface Series {
@@ -11,12 +12,20 @@ export interface Series {
 export const machineLabel = ({ machine, device }: Result): string =>
   device === machine.cpu ? `${machine.cpu}, ${machine.threads} threads` : device;
 
+const isKnown = (result: Result) => machineLabel(result) !== UNKNOWN_MACHINE;
+
+/** The machines that are known by name. */
+export const machinesOf = (results: readonly Result[]): string[] => [
+  ...new Set(results.filter(isKnown).map(machineLabel)),
+];
+
 export const seriesKey = (result: Result): string => JSON.stringify([result.backend, machineLabel(result)]);
 
 /** The series of results, in the order in which they first come. */
 export function seriesOf(results: readonly Result[]): Series[] {
-  const several = new Set(results.map(machineLabel)).size > 1;
-  const label = (result: Result) => (several ? `${result.backend} on ${machineLabel(result)}` : result.backend);
+  const several = machinesOf(results).length > 1;
+  const label = (result: Result) =>
+    several || !isKnown(result) ? `${result.backend} on ${machineLabel(result)}` : result.backend;
   const byKey = new Map(results.map((result) => [seriesKey(result), label(result)]));
   return [...byKey].map(([key, name]) => ({ key, label: name }));
 }
@@ -38,9 +47,3 @@ export function grouped<R>(results: readonly R[], of: (result: R) => string): Ma
   }
   return groups;
 }
-
-/** Measured in tokens, as one suite or as all but some. */
-export const measured = (results: readonly Result[], of: (result: Measurement) => boolean): Measurement[] =>
-  results.filter(isMeasurement).filter(of);
-
-export { isFailure };

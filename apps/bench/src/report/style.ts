@@ -3,14 +3,14 @@ export const STYLE = `
 :root {
   color-scheme: light dark;
   --page: #f6f6f4; --card: #ffffff; --text: #1d2026; --quiet: #5b616b; --rule: #e3e4e6; --link: #1d5fd1;
-  --reference: #1d2026; --mark: #fdecc8; --bad: #a61b1b;
+  --reference: #1d2026; --mark: #fdecc8; --bar: #1f6feb; --bad: #a61b1b;
   --series-0: #1f6feb; --series-1: #c2500b; --series-2: #0b7a6f; --series-3: #7a3fd0;
   --series-4: #b8286f; --series-5: #4f7a10; --series-6: #0b6c94; --series-7: #77675c;
 }
 @media (prefers-color-scheme: dark) {
   :root {
     --page: #14161a; --card: #1c1f25; --text: #e8e9ec; --quiet: #a3a9b4; --rule: #343943; --link: #8ab4ff;
-    --reference: #f2f2f2; --mark: #5a4510; --bad: #ff9a93;
+    --reference: #f2f2f2; --mark: #5a4510; --bar: #79aaff; --bad: #ff9a93;
     --series-0: #79aaff; --series-1: #ff9f5f; --series-2: #4fd0c0; --series-3: #bd9cff;
     --series-4: #ff8fc2; --series-5: #a9d65c; --series-6: #6cc7ef; --series-7: #cbbcb0;
   }
@@ -53,12 +53,14 @@ table { border-collapse: collapse; width: 100%; font-size: 0.875rem; font-varian
 caption { text-align: left; color: var(--quiet); padding: 10px 14px 4px; }
 th, td { text-align: left; padding: 6px 14px; border-top: 1px solid var(--rule); vertical-align: top; }
 thead th { border-top: 0; color: var(--quiet); font-weight: 600; white-space: nowrap; }
-tbody th[scope="row"] { font-weight: 600; }
+tbody th[scope="row"] { font-weight: 600; white-space: nowrap; }
 td small { color: var(--quiet); white-space: nowrap; font-size: 0.8125rem; }
 .all td, .all th { white-space: nowrap; padding: 5px 10px; }
 .all .number { text-align: right; }
-.all .case th { background: var(--page); }
-.all .case span { position: sticky; left: 10px; }
+.case th { background: var(--page); }
+.case span { position: sticky; left: 14px; display: inline-block; max-width: min(800px, 84vw); white-space: normal; }
+.shares td, .shares th[scope="col"] { min-width: 7rem; }
+.bar { background: linear-gradient(to right, var(--bar) var(--share), transparent 0) no-repeat 0 100% / 100% 3px; }
 .failure td { color: var(--bad); white-space: normal; }
 mark { background: var(--mark); color: inherit; border-radius: 3px; padding: 0 4px; }
 @media print { figure, .scroll { break-inside: avoid; } }

@@ -4,7 +4,7 @@ import { intervalFigure } from "./interval-chart.ts";
 import { grouped, type Series, seriesKey } from "./series.ts";
 
 /** Suites that vary one size: they have charts of their own. */
-export const SWEEPS = ["context", "scale"];
+const SWEEPS = ["context", "scale"];
 
 const WHAT = {
   decode: "Decode, one stream",

@@ -1,0 +1,141 @@
+import * as Plot from "@observablehq/plot";
+import { count, digits } from "../format.ts";
+import { figure, type Key, type symbol } from "./chart.ts";
+import type { Html } from "./html.ts";
+
+export interface Point {
+  readonly x: number;
+  readonly y: number;
+  /** Of its interval, where it has one. */
+  readonly low?: number;
+  readonly high?: number;
+  /** What it is, for who points at it. */
+  readonly title?: string;
+}
+
+/** Points in the order of x, or one after the other. */
+export interface Line {
+  readonly points: readonly Point[];
+  readonly colour: string;
+  readonly dash?: string;
+  /** Of its points; without it they are not drawn. */
+  readonly symbol?: ReturnType<typeof symbol>;
+  /** Whether there is only a point where something was measured. */
+  readonly scattered?: boolean;
+}
+
+interface Axis {
+  readonly label: string;
+  readonly type: "linear" | "log";
+  /** Whether it begins at 0. */
+  readonly zero?: boolean;
+}
+
+export interface LineChart {
+  readonly title: string;
+  readonly note: string;
+  readonly x: Axis;
+  readonly y: Axis;
+  readonly lines: readonly Line[];
+  readonly keys: readonly Key[];
+}
+
+interface Drawn extends Point {
+  readonly line: Line;
+  readonly index: number;
+}
+
+/** Lines over two axes, their points with error bars. */
+export const lineFigure = ({ title, note, keys, ...chart }: LineChart): Html =>
+  figure({ title, note, keys, plot: (width) => plot(chart, width) });
+
+function plot({ x, y, lines }: Pick<LineChart, "x" | "y" | "lines">, width: number): Plot.PlotOptions {
+  const isNarrow = width < 500;
+  const points = lines.flatMap((line, index) => line.points.map((point): Drawn => ({ ...point, line, index })));
+  const drawn = points.filter(({ line }) => !line.scattered);
+  const marked = points.filter(({ line }) => line.symbol !== undefined);
+  const barred = points.filter(({ low, high }) => low !== undefined && high !== undefined);
+  const stroke = ({ line }: Drawn) => line.colour;
+  const xs = points.map((point) => point.x);
+  return {
+    height: isNarrow ? 290 : 400,
+    marginLeft: 48,
+    marginRight: 12,
+    marginTop: 30,
+    marginBottom: 44,
+    style: { fontSize: "13px" },
+    x: { type: x.type, domain: extent(xs, x), nice: x.type === "linear" },
+    y: {
+      type: y.type,
+      domain: extent(
+        points.flatMap(({ y: at, low = at, high = at }) => [at, low, high]),
+        y,
+      ),
+      nice: y.type === "linear",
+    },
+    color: { type: "identity" },
+    symbol: { type: "identity" },
+    marks: [
+      Plot.gridX({ ...ticks(xs, x, isNarrow), stroke: "var(--rule)", strokeOpacity: 1 }),
+      Plot.gridY({ ticks: 5, stroke: "var(--rule)", strokeOpacity: 1 }),
+      Plot.axisX({
+        ...ticks(xs, x, isNarrow),
+        label: x.label,
+        labelAnchor: "right",
+        labelArrow: "none",
+        labelOffset: 40,
+        tickFormat: shown,
+        tickSize: 3,
+      }),
+      Plot.axisY({ ticks: 5, label: y.label, labelArrow: "none", tickFormat: shown, tickSize: 3 }),
+      ...lines.flatMap((line, index) =>
+        Plot.line(
+          drawn.filter((point) => point.index === index),
+          {
+            x: "x",
+            y: "y",
+            stroke: line.colour,
+            strokeWidth: 2,
+            ...(line.dash !== undefined && { strokeDasharray: line.dash }),
+          },
+        ),
+      ),
+      Plot.ruleX(barred, { x: "x", y1: "low", y2: "high", stroke, strokeWidth: 1.5 }),
+      Plot.dot(marked, {
+        x: "x",
+        y: "y",
+        fill: stroke,
+        symbol: ({ line }: Drawn) => line.symbol ?? "circle",
+        r: 4.5,
+        stroke: "var(--card)",
+        strokeWidth: 1,
+        title: ({ title }: Drawn) => title ?? "",
+      }),
+    ],
+  };
+}
+
+/** Logarithmic axes are marked where something is, if that is few places: sizes are rarely powers of ten. */
+function ticks(values: readonly number[], { type }: Axis, isNarrow: boolean): { ticks: number | number[] } {
+  const places = [...new Set(values)].sort((a, b) => a - b);
+  const most = isNarrow ? 4 : 9;
+  return { ticks: type === "log" && places.length <= most ? places : isNarrow ? 4 : 8 };
+}
+
+function extent(values: readonly number[], { type, zero }: Axis): [number, number] {
+  const [low, high] = [Math.min(...values), Math.max(...values)];
+  return type === "log" ? [low / 1.15, high * 1.15] : [zero ? 0 : low, high];
+}
+
+const shown = (value: number): string =>
+  value >= 1000
+    ? count(value)
+        .replace(" ", "")
+        .replace(/\.?0+(?=\D|$)/, "")
+    : trimmed(value);
+const trimmed = (value: number): string =>
+  value === 0
+    ? "0"
+    : digits(value)
+        .replace(/(\.\d*?)0+$/, "$1")
+        .replace(/\.$/, "");
