@@ -10,6 +10,9 @@ export function digits(value: number): string {
   return value.toFixed(Math.max(0, 2 - Math.floor(Math.log10(size))));
 }
 
+/** `80 %`, of a part of 1: `0.4 %` where it is small. */
+export const percent = (part: number): string => `${part < 0.0995 ? (part * 100).toFixed(1) : whole(part * 100)} %`;
+
 /** `1.2 GB`, in powers of ten, as memory bandwidths are given. */
 export const bytes = (value: number): string => scaled(value, ["B", "kB", "MB", "GB", "TB"]);
 

@@ -1,6 +1,6 @@
 import { basename } from "node:path";
 import type { Evidence } from "../evidence.ts";
-import { bytes, count, digits, flopRate } from "../format.ts";
+import { bytes, count, digits, flopRate, percent } from "../format.ts";
 import { isFailure, isMeasurement, type Measurement, type OpMeasurement, type Result } from "../result.ts";
 import { isWide, type Spread } from "../statistics.ts";
 import { type Html, html } from "./html.ts";
@@ -11,20 +11,8 @@ interface Line {
   readonly file: string;
 }
 
-const COLUMNS = [
-  "backend",
-  "machine",
-  "variant",
-  "median",
-  "middle half",
-  "over dense (95 %)",
-  "of the limit",
-  "rounds",
-  "parameters",
-  "peak memory",
-  "versions",
-  "file",
-] as const;
+const NUMBERS = ["median", "middle half", "over dense (95 %)", "of the limit", "rounds", "parameters", "peak memory"];
+const COLUMNS = ["backend", "machine", "variant", ...NUMBERS, "versions", "file"];
 
 /** Every line of the files, the older ones for the same thing too, by suite and case. */
 export function allResults(evidence: readonly Evidence[]): Html[] {
@@ -41,19 +29,22 @@ ${group.map(row)}</tbody>
     html`<div class="scroll" tabindex="0" role="region" aria-label="All results, a table">
 <table class="all">
 <caption>${lines.length} lines. Spread over more than 10 % of the median is marked “wide”: the machine was not quiet.</caption>
-<thead><tr>${COLUMNS.map((column) => html`<th scope="col">${column}</th>`)}</tr></thead>
+<thead><tr>${COLUMNS.map(heading)}</tr></thead>
 ${body}</table>
 </div>
 `,
   ];
 }
 
+const heading = (column: string) =>
+  html`<th scope="col"${NUMBERS.includes(column) && html` class="number"`}>${column}</th>`;
+
 function row({ result, file }: Line): Html {
   const said = [result.backend, machineLabel(result)].map((text) => html`<td>${text}</td>`);
   const variant = html`<th scope="row">${result.variant}</th>`;
   const from = html`<td>${versions(result)}</td><td>${file}</td>`;
   if (isFailure(result))
-    return html`<tr class="failure">${said}${variant}<td colspan="7">failed: ${result.error}</td>${from}</tr>
+    return html`<tr class="failure">${said}${variant}<td colspan="${NUMBERS.length}">failed: ${result.error}</td>${from}</tr>
 `;
   const cells = isMeasurement(result) ? tokenCells(result) : opCells(result);
   return html`<tr>${said}${variant}${cells.map((cell) => html`<td class="number">${cell}</td>`)}${from}</tr>
@@ -82,7 +73,7 @@ const opCells = (result: OpMeasurement): (string | Html)[] => [
 
 const range = ({ low, high }: Spread) => `${digits(low)} to ${digits(high)}`;
 const spread = (value: Spread) => html`${range(value)}${isWide(value) && html` <mark>wide</mark>`}`;
-const share = (part: number) => (Number.isFinite(part) ? `${digits(part * 100)} %` : "–");
+const share = (part: number) => (Number.isFinite(part) ? percent(part) : "–");
 
 function memory({ peakMemoryBytes, machine }: Measurement | OpMeasurement): string {
   const peak = peakMemoryBytes ?? machine.peakMemoryBytes;

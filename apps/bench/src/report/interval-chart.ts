@@ -1,9 +1,11 @@
 import * as Plot from "@observablehq/plot";
 import { digits } from "../format.ts";
 import type { Spread } from "../statistics.ts";
+import { xAxis } from "./axes.ts";
 import { colour, figure, type Key, symbol } from "./chart.ts";
 import type { Html } from "./html.ts";
 import type { Series } from "./series.ts";
+import { ticks } from "./ticks.ts";
 
 /** One value of a series in a group, with its interval. */
 export interface Interval {
@@ -80,6 +82,7 @@ function layout({ values, series, reference }: IntervalChart, beside: boolean): 
 function plot(chart: IntervalChart, beside: boolean): Plot.PlotOptions {
   const { groups, height } = layout(chart, beside);
   const titles = beside ? 16 + LETTER * Math.max(...groups.map(({ name }) => name.length)) : 8;
+  const scale = horizontal(chart);
   const [right, top, bottom] = [54, 8, 42];
   return {
     height: height + top + bottom,
@@ -88,16 +91,12 @@ function plot(chart: IntervalChart, beside: boolean): Plot.PlotOptions {
     marginTop: top,
     marginBottom: bottom,
     style: { fontSize: "13px" },
-    x: horizontal(chart),
+    x: { type: scale.logarithmic ? "log" : "linear", domain: [scale.low, scale.high], nice: !scale.logarithmic },
     y: { domain: [height, 0], axis: null },
     symbol: { type: "identity" },
     color: { type: "identity" },
     marks: [
-      Plot.gridX({ ticks: 5, stroke: "var(--rule)", strokeOpacity: 1 }),
-      Plot.axisX({
-        ...{ label: chart.axis, labelAnchor: "right", labelArrow: "none", labelOffset: 38 },
-        ...{ ticks: 5, tickSize: 3, tickFormat },
-      }),
+      ...xAxis(chart.axis, ticks(scale, beside ? 7 : 5)),
       ...(chart.line === undefined
         ? []
         : [Plot.ruleX([chart.line], { stroke: "var(--reference)", strokeDasharray: "3 3" })]),
@@ -110,15 +109,15 @@ function plot(chart: IntervalChart, beside: boolean): Plot.PlotOptions {
   };
 }
 
-function horizontal({ values, reference, line }: IntervalChart): Plot.ScaleOptions {
+function horizontal({ values, reference, line }: IntervalChart) {
   const compared = [...new Set(values.map(({ group }) => group))].map((group) => reference?.of(group));
   const all = [...values.flatMap(({ value: { low, median, high } }) => [low, median, high]), ...compared, line].filter(
     (value) => value !== undefined,
   );
   const [least, most] = [Math.min(...all), Math.max(...all)];
   return least > 0 && most / least > LOGARITHMIC
-    ? { type: "log", domain: [least * 0.8, most * 1.2] }
-    : { domain: [0, most * 1.02], nice: true };
+    ? { logarithmic: true, low: least * 0.8, high: most * 1.2 }
+    : { logarithmic: false, low: 0, high: most * 1.02 };
 }
 
 /** What is compared with, bars, points and numbers. */
@@ -142,5 +141,3 @@ function rowMarks({ series, reference, shown = digits }: IntervalChart, groups: 
     }),
   ];
 }
-
-const tickFormat = (value: number): string => (value >= 1000 ? `${value / 1000}k` : `${value}`);

@@ -1,7 +1,8 @@
 import * as Plot from "@observablehq/plot";
-import { count, digits } from "../format.ts";
+import { xAxis, yAxis } from "./axes.ts";
 import { figure, type Key, type symbol } from "./chart.ts";
 import type { Html } from "./html.ts";
+import { ticks } from "./ticks.ts";
 
 export interface Point {
   readonly x: number;
@@ -52,90 +53,64 @@ export const lineFigure = ({ title, note, keys, ...chart }: LineChart): Html =>
 function plot({ x, y, lines }: Pick<LineChart, "x" | "y" | "lines">, width: number): Plot.PlotOptions {
   const isNarrow = width < 500;
   const points = lines.flatMap((line, index) => line.points.map((point): Drawn => ({ ...point, line, index })));
+  const xs = points.map((point) => point.x);
+  const across = extent(xs, x);
+  const up = extent(
+    points.flatMap(({ y: at, low = at, high = at }) => [at, low, high]),
+    y,
+  );
+  const marks = ({ type }: Axis, [low, high]: readonly [number, number], most: number, places?: readonly number[]) =>
+    ticks({ low, high, logarithmic: type === "log" }, most, places);
+  const xTicks = marks(x, across, isNarrow ? 5 : 8, xs);
+  const yTicks = marks(y, up, 7);
+  return {
+    height: isNarrow ? 290 : 400,
+    marginLeft: 48,
+    marginRight: 14,
+    marginTop: 30,
+    marginBottom: 44,
+    style: { fontSize: "13px" },
+    x: { type: x.type, domain: across, nice: x.type === "linear" },
+    y: { type: y.type, domain: up, nice: y.type === "linear" },
+    color: { type: "identity" },
+    symbol: { type: "identity" },
+    marks: [...xAxis(x.label, xTicks), ...yAxis(y.label, yTicks), ...lineMarks(lines, points)],
+  };
+}
+
+function lineMarks(lines: readonly Line[], points: readonly Drawn[]): Plot.Markish[] {
   const drawn = points.filter(({ line }) => !line.scattered);
   const marked = points.filter(({ line }) => line.symbol !== undefined);
   const barred = points.filter(({ low, high }) => low !== undefined && high !== undefined);
   const stroke = ({ line }: Drawn) => line.colour;
-  const xs = points.map((point) => point.x);
-  return {
-    height: isNarrow ? 290 : 400,
-    marginLeft: 48,
-    marginRight: 12,
-    marginTop: 30,
-    marginBottom: 44,
-    style: { fontSize: "13px" },
-    x: { type: x.type, domain: extent(xs, x), nice: x.type === "linear" },
-    y: {
-      type: y.type,
-      domain: extent(
-        points.flatMap(({ y: at, low = at, high = at }) => [at, low, high]),
-        y,
+  return [
+    ...lines.flatMap((line, index) =>
+      Plot.line(
+        drawn.filter((point) => point.index === index),
+        {
+          x: "x",
+          y: "y",
+          stroke: line.colour,
+          strokeWidth: 2,
+          ...(line.dash !== undefined && { strokeDasharray: line.dash }),
+        },
       ),
-      nice: y.type === "linear",
-    },
-    color: { type: "identity" },
-    symbol: { type: "identity" },
-    marks: [
-      Plot.gridX({ ...ticks(xs, x, isNarrow), stroke: "var(--rule)", strokeOpacity: 1 }),
-      Plot.gridY({ ticks: 5, stroke: "var(--rule)", strokeOpacity: 1 }),
-      Plot.axisX({
-        ...ticks(xs, x, isNarrow),
-        label: x.label,
-        labelAnchor: "right",
-        labelArrow: "none",
-        labelOffset: 40,
-        tickFormat: shown,
-        tickSize: 3,
-      }),
-      Plot.axisY({ ticks: 5, label: y.label, labelArrow: "none", tickFormat: shown, tickSize: 3 }),
-      ...lines.flatMap((line, index) =>
-        Plot.line(
-          drawn.filter((point) => point.index === index),
-          {
-            x: "x",
-            y: "y",
-            stroke: line.colour,
-            strokeWidth: 2,
-            ...(line.dash !== undefined && { strokeDasharray: line.dash }),
-          },
-        ),
-      ),
-      Plot.ruleX(barred, { x: "x", y1: "low", y2: "high", stroke, strokeWidth: 1.5 }),
-      Plot.dot(marked, {
-        x: "x",
-        y: "y",
-        fill: stroke,
-        symbol: ({ line }: Drawn) => line.symbol ?? "circle",
-        r: 4.5,
-        stroke: "var(--card)",
-        strokeWidth: 1,
-        title: ({ title }: Drawn) => title ?? "",
-      }),
-    ],
-  };
-}
-
-/** Logarithmic axes are marked where something is, if that is few places: sizes are rarely powers of ten. */
-function ticks(values: readonly number[], { type }: Axis, isNarrow: boolean): { ticks: number | number[] } {
-  const places = [...new Set(values)].sort((a, b) => a - b);
-  const most = isNarrow ? 4 : 9;
-  return { ticks: type === "log" && places.length <= most ? places : isNarrow ? 4 : 8 };
+    ),
+    Plot.ruleX(barred, { x: "x", y1: "low", y2: "high", stroke, strokeWidth: 1.5 }),
+    Plot.dot(marked, {
+      x: "x",
+      y: "y",
+      fill: stroke,
+      symbol: ({ line }: Drawn) => line.symbol ?? "circle",
+      r: 4.5,
+      stroke: "var(--card)",
+      strokeWidth: 1,
+      title: ({ title }: Drawn) => title ?? "",
+    }),
+  ];
 }
 
 function extent(values: readonly number[], { type, zero }: Axis): [number, number] {
   const [low, high] = [Math.min(...values), Math.max(...values)];
   return type === "log" ? [low / 1.15, high * 1.15] : [zero ? 0 : low, high];
 }
-
-const shown = (value: number): string =>
-  value >= 1000
-    ? count(value)
-        .replace(" ", "")
-        .replace(/\.?0+(?=\D|$)/, "")
-    : trimmed(value);
-const trimmed = (value: number): string =>
-  value === 0
-    ? "0"
-    : digits(value)
-        .replace(/(\.\d*?)0+$/, "$1")
-        .replace(/\.$/, "");

@@ -1,4 +1,4 @@
-import { bytes, digits, flopRate } from "../format.ts";
+import { bytes, flopRate, percent } from "../format.ts";
 import { isMeasurement, isOpMeasurement, type Measurement, type OpMeasurement, type Result } from "../result.ts";
 import { colour, type Key, symbol } from "./chart.ts";
 import type { Html } from "./html.ts";
@@ -74,7 +74,7 @@ function decodeRoofline(results: readonly Result[], series: readonly Series[]): 
         y: result.tokensPerSecond.median,
         low: result.tokensPerSecond.low,
         high: result.tokensPerSecond.high,
-        title: `${result.suite}, ${result.variant} on ${result.backend}: ${digits(result.rooflineShare * 100)} % of the bandwidth`,
+        title: `${result.suite}, ${result.variant} on ${result.backend}: ${percent(result.rooflineShare)} of the bandwidth`,
       },
     }),
   );
@@ -126,7 +126,7 @@ const locatedOp = (result: OpMeasurement): Located => {
       y: result.flopsPerSecond / 1e9,
       low: result.flops / high / 1e6,
       high: result.flops / low / 1e6,
-      title: `${result.variant} on ${result.backend}: ${flopRate(result.flopsPerSecond)}, ${digits(result.rooflineShare * 100)} % of the limit`,
+      title: `${result.variant} on ${result.backend}: ${flopRate(result.flopsPerSecond)}, ${percent(result.rooflineShare)} of the limit`,
     },
   };
 };

@@ -1,4 +1,4 @@
-import { digits } from "../format.ts";
+import { percent } from "../format.ts";
 import type { Measurement } from "../result.ts";
 import { type Html, html } from "./html.ts";
 import { grouped, type Series, seriesKey } from "./series.ts";
@@ -36,8 +36,7 @@ function row(variant: string, results: readonly Measurement[], used: readonly Se
   const cells = used.map(({ key }) => {
     const share = results.find((result) => seriesKey(result) === key)?.rooflineShare;
     if (share === undefined) return html`<td>–</td>`;
-    const percent = Math.round(share * 100);
-    return html`<td class="bar" style="--share: ${Math.min(100, percent)}%">${digits(share * 100)} %</td>`;
+    return html`<td class="bar" style="--share: ${Math.min(100, Math.round(share * 100))}%">${percent(share)}</td>`;
   });
   return html`<tr><th scope="row">${variant}</th>${cells}</tr>
 `;

@@ -27,8 +27,8 @@ h1 { font-size: 1.75rem; line-height: 1.2; margin: 0 0 4px; }
 h2 { font-size: 1.35rem; margin: 0 0 4px; }
 h3 { font-size: 1rem; margin: 0; overflow-wrap: anywhere; }
 header p, .lead, figcaption p { color: var(--quiet); margin: 0; }
-.lead { margin-bottom: 14px; max-width: 70ch; }
-figcaption p { font-size: 0.875rem; line-height: 1.4; max-width: 75ch; }
+.lead { margin-bottom: 14px; max-width: 80ch; text-wrap: pretty; }
+figcaption p { font-size: 0.875rem; line-height: 1.4; max-width: 90ch; text-wrap: pretty; }
 a { color: var(--link); }
 nav ul { list-style: none; display: flex; flex-wrap: wrap; gap: 4px 18px; padding: 0; margin: 12px 0 0; }
 nav a { display: inline-block; padding: 4px 0; }
