@@ -28,7 +28,7 @@ ${group.map(row)}</tbody>
   return [
     html`<div class="scroll" tabindex="0" role="region" aria-label="All results, a table">
 <table class="all">
-<caption>${lines.length} lines. Spread over more than 10 % of the median is marked “wide”: the machine was not quiet.</caption>
+<caption><span>${lines.length} lines. Spread over more than 10 % of the median is marked “wide”: the machine was not quiet.</span></caption>
 <thead><tr>${COLUMNS.map(heading)}</tr></thead>
 ${body}</table>
 </div>

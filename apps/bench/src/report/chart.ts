@@ -36,7 +36,8 @@ export interface Chart {
 /** A chart as a figure: its title, its keys, and the drawing at both widths, of which a page shows one. */
 export function figure({ title, note, keys, plot }: Chart): Html {
   const drawings = Object.entries(WIDTHS).map(
-    ([name, width]) => html`<div class="drawing ${name}">${svg({ ...plot(width), width }, `${title}. ${note}`)}</div>`,
+    ([name, width]) =>
+      html`<div class="drawing ${name}" role="img" aria-label="${title}. ${note}">${svg({ ...plot(width), width })}</div>`,
   );
   return html`<figure>
 <figcaption><h3>${title}</h3><p>${note}</p></figcaption>
@@ -47,14 +48,10 @@ ${drawings}
 }
 
 /** SVG text that takes its colours from the page, so that it is readable in the dark too. */
-function svg(options: Plot.PlotOptions, label?: string): Html {
+function svg(options: Plot.PlotOptions): Html {
   const drawn = Plot.plot({ ...options, document });
   drawn.querySelector("style")?.remove(); // it is the page's own, once
-  if (label === undefined) drawn.setAttribute("aria-hidden", "true");
-  else {
-    drawn.setAttribute("role", "img");
-    drawn.setAttribute("aria-label", label);
-  }
+  drawn.setAttribute("aria-hidden", "true"); // what is around it says what it is
   return new Html(drawn.outerHTML);
 }
 

@@ -2,6 +2,7 @@ import type { Evidence } from "../evidence.ts";
 import { allResults } from "./all-results.ts";
 import { context } from "./context.ts";
 import { page } from "./page.ts";
+import { paperTables } from "./paper.ts";
 import { roofline } from "./roofline.ts";
 import { scale } from "./scale.ts";
 import { machinesOf, newest, seriesOf } from "./series.ts";
@@ -16,7 +17,7 @@ export { GENERATOR } from "./page.ts";
  * One page of HTML that holds all it needs, from result files of any machines and the metrics of training runs. Charts show
  * the last result for the same thing on the same machine, in the order of the files; the table has all of them.
  */
-export function reportPage(evidence: readonly Evidence[]): string {
+export async function reportPage(evidence: readonly Evidence[]): Promise<string> {
   const all = evidence.flatMap(({ results }) => results);
   const results = newest(all);
   const series = seriesOf(results);
@@ -25,7 +26,7 @@ export function reportPage(evidence: readonly Evidence[]): string {
       id: "speed-up",
       title: "Against the paper",
       lead: "Decoding of the models in table 1 of “Sparse is Enough in Scaling Transformers”, sparse over dense.",
-      content: speedUp(results, series),
+      content: speedUp(results, series, await paperTables()),
     },
     {
       id: "throughput",

@@ -1,34 +1,21 @@
-/** A row of the paper's table that a suite repeats. */
+import { loadSuite, type PaperFigures, suiteNames } from "../suites.ts";
+
+/** What a paper says of the variants of a suite. */
 export interface PaperTable {
   readonly suite: string;
-  /** How its cases begin. */
-  readonly model: string;
-  /** Seconds that decoding one token took there, by our variant's name. */
-  readonly seconds: Readonly<Record<string, number>>;
-  readonly unit: string;
+  /** Where the figures are from. */
+  readonly source: string;
+  readonly variants: ReadonlyMap<string, PaperFigures>;
 }
 
-/**
- * Decoding time of one token, unbatched, on the paper's CPU: Jaszczur et al. 2021, "Sparse is Enough in Scaling
- * Transformers", table 1. The 17B model does not fit most machines: its suite is one block, as the table's last column.
- */
-export const PAPER: readonly PaperTable[] = [
-  {
-    suite: "paper-800m",
-    model: "800M",
-    seconds: { dense: 0.16, "sparse-ff": 0.093, "sparse-qkv": 0.152, "sparse-ff-qkv": 0.061 },
-    unit: "a token",
-  },
-  {
-    suite: "paper-17b-block",
-    model: "17B",
-    seconds: { dense: 0.581, "sparse-ff": 0.259, "sparse-qkv": 0.554, "sparse-ff-qkv": 0.014 },
-    unit: "a token and block",
-  },
-];
-
-/** Speed over the dense variant's that the paper's table says; nothing where it has no such variant. */
-export function paperSpeedUp({ seconds }: PaperTable, variant: string): number | undefined {
-  const [dense, time] = [seconds.dense, seconds[variant]];
-  return dense === undefined || time === undefined ? undefined : dense / time;
+/** The papers' figures that the suites of the package repeat: the suites are where they are kept. */
+export async function paperTables(): Promise<PaperTable[]> {
+  const suites = await Promise.all((await suiteNames()).map(loadSuite));
+  const tables = suites.map(({ name, source = "", cases }) => {
+    const variants = cases
+      .flatMap((one) => (one.phase === "op" ? [] : one.variants))
+      .flatMap(({ name: variant, paper }) => (paper === undefined ? [] : [[variant, paper] as const]));
+    return { suite: name, source, variants: new Map(variants) };
+  });
+  return tables.filter(({ variants }) => variants.size > 0);
 }

@@ -24,7 +24,7 @@ ${[...grouped(group, ({ variant }) => variant)].map(([variant, of]) => row(varia
   return [
     html`<div class="scroll" tabindex="0" role="region" aria-label="Shares of the limit, a table">
 <table class="shares">
-<caption>Share of the limit that was reached, each of the same run.</caption>
+<caption><span>Share of the limit that was reached, each of the same run.</span></caption>
 <thead><tr><th scope="col">variant</th>${used.map(({ label }) => html`<th scope="col">${label}</th>`)}</tr></thead>
 ${body}</table>
 </div>

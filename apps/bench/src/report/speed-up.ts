@@ -2,14 +2,14 @@ import { digits } from "../format.ts";
 import { isMeasurement, type Measurement, type Result } from "../result.ts";
 import { type Html, html } from "./html.ts";
 import { intervalFigure } from "./interval-chart.ts";
-import { PAPER, type PaperTable, paperSpeedUp } from "./paper.ts";
+import type { PaperTable } from "./paper.ts";
 import { type Series, seriesKey } from "./series.ts";
 
 const times = (value: number) => `${digits(value)}×`;
 
-/** Each variant's speed over the dense one's beside what the paper's table says, for every row of that table. */
-export function speedUp(results: readonly Result[], series: readonly Series[]): Html[] {
-  return PAPER.flatMap((paper) => {
+/** Each variant's speed over the dense one's beside what the paper says, for every suite that repeats one. */
+export function speedUp(results: readonly Result[], series: readonly Series[], papers: readonly PaperTable[]): Html[] {
+  return papers.flatMap((paper) => {
     const compared = results
       .filter(isMeasurement)
       .filter(({ suite, variant, overDense }) => suite === paper.suite && variant !== "dense" && overDense !== null);
@@ -19,14 +19,14 @@ export function speedUp(results: readonly Result[], series: readonly Series[]): 
 
 const chart = (paper: PaperTable, results: readonly Measurement[], series: readonly Series[]) =>
   intervalFigure({
-    title: `Decode speed-up, ${paper.model}`,
-    note: `Tokens/s over the dense model's of the same run; bars are 95 % bootstrap intervals. The upright stroke is the paper's, from its table 1.`,
+    title: `Decode speed-up: ${results[0]!.case}`,
+    note: `Tokens/s over the dense model's of the same run; bars are 95 % bootstrap intervals. The upright stroke is what the paper says.`,
     axis: "times the dense model",
     series,
     values: results.flatMap((result) =>
       result.overDense === null ? [] : [{ group: result.variant, series: seriesKey(result), value: result.overDense }],
     ),
-    reference: { name: "the paper, on its CPU", of: (variant) => paperSpeedUp(paper, variant) },
+    reference: { name: "the paper, on its CPU", of: (variant) => paper.variants.get(variant)?.overDense },
     line: 1,
     shown: times,
   });
@@ -37,7 +37,7 @@ function table(paper: PaperTable, results: readonly Measurement[], series: reado
   const cell = (variant: string, key: string) =>
     results.findLast((result) => result.variant === variant && seriesKey(result) === key)?.overDense;
   const row = (variant: string) => {
-    const said = paperSpeedUp(paper, variant);
+    const said = paper.variants.get(variant)?.overDense;
     return html`<tr><th scope="row">${variant}</th><td>${said === undefined ? "–" : times(said)}</td>${used.map(
       ({ key }) => {
         const over = cell(variant, key);
@@ -45,9 +45,9 @@ function table(paper: PaperTable, results: readonly Measurement[], series: reado
       },
     )}</tr>`;
   };
-  return html`<div class="scroll" tabindex="0" role="region" aria-label="Decode speed-up, ${paper.model}, as a table">
+  return html`<div class="scroll" tabindex="0" role="region" aria-label="Decode speed-up, ${paper.suite}, as a table">
 <table>
-<caption>Speed over dense, ${paper.model}, with 95 % intervals. The paper's dense model took ${digits(paper.seconds.dense ?? Number.NaN)} s ${paper.unit}.</caption>
+<caption><span>Speed over dense with 95 % intervals. The paper: ${paper.source}.</span></caption>
 <thead><tr><th scope="col">variant</th><th scope="col">the paper</th>${used.map(({ label }) => html`<th scope="col">${label}</th>`)}</tr></thead>
 <tbody>${variants.map(row)}</tbody>
 </table>

@@ -51,6 +51,7 @@ figure { padding: 14px 14px 10px; }
 .scroll:focus-visible { outline: 2px solid var(--link); }
 table { border-collapse: collapse; width: 100%; font-size: 0.875rem; font-variant-numeric: tabular-nums; }
 caption { text-align: left; color: var(--quiet); padding: 10px 14px 4px; }
+caption span { position: sticky; left: 14px; display: inline-block; max-width: min(800px, 84vw); }
 th, td { text-align: left; padding: 6px 14px; border-top: 1px solid var(--rule); vertical-align: top; }
 thead th { border-top: 0; color: var(--quiet); font-weight: 600; white-space: nowrap; }
 tbody th[scope="row"] { font-weight: 600; white-space: nowrap; }
@@ -59,7 +60,7 @@ td small { color: var(--quiet); white-space: nowrap; font-size: 0.8125rem; }
 .all .number { text-align: right; }
 .case th { background: var(--page); }
 .case span { position: sticky; left: 14px; display: inline-block; max-width: min(800px, 84vw); white-space: normal; }
-.shares td, .shares th[scope="col"] { min-width: 7rem; }
+.shares td, .shares th[scope="col"] { min-width: 7rem; white-space: normal; }
 .bar { background: linear-gradient(to right, var(--bar) var(--share), transparent 0) no-repeat 0 100% / 100% 3px; }
 .failure td { color: var(--bad); white-space: normal; }
 mark { background: var(--mark); color: inherit; border-radius: 3px; padding: 0 4px; }

@@ -106,7 +106,7 @@ function table(runs: readonly Run[]): Html {
   });
   return html`<div class="scroll" tabindex="0" role="region" aria-label="Training runs, a table">
 <table>
-<caption>Where the runs ended: the loss is the mean of the last twentieth of the steps.</caption>
+<caption><span>Where the runs ended: the loss is the mean of the last twentieth of the steps.</span></caption>
 <thead><tr>${["run", "steps", "loss", "held-out bits/byte", "tokens/s"].map((column) => html`<th scope="col">${column}</th>`)}</tr></thead>
 <tbody>${rows}</tbody>
 </table>

@@ -14,7 +14,7 @@ export async function report({ out }: Values<typeof reportFlags>, files: readonl
   const evidence = await Promise.all(files.map(readEvidence));
   const path = join(out, "index.html");
   await refuseForeign(path);
-  const page = reportPage(evidence);
+  const page = await reportPage(evidence);
   await mkdir(out, { recursive: true }).catch((error: NodeJS.ErrnoException) => {
     throw new FinegrainError(
       `cannot make the folder ${out}: ${error.code === "EEXIST" ? "it is a file" : error.message}`,

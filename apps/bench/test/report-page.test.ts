@@ -1,0 +1,138 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { type Browser, chromium, type Page } from "playwright";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { reportPage } from "../src/report/index.ts";
+import type { Result } from "../src/result.ts";
+import { everySection, measurement, metrics } from "./report-lines.ts";
+
+/** Where Debian's package has it: `scripts/setup-tests.sh` installs it. */
+const CHROMIUM = "/usr/bin/chromium";
+const SECTIONS = ["speed-up", "throughput", "roofline", "scale", "context", "training", "results"];
+
+const file = (path: string, results: readonly Result[]) => ({ path, results, metrics: [] });
+const run = (path: string, floor: number) => ({ path, results: [], metrics: metrics(floor) as { step: number }[] }); // made so
+
+let folder: string;
+let address: string;
+let browser: Browser;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "finegrain-report-"));
+  const path = join(folder, "index.html");
+  const evidence = [
+    file("made-up.jsonl", everySection),
+    run("runs/dense/metrics.jsonl", 1.2),
+    run("runs/sparse/metrics.jsonl", 1.4),
+  ];
+  await writeFile(path, await reportPage(evidence));
+  address = pathToFileURL(path).href;
+  browser = await chromium.launch({ executablePath: CHROMIUM, args: ["--no-sandbox"] });
+});
+afterAll(async () => {
+  await browser.close();
+  await rm(folder, { recursive: true });
+});
+
+/** The page, with all that it asked for and all that the console said. */
+async function opened(width: number, colorScheme: "light" | "dark", javaScriptEnabled = true) {
+  const page = await browser.newPage({ viewport: { width, height: 900 }, colorScheme, javaScriptEnabled });
+  const [requests, said]: [string[], string[]] = [[], []];
+  page.on("request", (request) => requests.push(request.url()));
+  page.on("console", (message) => said.push(message.text()));
+  page.on("pageerror", (error) => said.push(error.message));
+  await page.goto(address);
+  return { page, requests, said };
+}
+
+const widthBeyond = (page: Page) => page.evaluate("document.documentElement.scrollWidth - innerWidth");
+
+describe.each([390, 1280])("at %i px", (width) => {
+  test.each(["light", "dark"] as const)("in %s, all is there and nothing is fetched", async (scheme) => {
+    const { page, requests, said } = await opened(width, scheme);
+    expect(await widthBeyond(page)).toBeLessThanOrEqual(0);
+    for (const id of SECTIONS) expect(await page.locator(`section#${id}`).isVisible(), id).toBe(true);
+    const charts = page.locator("figure .drawing svg:visible");
+    expect(await charts.count()).toBe(await page.locator("figure").count());
+    for (const chart of await charts.all()) {
+      expect(await chart.locator('[aria-label="dot"] > *, [aria-label="line"] > path').count()).toBeGreaterThan(0);
+      expect(await chart.locator("xpath=..").getAttribute("aria-label")).toMatch(/\w+\. \w+/);
+    }
+    expect(requests).toEqual([address]);
+    expect(said).toEqual([]);
+    await page.close();
+  });
+
+  test("text stands out from what is behind it in both colour schemes", async () => {
+    const colours = async (scheme: "light" | "dark") => {
+      const { page } = await opened(width, scheme);
+      const of = await page.evaluate(
+        'JSON.stringify([getComputedStyle(document.querySelector("figure")).backgroundColor, getComputedStyle(document.querySelector("figure svg text")).fill])',
+      );
+      await page.close();
+      return JSON.parse(String(of)) as [string, string];
+    };
+    const brightness = (rgb: string) => Number(/\d+/.exec(rgb)?.[0]);
+    const [[lightCard, lightText], [darkCard, darkText]] = [await colours("light"), await colours("dark")];
+    expect(brightness(lightCard) - brightness(lightText)).toBeGreaterThan(150);
+    expect(brightness(darkText) - brightness(darkCard)).toBeGreaterThan(150);
+  });
+
+  test("labels of an axis do not touch each other", async () => {
+    const { page } = await opened(width, "light");
+    const touching =
+      await page.evaluate(`[...document.querySelectorAll('[aria-label$="axis tick label"]')].flatMap((axis) => {
+      const boxes = [...axis.querySelectorAll("text")].map((text) => text.getBoundingClientRect()).filter(({ width }) => width > 0);
+      return boxes.slice(1).filter((box, i) => { const before = boxes[i];
+        return box.left < before.right && before.left < box.right && box.top < before.bottom && before.top < box.bottom; });
+    }).length`);
+    expect(touching).toBe(0);
+    await page.close();
+  });
+});
+
+test("nothing in the page needs scripts or leads to a network", async () => {
+  const { page, requests } = await opened(390, "light", false);
+  expect(await page.locator("figure svg:visible").count()).toBeGreaterThan(5);
+  expect(requests).toEqual([address]);
+  await page.close();
+  const html = await reportPage([file("made-up.jsonl", everySection)]);
+  expect(/<script|https?:\/\/(?!www\.w3\.org\/)|@import|url\(/i.exec(html)?.[0]).toBeUndefined();
+});
+
+test("text of result files is text, wherever it stands", async () => {
+  const hostile = `<img src=x onerror="document.title='taken'">&'`;
+  const line = measurement({ variant: hostile, case: hostile, backend: hostile, device: hostile });
+  const html = await reportPage([
+    file(`${hostile}.jsonl`, [line, { ...line, case: "another", error: hostile } as Result]),
+    run(`${hostile}/metrics.jsonl`, 1),
+  ]);
+  // By their length: all of the page would be the message.
+  expect(html.split("<img").length).toBe(1);
+  const page = await browser.newPage();
+  await page.setContent(html);
+  expect(await page.title()).toBe("finegrain benchmarks");
+  expect(await page.locator("figure svg:visible").first().textContent()).toContain(hostile);
+  await page.close();
+});
+
+test("a section without data is not shown, and what failed is a line", async () => {
+  const failed = everySection.filter((result) => "error" in result);
+  const html = await reportPage([file("failed.jsonl", failed)]);
+  expect([...html.matchAll(/<section id="([^"]+)"/g)].map(([, id]) => id)).toEqual(["results"]);
+  expect(html.includes("failed: out of memory")).toBe(true);
+});
+
+test("a chart shows the last result for the same thing, and the table both", async () => {
+  const first = measurement({ variant: "sparse-ff-qkv", overDense: { median: 2, low: 2, high: 2 } });
+  const second = { ...first, overDense: { median: 3, low: 3, high: 3 } };
+  const html = await reportPage([file("first.jsonl", [first]), file("second.jsonl", [second])]);
+  const speedUp = html.slice(html.indexOf('id="speed-up"'), html.indexOf('id="throughput"'));
+  expect(speedUp).toContain("3.00×");
+  expect(speedUp).toContain("2.62×"); // the paper's
+  expect(speedUp).not.toContain("2.00×");
+  const table = html.slice(html.indexOf('id="results"'));
+  expect(table).toContain("first.jsonl");
+  expect(table).toContain("second.jsonl");
+});
