@@ -113,7 +113,7 @@ test("text of result files is text, wherever it stands", async () => {
   const page = await browser.newPage();
   await page.setContent(html);
   expect(await page.title()).toBe("finegrain benchmarks");
-  expect(await page.locator("figure svg:visible").first().textContent()).toContain(hostile);
+  expect(await page.locator("figure .drawing svg:visible").first().textContent()).toContain(hostile);
   await page.close();
 });
 

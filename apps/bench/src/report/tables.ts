@@ -1,0 +1,115 @@
+import { FinegrainError } from "@finegrain/graph";
+import { digits, flopRate, percent } from "../format.ts";
+import { isFailure, isMeasurement, type Result } from "../result.ts";
+import type { Spread } from "../statistics.ts";
+import type { Recorded } from "./recorded.ts";
+import { grouped, newest } from "./series.ts";
+
+/** What a made part of a page stands between. */
+const BEGIN =
+  "<!-- made by `npm run benchmarks`: the newest result for each machine, suite, case, backend, device and variant -->";
+const END = "<!-- end of what is made -->";
+
+/** A result and where it is recorded. */
+interface Line {
+  readonly result: Result;
+  readonly machine: string;
+  /** Below the folder of results. */
+  readonly file: string;
+}
+
+/**
+ * A page with its made part replaced by tables of what is recorded.
+ * @throws FinegrainError where the page lacks the two markers.
+ */
+export function withTables(page: string, { files }: Pick<Recorded, "files">): string {
+  const [from, to] = [page.indexOf(BEGIN), page.indexOf(END)];
+  if (from < 0 || to < from) throw new FinegrainError(`the page needs the lines "${BEGIN}" and "${END}"`);
+  return `${page.slice(0, from + BEGIN.length)}\n\n${tables(files)}\n${page.slice(to)}`;
+}
+
+/** Markdown: a heading for every machine and suite, a table for every case. */
+function tables(files: Recorded["files"]): string {
+  const lines = files.flatMap(({ machine, name, results }) =>
+    results.map((result): Line => ({ result, machine, file: name })),
+  );
+  const at = new Map(lines.map((line) => [line.result, line]));
+  const last = newest(
+    lines.map(({ result }) => result),
+    (result) => at.get(result)!.machine,
+  ).map((result) => at.get(result)!); // every result is in it
+  return [...grouped(last, ({ machine }) => machine)]
+    .flatMap(([machine, of]) => [`### ${machine}`, ...suites(of)])
+    .join("\n\n")
+    .concat("\n");
+}
+
+function suites(lines: readonly Line[]): string[] {
+  const sorted = [...grouped(lines, ({ result }) => result.suite)].toSorted(([a], [b]) => (a < b ? -1 : 1));
+  return sorted.flatMap(([suite, of]) => [
+    `#### ${suite}`,
+    ...[...grouped(of, ({ result }) => JSON.stringify([result.case, result.phase]))].map(([, group]) =>
+      caseTable(group),
+    ),
+  ]);
+}
+
+const COLUMNS = [
+  "backend",
+  "variant",
+  "median",
+  "middle half",
+  "over dense (95 %)",
+  "of the limit",
+  "rounds",
+  "engine",
+  "results",
+];
+
+function caseTable(lines: readonly Line[]): string {
+  const { case: name, phase } = lines[0]!.result; // no group is empty
+  const byBackend = [
+    ...grouped(lines, ({ result }) => JSON.stringify([result.backend, result.device])).values(),
+  ].flat();
+  const rows = [COLUMNS, COLUMNS.map(() => "---"), ...byBackend.map(cells)];
+  return [`${cell(name)} (${phase})`, "", ...rows.map((row) => `| ${row.join(" | ")} |`)].join("\n");
+}
+
+function cells({ result, file }: Line): string[] {
+  const name = /([^/]+)\.jsonl$/.exec(file)?.[1] ?? file;
+  const last = [cell(engine(result)), `[${name.replace(/^\d{4}-\d\d-\d\d-/, "")}](results/${file})`];
+  const first = [cell(result.backend), cell(result.variant)];
+  if (isFailure(result)) return [...first, `failed: ${cell(result.error)}`, "", "", "", "", ...last];
+  const { rounds, rooflineShare: share } = result;
+  const common = [Number.isFinite(share) ? percent(share) : "–", `${rounds}`, ...last];
+  if (!isMeasurement(result)) {
+    const { milliseconds, flopsPerSecond } = result;
+    return [
+      ...first,
+      `${digits(milliseconds.median)} ms, ${flopRate(flopsPerSecond)}`,
+      `${range(milliseconds)} ms`,
+      "–",
+      ...common,
+    ];
+  }
+  const { tokensPerSecond: speed, overDense: over } = result;
+  return [
+    ...first,
+    `${digits(speed.median)} tokens/s`,
+    range(speed),
+    over === null ? "–" : `${digits(over.median)} (${range(over)})`,
+    ...common,
+  ];
+}
+
+const range = ({ low, high }: Spread) => (low === high ? "–" : `${digits(low)} to ${digits(high)}`);
+
+/** What ran it, with Node's version where that is not in it already. */
+function engine({ versions: { provider = "", node } }: Result): string {
+  const version = node?.replace(/^v/, "");
+  return version === undefined || provider.includes(version) ? provider : `${provider}, Node ${version}`;
+}
+
+/** Text as a cell of a table, and as nothing else. */
+const cell = (text: string): string =>
+  text.replace(/[|<>\\`*_[\]]/g, (character) => `\\${character}`).replace(/\s+/g, " ");
