@@ -1,4 +1,4 @@
-import { cp, readdir, readFile, truncate, writeFile } from "node:fs/promises";
+import { cp, mkdir, readdir, readFile, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import { type Ended, emptyFolder, finegrain, TEXT, TINY } from "./command-line.ts";
@@ -47,6 +47,7 @@ describe("the command line", () => {
     [["generate", "run", "--frobnicate=1"], /unknown flag --frobnicate/],
     [["evaluate", "run", "--frobnicate"], /unknown flag --frobnicate/],
     [["bench", "train-small", "--frobnicate"], /unknown flag --frobnicate/],
+    [["report", "--frobnicate"], /unknown flag --frobnicate/],
     [["devices", "--frobnicate"], /unknown flag --frobnicate/],
     [["demo", "--frobnicate"], /unknown flag --frobnicate/],
     [["--frobnicate"], /unknown flag --frobnicate/],
@@ -183,5 +184,42 @@ describe("bench", () => {
       code: 1,
       says: /no suite "no-such": known are .*paper-800m/,
     });
+  });
+});
+
+describe("report", () => {
+  const report = (...args: string[]) => finegrain(["report", ...args, "--out", join(folder, "report")]);
+  const line = async (content: string) => {
+    const path = join(folder, "lines.jsonl");
+    await writeFile(path, content);
+    return path;
+  };
+
+  test("no file", async () => {
+    expectSentence(await report(), { code: 2, says: /FILE is missing/ });
+    expectSentence(await report(join(folder, "no.jsonl")), { code: 1, says: /no\.jsonl: there is no such file/ });
+  });
+
+  test.each([
+    ["oops", /lines\.jsonl:2 is not JSON: oops/],
+    ['{"hello":1}', /lines\.jsonl:2 is neither a benchmark's result nor a step of a training run/],
+    ['{"suite":"x"}', /lines\.jsonl:2 is not a benchmark's result: case must be a text, and is missing/],
+  ])("a line %s", async (wrong, says) => {
+    expectSentence(await report(await line(`{"step":0,"loss":1}\n${wrong}\n`)), { code: 1, says });
+    expect(await readdir(folder)).not.toContain("report");
+  });
+
+  test("a file where the folder should be", async () => {
+    const ended = await finegrain(["report", await line('{"step":0,"loss":1}'), "--out", text]);
+    expectSentence(ended, { code: 1, says: /cannot make the folder .*text\.txt: it is a file/ });
+  });
+
+  test("a page of somebody else's", async () => {
+    const out = join(folder, "website");
+    await mkdir(out);
+    await writeFile(join(out, "index.html"), "<h1>mine</h1>");
+    const ended = await finegrain(["report", await line('{"step":0,"loss":1}'), "--out", out]);
+    expectSentence(ended, { code: 1, says: /index\.html is there and was not made by finegrain report/ });
+    expect(await readFile(join(out, "index.html"), "utf8")).toBe("<h1>mine</h1>");
   });
 });

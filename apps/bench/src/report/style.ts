@@ -56,6 +56,7 @@ th, td { text-align: left; padding: 6px 14px; border-top: 1px solid var(--rule);
 thead th { border-top: 0; color: var(--quiet); font-weight: 600; white-space: nowrap; }
 tbody th[scope="row"] { font-weight: 600; white-space: nowrap; }
 td small { color: var(--quiet); white-space: nowrap; font-size: 0.8125rem; }
+@media (max-width: 759px) { th, td { padding: 6px 8px; } th:first-child, caption { padding-left: 14px; } }
 .all td, .all th { white-space: nowrap; padding: 5px 10px; }
 .all .number { text-align: right; }
 .case th { background: var(--page); }

@@ -93,15 +93,14 @@ function cells({ result, file }: Line): string[] {
     ];
   }
   const { tokensPerSecond: speed, overDense: over } = result;
-  return [
-    ...first,
-    `${digits(speed.median)} tokens/s`,
-    range(speed),
-    over === null ? "–" : `${digits(over.median)} (${range(over)})`,
-    ...common,
-  ];
+  return [...first, `${digits(speed.median)} tokens/s`, range(speed), ratio(over), ...common];
 }
 
+/** Of the dense variant to itself there is no interval. */
+const ratio = (over: Spread | null) => {
+  if (over === null) return "–";
+  return over.low === over.high ? digits(over.median) : `${digits(over.median)} (${range(over)})`;
+};
 const range = ({ low, high }: Spread) => (low === high ? "–" : `${digits(low)} to ${digits(high)}`);
 
 /** What ran it, with Node's version where that is not in it already. */
