@@ -1,7 +1,7 @@
 /**
  * llama.cpp as a peer of `finegrain bench`: a process that reads a JSON object a line, and answers each with one.
  *
- *     { do: "hello", threads }                          -> { release }  or  { missing }
+ *     { do: "hello", threads }                          -> { release }  or  { missing: the package }
  *     { do: "prepare", path, prompt: [tokens], units }  -> { task }
  *     { do: "round", task }                             -> { seconds }   a token
  *     { do: "drop", task }                              -> {}
@@ -23,7 +23,9 @@ const requests = {
     try {
       ({ getLlama } = await import(PACKAGE));
     } catch (error) {
-      return { missing: error.message };
+      // A package that lacks one of its own, or a library of the system, says so itself.
+      if (error.code !== "ERR_MODULE_NOT_FOUND" || !error.message.includes(`'${PACKAGE}'`)) throw error;
+      return { missing: PACKAGE };
     }
     threads = request.threads;
     llama = await getLlama({

@@ -21,10 +21,13 @@ export const llamaCpp: Peer = {
   scope: "float32 on the CPU: decodes dense models with LayerNorm, learned positions and 256 tokens or more",
   async open({ threads }: PeerPlace) {
     const lines = startServer("llama.cpp", [process.execPath], "llama_cpp_server.mjs");
-    const answer = await lines.request({ do: "hello", threads });
+    const answer = await lines.request({ do: "hello", threads }).catch(async (error) => {
+      await lines[Symbol.asyncDispose]();
+      throw error;
+    });
     if (typeof answer.missing === "string") {
       await lines[Symbol.asyncDispose]();
-      return { reason: `not installed (npm install node-llama-cpp): ${answer.missing}` };
+      return { reason: `not installed (npm install ${answer.missing})` };
     }
     const provider = `llama.cpp ${textOf(answer, "release")}`;
     return {
@@ -50,6 +53,8 @@ async function prepare(lines: JsonLines, { config, measure }: ModelTask): Promis
     const parameters = await writeGpt2(path, config);
     const prompt = Array.from({ length: measure.prompt }, (_, i) => (i * 7919) % config.vocabulary);
     const answer = await lines.request({ do: "prepare", path, prompt, units: measure.units });
+    // The library has mapped the file, and on most systems needs its name no more: nothing stays behind, however this ends.
+    await clear().catch(() => {});
     const task = serverTask(lines, numberOf(answer, "task"));
     return {
       differs: "GPT-2: GELU, no bias of the logits",

@@ -1,11 +1,12 @@
 import { FinegrainError } from "@finegrain/graph";
 import { errorSentence } from "../result.ts";
+import { jaxJs } from "./jax-js.ts";
 import { llamaCpp } from "./llama-cpp.ts";
 import { isAbsence, type Peer, type PeerAbsence, type PeerPlace, type PeerSession } from "./peer.ts";
 import { pytorch } from "./pytorch.ts";
 
 /** Every peer that `--peers` can name. */
-export const PEERS: readonly Peer[] = [pytorch(), llamaCpp];
+export const PEERS: readonly Peer[] = [pytorch(), llamaCpp, jaxJs];
 
 /** Peers that were asked for, started or not. */
 export interface OpenPeers extends AsyncDisposable {
