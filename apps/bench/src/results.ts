@@ -21,7 +21,8 @@ export interface MeasuredCase {
   readonly failures: ReadonlyMap<string, string>;
   readonly rounds: Rounds;
   readonly limits: Limits;
-  readonly memory: MemoryPeak;
+  /** Left out where nobody watched it: a peer's. */
+  readonly memory?: MemoryPeak;
 }
 
 /** A line for every variant of the case, in the suite's order; none for one that has no round yet. */

@@ -122,8 +122,9 @@ async function runTogether(suite: string, entry: Case, limits: LimitProbes, opti
   try {
     await using others = await preparePeers(peers, entry, { storage, signal, report });
     const resultsOf = (rounds: Rounds) => {
-      const measured = { suite, entry, rounds, limits: limits.of(rounds), memory: memory.peak() };
-      return [...results({ ...measured, backend, variants, failures }), ...others.results(measured)];
+      const measured = { suite, entry, rounds, limits: limits.of(rounds) };
+      const ours = results({ ...measured, backend, variants, failures, memory: memory.peak() });
+      return [...ours, ...others.results(measured)];
     };
     const rounds = await interleave(
       [...variants, others, limits].flatMap(({ contestants }) => contestants),
