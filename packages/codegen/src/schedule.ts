@@ -1,4 +1,7 @@
-import type { Kernel } from "./kernel.ts";
+import { depends, type Task, taskOf } from "./access.ts";
+import type { ProgramBuffer } from "./buffer.ts";
+import { rowsOf } from "./chain.ts";
+import { bytesOf, type Kernel } from "./kernel.ts";
 import type { Program } from "./program.ts";
 
 /** Kernels that one dispatch runs. Its branches run side by side in different workgroups: none reads or overwrites what another writes. */
@@ -17,13 +20,102 @@ export interface Branch {
 }
 
 export interface ScheduleOptions {
-  /** Distinct inputs, outputs and constants that a dispatch may touch; all temporaries together count as one. */
+  /** Distinct inputs, outputs and constants that a dispatch may touch; all temporaries together count as one. A kernel that touches more is alone. */
   readonly maxBuffers: number;
-  /** Branches of a dispatch at most. Default 8. */
+  /** Branches of a dispatch at most, so that a shader stays of a size that drivers compile well. Default 8. */
   readonly maxBranches?: number;
 }
 
-/** Put a program's kernels into as few dispatches as keep the meaning of their order. */
-export function schedule(program: Program, _options: ScheduleOptions): readonly Dispatch[] {
-  return program.kernels.map((kernel) => ({ branches: [{ rows: 0, kernels: [kernel] }] }));
+/** Put a program's kernels into few dispatches that keep the meaning of their order. */
+export function schedule({ kernels }: Program, options: ScheduleOptions): readonly Dispatch[] {
+  const scheduler = new Scheduler(options);
+  for (const kernel of kernels) scheduler.add(taskOf(kernel));
+  return scheduler.dispatches.map(({ branches }) => ({
+    branches: branches.map(({ rows, tasks }) => ({ rows, kernels: tasks.map(({ kernel }) => kernel) })),
+  }));
+}
+
+interface OpenBranch {
+  readonly rows: number;
+  /** In the program's order. */
+  readonly tasks: readonly Task[];
+}
+
+interface OpenDispatch {
+  branches: OpenBranch[];
+  readonly buffers: Set<ProgramBuffer | "temporaries">;
+}
+
+const buffersOf = ({ accesses }: Task): (ProgramBuffer | "temporaries")[] =>
+  accesses.map(({ buffer }) => (buffer.place.kind === "temporary" ? "temporaries" : buffer));
+
+/** Takes kernels in the program's order; each goes to a dispatch after all that it has to wait for, or behind them in their branch. */
+class Scheduler {
+  readonly dispatches: OpenDispatch[] = [];
+  readonly #maxBuffers: number;
+  readonly #maxBranches: number;
+  /** Where what touches a buffer is, so that not every pair of kernels has to be looked at. */
+  readonly #touching = new Map<ProgramBuffer, { readonly task: Task; readonly dispatch: number }[]>();
+
+  constructor({ maxBuffers, maxBranches = 8 }: ScheduleOptions) {
+    this.#maxBuffers = maxBuffers;
+    this.#maxBranches = maxBranches;
+  }
+
+  add(task: Task): void {
+    const last = this.#lastBefore(task);
+    const at = this.#chain(task, last) ? last : this.#branch(task, last + 1);
+    for (const buffer of new Set(task.accesses.map(({ buffer }) => buffer)))
+      this.#touching.set(buffer, [...(this.#touching.get(buffer) ?? []), { task, dispatch: at }]);
+  }
+
+  /** The last dispatch with a kernel that this one has to wait for, else -1. */
+  #lastBefore(task: Task): number {
+    let last = -1;
+    for (const { buffer } of task.accesses)
+      for (const { task: earlier, dispatch } of this.#touching.get(buffer) ?? [])
+        if (dispatch > last && depends(earlier, task)) last = dispatch;
+    return last;
+  }
+
+  /** Put the kernel behind those of the dispatch that it has to wait for, as one branch with them, if it can be. */
+  #chain(task: Task, at: number): boolean {
+    const dispatch = this.dispatches[at];
+    if (!dispatch || !this.#hasRoom(dispatch, task)) return false;
+    const before = dispatch.branches.filter(({ tasks }) => tasks.some((earlier) => depends(earlier, task)));
+    const tasks = [...before.flatMap(({ tasks }) => tasks), task];
+    const rows = rowsOf(tasks);
+    if (rows === undefined) return false;
+    dispatch.branches = [...dispatch.branches.filter((branch) => !before.includes(branch)), { rows, tasks }];
+    for (const buffer of buffersOf(task)) dispatch.buffers.add(buffer);
+    return true;
+  }
+
+  /** Put the kernel into a branch of its own, in this dispatch or a later one. */
+  #branch(task: Task, from: number): number {
+    const open = (dispatch: OpenDispatch, at: number) =>
+      at >= from && dispatch.branches.length < this.#maxBranches && this.#hasRoom(dispatch, task);
+    const found = isSink(task) ? this.dispatches.findIndex(open) : this.dispatches.findLastIndex(open);
+    const at = found >= 0 ? found : this.dispatches.length;
+    const dispatch = this.dispatches[at] ?? { branches: [], buffers: new Set() };
+    this.dispatches[at] = dispatch;
+    dispatch.branches.push({ rows: 0, tasks: [task] });
+    for (const buffer of buffersOf(task)) dispatch.buffers.add(buffer);
+    return at;
+  }
+
+  #hasRoom({ buffers }: OpenDispatch, task: Task): boolean {
+    return new Set([...buffers, ...buffersOf(task)]).size <= this.#maxBuffers;
+  }
+}
+
+/** Whether a kernel leaves less to keep in memory than it takes: such ones run early, others late. */
+function isSink({ accesses }: Task): boolean {
+  const kept = accesses.filter(({ buffer }) => buffer.place.kind === "temporary");
+  const bytes = (writes: boolean) =>
+    [...new Set(kept.filter((x) => x.writes === writes).map(({ buffer }) => buffer))].reduce(
+      (sum, buffer) => sum + bytesOf(buffer),
+      0,
+    );
+  return bytes(false) > bytes(true);
 }
