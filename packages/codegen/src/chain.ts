@@ -70,13 +70,10 @@ function candidates(kernels: readonly Kernel[]): number[] {
   const found = new Set([1]);
   for (const kernel of kernels) {
     if (kernel.kind !== "loop") return [1];
-    const total = size(kernel.extents);
     for (let loops = 1; loops <= kernel.extents.length; loops++) found.add(size(kernel.extents.slice(0, loops)));
-    for (const length of ROW_LENGTHS) found.add(total / length);
+    for (const length of ROW_LENGTHS) found.add(size(kernel.extents) / length);
   }
-  return [...found]
-    .filter(
-      (rows) => kernels.every((kernel) => kernel.kind === "loop" && size(kernel.extents) % rows === 0) || rows === 1,
-    )
-    .sort((a, b) => b - a);
+  const divides = (rows: number) =>
+    kernels.every((kernel) => kernel.kind === "loop" && size(kernel.extents) % rows === 0);
+  return [...found].filter((rows) => Number.isInteger(rows) && divides(rows)).sort((a, b) => b - a);
 }
