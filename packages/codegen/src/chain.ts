@@ -5,8 +5,6 @@ import type { Kernel, LoopKernel } from "./kernel.ts";
 import { asProduct } from "./product.ts";
 import { canShareRows } from "./rows.ts";
 
-/** Lanes of a workgroup at least: a row with less work than they do at once wastes them. */
-const LANES = 64;
 /** Elements of a row, where a chain is of element-wise kernels alone and any cut would do. */
 const ROW_LENGTHS = [256, 512, 1024];
 /**
@@ -14,7 +12,7 @@ const ROW_LENGTHS = [256, 512, 1024];
  * starting another dispatch takes, a few microseconds.
  */
 const FEW_STEPS = 2 ** 15;
-/** As {@link FEW_STEPS}, where so many workgroups share a chain that a device is not left idle. */
+/** As {@link FEW_STEPS}, where so many workgroups share a chain that a device is not left idle, and more of them would read the same again. */
 const STEPS = 2 ** 17;
 const MANY_ROWS = 8;
 /** Products of so many steps are worth tiles that many rows share, and so are alone. */
@@ -39,12 +37,15 @@ function stepsOf(kernel: Kernel): number {
 const PHILOX_STEPS = 5;
 
 /** Whether a kernel may be one of a chain of as many rows. */
-function suits(kernel: Kernel, rows: number): boolean {
+function suits(kernel: Kernel, rows: number, lanes: number): boolean {
   const steps = stepsOf(kernel);
-  if (steps / rows > (rows < MANY_ROWS ? FEW_STEPS : STEPS)) return false;
-  if (kernel.kind !== "loop") return rows === 1;
-  if (steps >= WORTH_TILES && asProduct(kernel)) return false;
-  return size(kernel.extents) / rows >= LANES || readsAlongSum(kernel);
+  if (kernel.kind !== "loop") return rows === 1 && steps <= FEW_STEPS;
+  const product = asProduct(kernel);
+  if (product && steps >= WORTH_TILES) return false;
+  // What a vector is multiplied with is read once and as fast as memory is: by the whole device, or in no time.
+  const streams = product?.batch.length === 0 && product.rows.length === 0;
+  if (steps / rows > (rows < MANY_ROWS || streams ? FEW_STEPS : STEPS)) return false;
+  return size(kernel.extents) / rows >= lanes || readsAlongSum(kernel);
 }
 
 /** Whether lanes that share a sum read neighbours. */
@@ -55,13 +56,16 @@ function readsAlongSum({ extents, reduction }: LoopKernel): boolean {
   return expressionsOf(reduction.body).every((e) => e.kind !== "load" || e.at.strides[innermost]! <= 1);
 }
 
-/** In how many rows the kernels, which stand in their order, can run as one chain, and are quick enough so; undefined where they are not. */
-export function rowsOf(tasks: readonly Task[]): number | undefined {
+/**
+ * In how many rows the kernels, which stand in their order, can run as one chain, and are quick enough so; undefined where they are not.
+ * @param lanes of a workgroup: a row with less work than they do at once wastes them.
+ */
+export function rowsOf(tasks: readonly Task[], lanes: number): number | undefined {
   if (tasks.length > LONGEST) return undefined;
   const kernels = tasks.map(({ kernel }) => kernel);
-  const busy = (rows: number) => rows === 1 || kernels.some((kernel) => stepsOf(kernel) / rows >= LANES);
+  const busy = (rows: number) => rows === 1 || kernels.some((kernel) => stepsOf(kernel) / rows >= lanes);
   return candidates(kernels).find(
-    (rows) => busy(rows) && kernels.every((kernel) => suits(kernel, rows)) && canShareRows(tasks, rows),
+    (rows) => busy(rows) && kernels.every((kernel) => suits(kernel, rows, lanes)) && canShareRows(tasks, rows),
   );
 }
 

@@ -24,6 +24,8 @@ export interface ScheduleOptions {
   readonly maxBuffers: number;
   /** Branches of a dispatch at most, so that a shader stays of a size that drivers compile well. Default 8. */
   readonly maxBranches?: number;
+  /** Lanes that a workgroup has at least: rows are not cut smaller than keeps them busy. Default 64. */
+  readonly lanes?: number;
 }
 
 /** Put a program's kernels into few dispatches that keep the meaning of their order. */
@@ -54,12 +56,14 @@ class Scheduler {
   readonly dispatches: OpenDispatch[] = [];
   readonly #maxBuffers: number;
   readonly #maxBranches: number;
+  readonly #lanes: number;
   /** Where what touches a buffer is, so that not every pair of kernels has to be looked at. */
   readonly #touching = new Map<ProgramBuffer, { readonly task: Task; readonly dispatch: number }[]>();
 
-  constructor({ maxBuffers, maxBranches = 8 }: ScheduleOptions) {
+  constructor({ maxBuffers, maxBranches = 8, lanes = 64 }: ScheduleOptions) {
     this.#maxBuffers = maxBuffers;
     this.#maxBranches = maxBranches;
+    this.#lanes = lanes;
   }
 
   add(task: Task): void {
@@ -84,7 +88,7 @@ class Scheduler {
     if (!dispatch || !this.#hasRoom(dispatch, task)) return false;
     const before = dispatch.branches.filter(({ tasks }) => tasks.some((earlier) => depends(earlier, task)));
     const tasks = [...before.flatMap(({ tasks }) => tasks), task];
-    const rows = rowsOf(tasks);
+    const rows = rowsOf(tasks, this.#lanes);
     if (rows === undefined) return false;
     dispatch.branches = [...dispatch.branches.filter((branch) => !before.includes(branch)), { rows, tasks }];
     for (const buffer of buffersOf(task)) dispatch.buffers.add(buffer);
@@ -95,7 +99,7 @@ class Scheduler {
   #branch(task: Task, from: number): number {
     const open = (dispatch: OpenDispatch, at: number) =>
       at >= from && dispatch.branches.length < this.#maxBranches && this.#hasRoom(dispatch, task);
-    const found = isSink(task) ? this.dispatches.findIndex(open) : this.dispatches.findLastIndex(open);
+    const found = onlyTakes(task) ? this.dispatches.findLastIndex(open) : this.dispatches.findIndex(open);
     const at = found >= 0 ? found : this.dispatches.length;
     const dispatch = this.dispatches[at] ?? { branches: [], buffers: new Set() };
     this.dispatches[at] = dispatch;
@@ -109,13 +113,8 @@ class Scheduler {
   }
 }
 
-/** Whether a kernel leaves less to keep in memory than it takes: such ones run early, others late. */
-function isSink({ accesses }: Task): boolean {
-  const kept = accesses.filter(({ buffer }) => buffer.place.kind === "temporary");
-  const bytes = (writes: boolean) =>
-    [...new Set(kept.filter((x) => x.writes === writes).map(({ buffer }) => buffer))].reduce(
-      (sum, buffer) => sum + bytesOf(buffer),
-      0,
-    );
-  return bytes(false) > bytes(true);
-}
+/** Whether a kernel takes memory and waits for nothing that takes any: such ones run late, others as early as they can. */
+const onlyTakes = ({ kernel, accesses }: Task): boolean =>
+  bytesOf(kernel.to) >= WORTH_DELAY && accesses.every((x) => x.writes || x.buffer.place.kind !== "temporary");
+/** Bytes of a temporary that is not worth keeping for long. */
+const WORTH_DELAY = 2 ** 16;

@@ -99,11 +99,12 @@ describe("a schedule", () => {
       fc.property(
         fc.array(fc.nat(), { minLength: 1, maxLength: 14 }),
         fc.integer({ min: 3, max: 10 }),
+        fc.constantFrom(1, 8, 64),
         fc.integer({ min: 0 }),
-        (choices, maxBuffers, seed) => {
+        (choices, maxBuffers, lanes, seed) => {
           const { source, donate, given } = drawn(choices);
           const program = fuse(source, donate);
-          const dispatches = schedule(program, { maxBuffers, maxBranches: 4 });
+          const dispatches = schedule(program, { maxBuffers, maxBranches: 4, lanes });
           expect(kernelsOf(dispatches).flat().length).toBe(program.kernels.length);
           const machine = new Machine(program, planMemory(program, kernelsOf(dispatches)), given);
           let state = seed;
