@@ -3,6 +3,8 @@ import { attrsOf } from "./inline.ts";
 
 /** Sums shorter than this are one kernel's work. */
 const SHORT = 2 ** 14;
+/** As {@link SHORT}, of sums of products: a thread does them faster than it can wait for another. */
+const SHORT_PRODUCT = 2 ** 19;
 /** Partial sums of a long one, so that threads can share it. */
 const PARTS = 64;
 
@@ -11,7 +13,7 @@ export const splitReductions = (graph: Graph): Graph =>
   rewrite(graph, (node) => {
     if (size(node.shape) !== 1 || !sumsAll(node)) return node;
     const length = size(node.inputs[0]!.shape);
-    if (length < SHORT || length % PARTS !== 0) return node;
+    if (length < (node.op === "einsum" ? SHORT_PRODUCT : SHORT) || length % PARTS !== 0) return node;
     const [x, y] = node.inputs.map((operand) => reshape(operand, [PARTS, length / PARTS]));
     const parts = y ? einsum(x!, y, "P N, P N -> P") : reduceSum(x!, { axes: [1] });
     return reshape(reduceSum(parts, { axes: [0] }), node.shape);
