@@ -13,15 +13,8 @@ export interface Access {
   readonly range: readonly [first: number, last: number];
 }
 
-/** A kernel and everything that it touches. */
-export interface Task {
-  readonly kernel: Kernel;
-  readonly accesses: readonly Access[];
-}
-
-export const taskOf = (kernel: Kernel): Task => ({ kernel, accesses: accessesOf(kernel) });
-
-function accessesOf(kernel: Kernel): Access[] {
+/** Everything that a kernel touches. */
+export function accessesOf(kernel: Kernel): Access[] {
   switch (kernel.kind) {
     case "loop":
       return loopAccesses(kernel);
@@ -63,9 +56,6 @@ function rangeOf({ offset, strides, dynamic }: Index, extents: readonly number[]
   for (const { stride, extent } of dynamic) reach(stride * (extent - 1));
   return [first, last];
 }
-
-/** Whether one of the two has to be done before the other. */
-export const depends = (a: Task, b: Task): boolean => a.accesses.some((x) => b.accesses.some((y) => mayMeet(x, y)));
 
 /** Whether the two may meet at an element that one of them writes. Elements of fewer bits share words, which are written as one. */
 export function mayMeet(a: Access, b: Access): boolean {

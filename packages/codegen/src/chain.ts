@@ -1,9 +1,7 @@
 import { size } from "@finegrain/graph";
-import type { Task } from "./access.ts";
-import { expressionsOf } from "./expression.ts";
-import type { Kernel, LoopKernel } from "./kernel.ts";
-import { asProduct } from "./product.ts";
 import { canShareRows } from "./rows.ts";
+import type { Task } from "./task.ts";
+import type { Work } from "./work.ts";
 
 /** Elements of a row, where a chain is of element-wise kernels alone and any cut would do. */
 const ROW_LENGTHS = [256, 512, 1024];
@@ -17,43 +15,19 @@ const STEPS = 2 ** 17;
 const MANY_ROWS = 8;
 /** Products of so many steps are worth tiles that many rows share, and so are alone. */
 const WORTH_TILES = 2 ** 22;
+/** So many lanes side by side read whole lines of memory, where each has a sum of its own ... */
+const LINE_LANES = 32;
+/** ... and shorter sums may be read as they come. */
+const SHORT_SUM = 64;
 /** Kernels of a chain, so that a shader stays of a size that drivers compile well. */
 const LONGEST = 16;
 
-/** Multiplications and the like, one for each element that is read or made. */
-function stepsOf(kernel: Kernel): number {
-  switch (kernel.kind) {
-    case "loop":
-      return size(kernel.extents) * size(kernel.reduction?.extents ?? []);
-    case "scatterAdd":
-      return kernel.count * kernel.width + kernel.to.size;
-    case "topK":
-      return kernel.rows * kernel.length * kernel.k;
-    case "randomBits":
-      return kernel.to.size * PHILOX_STEPS;
-  }
-}
-/** Rounds of Philox, of two multiplications, for every four numbers. */
-const PHILOX_STEPS = 5;
-
 /** Whether a kernel may be one of a chain of as many rows. */
-function suits(kernel: Kernel, rows: number, lanes: number): boolean {
-  const steps = stepsOf(kernel);
-  if (kernel.kind !== "loop") return rows === 1 && steps <= FEW_STEPS;
-  const product = asProduct(kernel);
-  if (product && steps >= WORTH_TILES) return false;
-  // What a vector is multiplied with is read once and as fast as memory is: by the whole device, or in no time.
-  const streams = product?.batch.length === 0 && product.rows.length === 0;
-  if (steps / rows > (rows < MANY_ROWS || streams ? FEW_STEPS : STEPS)) return false;
-  return size(kernel.extents) / rows >= lanes || readsAlongSum(kernel);
-}
-
-/** Whether lanes that share a sum read neighbours. */
-function readsAlongSum({ extents, reduction }: LoopKernel): boolean {
-  if (!reduction) return true;
-  const innermost = extents.length + reduction.extents.length - 1;
-  if (reduction.extents.length === 0) return true;
-  return expressionsOf(reduction.body).every((e) => e.kind !== "load" || e.at.strides[innermost]! <= 1);
+function suits({ iterations, steps, scattered, product }: Work, rows: number): boolean {
+  if (iterations === undefined) return rows === 1 && steps <= FEW_STEPS;
+  // What a vector is multiplied with is read as fast as memory is: by the whole device, or in no time.
+  const few = rows < MANY_ROWS || product === "vector";
+  return steps / rows <= (few ? FEW_STEPS : STEPS) && (scattered <= SHORT_SUM || iterations / rows >= LINE_LANES);
 }
 
 /**
@@ -61,23 +35,23 @@ function readsAlongSum({ extents, reduction }: LoopKernel): boolean {
  * @param lanes of a workgroup: a row with less work than they do at once wastes them.
  */
 export function rowsOf(tasks: readonly Task[], lanes: number): number | undefined {
-  if (tasks.length > LONGEST) return undefined;
-  const kernels = tasks.map(({ kernel }) => kernel);
-  const busy = (rows: number) => rows === 1 || kernels.some((kernel) => stepsOf(kernel) / rows >= lanes);
-  return candidates(kernels).find(
-    (rows) => busy(rows) && kernels.every((kernel) => suits(kernel, rows, lanes)) && canShareRows(tasks, rows),
+  const works = tasks.map(({ work }) => work);
+  if (tasks.length > LONGEST || works.some(({ product, steps }) => product && steps >= WORTH_TILES)) return undefined;
+  const most = Math.max(...works.map(({ steps }) => steps));
+  return candidates(tasks).find(
+    (rows) =>
+      (rows === 1 || most / rows >= lanes) && works.every((work) => suits(work, rows)) && canShareRows(tasks, rows),
   );
 }
 
 /** Numbers of rows that every kernel can be cut into, most first. */
-function candidates(kernels: readonly Kernel[]): number[] {
+function candidates(tasks: readonly Task[]): number[] {
   const found = new Set([1]);
-  for (const kernel of kernels) {
-    if (kernel.kind !== "loop") return [1];
+  for (const { kernel, work } of tasks) {
+    if (kernel.kind !== "loop" || work.iterations === undefined) return [1];
     for (let loops = 1; loops <= kernel.extents.length; loops++) found.add(size(kernel.extents.slice(0, loops)));
-    for (const length of ROW_LENGTHS) found.add(size(kernel.extents) / length);
+    for (const length of ROW_LENGTHS) found.add(work.iterations / length);
   }
-  const divides = (rows: number) =>
-    kernels.every((kernel) => kernel.kind === "loop" && size(kernel.extents) % rows === 0);
+  const divides = (rows: number) => tasks.every(({ work }) => work.iterations! % rows === 0); // of loops, all of them
   return [...found].filter((rows) => Number.isInteger(rows) && divides(rows)).sort((a, b) => b - a);
 }

@@ -1,5 +1,6 @@
-import { type Access, mayMeet, sharesWords, type Task } from "./access.ts";
+import { type Access, mayMeet, sharesWords } from "./access.ts";
 import type { Index } from "./index-form.ts";
+import type { Task } from "./task.ts";
 
 /*
  * Rows: a kernel's parallel iterations, row-major, cut into equal contiguous ranges. Kernels whose rows touch nothing of each other's other rows can

@@ -1,8 +1,8 @@
-import { depends, type Task, taskOf } from "./access.ts";
 import type { ProgramBuffer } from "./buffer.ts";
 import { rowsOf } from "./chain.ts";
 import { bytesOf, type Kernel } from "./kernel.ts";
 import type { Program } from "./program.ts";
+import { depends, type Task, taskOf } from "./task.ts";
 
 /** Kernels that one dispatch runs. Its branches run side by side in different workgroups: none reads or overwrites what another writes. */
 export interface Dispatch {
@@ -43,6 +43,12 @@ interface OpenBranch {
   readonly tasks: readonly Task[];
 }
 
+/** A kernel and the dispatch that it is in. */
+interface Placed {
+  readonly task: Task;
+  readonly at: number;
+}
+
 interface OpenDispatch {
   branches: OpenBranch[];
   readonly buffers: Set<ProgramBuffer | "temporaries">;
@@ -57,8 +63,8 @@ class Scheduler {
   readonly #maxBuffers: number;
   readonly #maxBranches: number;
   readonly #lanes: number;
-  /** Where what touches a buffer is, so that not every pair of kernels has to be looked at. */
-  readonly #touching = new Map<ProgramBuffer, { readonly task: Task; readonly dispatch: number }[]>();
+  /** What touches a buffer, so that not every pair of kernels has to be looked at. */
+  readonly #touching = new Map<ProgramBuffer, { readonly writers: Placed[]; readonly readers: Placed[] }>();
 
   constructor({ maxBuffers, maxBranches = 8, lanes = 64 }: ScheduleOptions) {
     this.#maxBuffers = maxBuffers;
@@ -69,16 +75,23 @@ class Scheduler {
   add(task: Task): void {
     const last = this.#lastBefore(task);
     const at = this.#chain(task, last) ? last : this.#branch(task, last + 1);
-    for (const buffer of new Set(task.accesses.map(({ buffer }) => buffer)))
-      this.#touching.set(buffer, [...(this.#touching.get(buffer) ?? []), { task, dispatch: at }]);
+    for (const { buffer, writes } of task.accesses) this.#of(buffer)[writes ? "writers" : "readers"].push({ task, at });
+  }
+
+  #of(buffer: ProgramBuffer) {
+    const known = this.#touching.get(buffer) ?? { writers: [], readers: [] };
+    this.#touching.set(buffer, known);
+    return known;
   }
 
   /** The last dispatch with a kernel that this one has to wait for, else -1. */
   #lastBefore(task: Task): number {
     let last = -1;
-    for (const { buffer } of task.accesses)
-      for (const { task: earlier, dispatch } of this.#touching.get(buffer) ?? [])
-        if (dispatch > last && depends(earlier, task)) last = dispatch;
+    for (const { buffer, writes } of task.accesses) {
+      const { writers, readers } = this.#of(buffer);
+      for (const { task: earlier, at } of writes ? [...writers, ...readers] : writers)
+        if (at > last && depends(earlier, task)) last = at;
+    }
     return last;
   }
 
