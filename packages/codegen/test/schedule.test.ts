@@ -27,7 +27,7 @@ import {
 } from "@finegrain/graph";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { type Dispatch, fuse, type Kernel, planMemory, schedule } from "../src/index.ts";
+import { type Branch, type Dispatch, fuse, type Kernel, planMemory, readsOf, schedule } from "../src/index.ts";
 import { Machine, runDispatches } from "./machine.ts";
 
 /** A table of small graphs' steps: each makes a float32 [8, 8] of two such. */
@@ -53,6 +53,13 @@ const steps: readonly ((a: Tensor, b: Tensor, at: Tensor) => Tensor)[] = [
 
 const kernelsOf = (dispatches: readonly Dispatch[]): Kernel[][] =>
   dispatches.map(({ branches }) => branches.flatMap(({ kernels }) => kernels));
+
+const buffersOf = (branches: readonly Branch[]) =>
+  new Set(
+    branches
+      .flatMap(({ kernels }) => kernels.flatMap((kernel) => [kernel.to, ...readsOf(kernel)]))
+      .map((buffer) => (buffer.place.kind === "temporary" ? "temporaries" : buffer)),
+  );
 
 const numbers = (seed: number, count: number) =>
   Float32Array.from({ length: count }, (_, i) => Math.sin(1 + seed + 1.7 * i) * 2);
@@ -105,7 +112,12 @@ describe("a schedule", () => {
           const { source, donate, given } = drawn(choices);
           const program = fuse(source, donate);
           const dispatches = schedule(program, { maxBuffers, maxBranches: 4, lanes });
-          expect(kernelsOf(dispatches).flat().length).toBe(program.kernels.length);
+          expect(new Set(kernelsOf(dispatches).flat()).size).toBe(program.kernels.length);
+          for (const { branches } of dispatches) {
+            expect(branches.length).toBeLessThanOrEqual(4);
+            if (branches.length > 1 || branches[0]!.kernels.length > 1)
+              expect(buffersOf(branches).size).toBeLessThanOrEqual(maxBuffers);
+          }
           const machine = new Machine(program, planMemory(program, kernelsOf(dispatches)), given);
           let state = seed;
           runDispatches(machine, dispatches, (below) => {
@@ -119,4 +131,55 @@ describe("a schedule", () => {
       ),
       { numRuns: 200, seed: 5 },
     ));
+
+  const branchesOf = (outputs: Tensor[], inputs: Tensor[], donate: [number, number][] = []) =>
+    schedule(fuse(graph({ name: "test", inputs, outputs }), donate), { maxBuffers: 16 }).map(({ branches }) =>
+      branches.map(({ rows, kernels }) => [rows, kernels.length]),
+    );
+  const [x, w] = [input([32, 256], "float32", "x"), input([256], "float32", "w")];
+
+  test("makes a layer norm one chain, a workgroup for every row", () => {
+    expect(branchesOf([layerNorm(x, w, w, { epsilon: 1e-5 })], [x, w])).toEqual([[[32, 4]]]);
+  });
+
+  test("makes the attention of a token one chain, a workgroup for every head, its cache writes with it", () => {
+    const [q, k, v] = [input([8, 1, 64]), input([8, 1, 64]), input([8, 1, 64])];
+    const [keys, values, at] = [input([8, 128, 64]), input([8, 128, 64]), input([], "int32")];
+    const [nextKeys, nextValues] = [updateSlice(keys, k, at, { axis: 1 }), updateSlice(values, v, at, { axis: 1 })];
+    const scores = softmax(einsum(mul(q, 0.125), nextKeys, "H T D, H S D -> H T S"));
+    const y = einsum(scores, nextValues, "H T S, H S D -> H T D");
+    const inputs = [q, k, v, keys, values, at];
+    const counts = branchesOf([nextKeys, nextValues, y], inputs, [
+      [3, 0],
+      [4, 1],
+    ]);
+    expect(counts).toEqual([[[8, 9]]]);
+  });
+
+  test("gives a product of a large matrix the whole device, and runs those side by side that do not wait for each other", () => {
+    const [token, ...large] = [input([1, 1024]), input([1024, 1024]), input([1024, 1024]), input([1024, 1024])];
+    const products = large.map((matrix) => einsum(token!, matrix, "T I, I O -> T O"));
+    const last = einsum(add(products[0]!, exp(products[1]!)), large[0]!, "T I, I O -> T O");
+    expect(branchesOf([...products, last], [token!, ...large])).toEqual([
+      [
+        [0, 1],
+        [0, 1],
+        [0, 1],
+      ],
+      [[0, 1]],
+      [[0, 1]],
+    ]);
+  });
+
+  test("runs a sequence of small kernels in one workgroup", () => {
+    const column = transpose(exp(reshape(w, [16, 16])), [1, 0]);
+    const other = softmax(add(column, reduceSum(column, { axes: [0], keepDims: true })));
+    expect(branchesOf([reduceSum(other, { axes: [0, 1] })], [w])).toMatchObject([[[1, expect.any(Number)]]]);
+  });
+
+  test("cuts nothing into rows where one is overwritten whose number is known too late", () => {
+    const [cache, row, at] = [input([64, 64]), input([1, 64]), input([], "int32")];
+    const next = updateSlice(exp(cache), row, at, { axis: 0 });
+    expect(branchesOf([next, softmax(next)], [cache, row, at])).toEqual([[[1, expect.any(Number)]]]);
+  });
 });
