@@ -73,9 +73,14 @@ export class Device {
   /** Submit what `record` encodes. @returns why the device refused it, if it did. */
   submit(what: string, record: (encoder: GPUCommandEncoder) => void): Promise<FinegrainError | undefined> {
     this.gpu.pushErrorScope("validation");
-    const encoder = this.gpu.createCommandEncoder();
-    record(encoder);
-    this.gpu.queue.submit([encoder.finish()]);
+    try {
+      const encoder = this.gpu.createCommandEncoder();
+      record(encoder);
+      this.gpu.queue.submit([encoder.finish()]);
+    } catch (error) {
+      void this.gpu.popErrorScope();
+      throw error;
+    }
     return this.gpu.popErrorScope().then(
       (error) =>
         error ? new FinegrainError(`${what} failed on ${this.name}: ${error.message.split("\n")[0]}`) : undefined,

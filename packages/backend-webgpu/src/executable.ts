@@ -50,7 +50,9 @@ export class Loaded {
     dispatches: readonly Dispatch[],
     plan: MemoryPlan,
   ): Promise<Loaded> {
-    const shaders = dispatches.map((dispatch) => renderDispatch(dispatch, plan, device.target));
+    const shaders = dispatches
+      .map((dispatch) => renderDispatch(dispatch, plan, device.target))
+      .filter(({ workgroups }) => workgroups > 0);
     const pipelines = await Promise.all(shaders.map((shader) => device.pipeline(shader)));
     const arena = takeArena(device, program, plan);
     const steps = shaders.map((shader, k) => ({
@@ -118,7 +120,7 @@ const along = (workgroups: number): [x: number, y: number] => {
 
 function takeArena(device: Device, program: Program, plan: MemoryPlan): Allocation[] {
   const { bindingBytes } = device.target;
-  const count = Math.ceil(plan.bytes / bindingBytes);
+  const count = Math.max(1, Math.ceil(plan.bytes / bindingBytes)); // one for those of no elements, too
   const slabs = Array.from({ length: count }, (_, k) =>
     device.tensors.take(
       Math.min(bindingBytes, plan.bytes - k * bindingBytes),
