@@ -1,4 +1,4 @@
-import { fuse, planMemory, schedule } from "@finegrain/codegen";
+import { fuse } from "@finegrain/codegen";
 import {
   type Backend,
   type CompileOptions,
@@ -87,10 +87,8 @@ class WebGpuBackend implements Backend {
     this.#device.expectAlive();
     const { donate = [] } = options;
     const donated = donatedInputs(graph, donate);
-    const program = fuse(graph, donate);
-    const { maxStorageBuffersPerShaderStage } = this.#device.gpu.limits;
-    const dispatches = schedule(program, { maxBuffers: maxStorageBuffersPerShaderStage });
-    return new WebGpuExecutable(await Loaded.load(this.#device, program, dispatches, planMemory(program)), donated);
+    const program = fuse(graph, donate, { copyOperands: false });
+    return new WebGpuExecutable(await Loaded.load(this.#device, program), donated);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,4 +1,4 @@
-import type { Dispatch, MemoryPlan, Program, ProgramBuffer } from "@finegrain/codegen";
+import { type MemoryPlan, type Program, type ProgramBuffer, planMemory, schedule } from "@finegrain/codegen";
 import { type Buffer, checkInputs, type Executable, FinegrainError, typeName } from "@finegrain/graph";
 import { bytesOfType, WebGpuBuffer } from "./buffer.ts";
 import type { Device } from "./device.ts";
@@ -44,12 +44,12 @@ export class Loaded {
     this.#large = memory.large;
   }
 
-  static async load(
-    device: Device,
-    program: Program,
-    dispatches: readonly Dispatch[],
-    plan: MemoryPlan,
-  ): Promise<Loaded> {
+  static async load(device: Device, program: Program): Promise<Loaded> {
+    const dispatches = schedule(program, { maxBuffers: device.gpu.limits.maxStorageBuffersPerShaderStage });
+    const plan = planMemory(
+      program,
+      dispatches.map(({ branches }) => branches.flatMap(({ kernels }) => kernels)),
+    );
     const shaders = dispatches
       .map((dispatch) => renderDispatch(dispatch, plan, device.target))
       .filter(({ workgroups }) => workgroups > 0);
