@@ -1,4 +1,4 @@
-import { fuse } from "@finegrain/codegen";
+import { fuse, type ScheduleOptions } from "@finegrain/codegen";
 import {
   type Backend,
   type CompileOptions,
@@ -20,6 +20,8 @@ export interface WebGpuOptions {
   readonly software?: boolean;
   /** Sums between the invocations of a subgroup. Default: where the adapter has them. */
   readonly subgroups?: boolean;
+  /** Kernels that one dispatch runs at most. More of them run faster, and take longer to compile. Default 12. */
+  readonly kernelsPerDispatch?: number;
   /** Default: the browser's, or Dawn's in Node. */
   readonly gpu?: GPU;
 }
@@ -37,7 +39,11 @@ export async function webgpuBackend(options: WebGpuOptions = {}): Promise<Backen
     requiredLimits: limitsOf(adapter),
   });
   const name = adapterName(adapter);
-  return new WebGpuBackend(new Device(`webgpu:${name}`, device, target), adapter);
+  return new WebGpuBackend(new Device(`webgpu:${name}`, device, target), adapter, {
+    maxBuffers: adapter.limits.maxStorageBuffersPerShaderStage,
+    maxKernels: options.kernelsPerDispatch ?? 12,
+    lanes: target.lanes,
+  });
 }
 
 const LANES = 64;
@@ -47,6 +53,7 @@ function targetOf(adapter: GPUAdapter, { subgroups = true }: WebGpuOptions): Tar
   return {
     lanes: LANES,
     wanted: software ? 2 ** 11 : 2 ** 16,
+    unrolls: !software,
     subgroup: subgroups && adapter.features.has("subgroups") ? (adapter.info.subgroupMinSize ?? 1) : 1,
     float16: adapter.features.has("shader-f16"),
     bindingBytes: Math.floor(adapter.limits.maxStorageBufferBindingSize / 256) * 256,
@@ -67,11 +74,13 @@ class WebGpuBackend implements Backend {
   readonly unsupported: ReadonlySet<OpName> = new Set();
   readonly storage: ReadonlySet<StorageDType> = new Set(["float16", "int8"] as const);
   readonly #device: Device;
+  readonly #scheduling: ScheduleOptions;
 
-  constructor(device: Device, adapter: GPUAdapter) {
+  constructor(device: Device, adapter: GPUAdapter, scheduling: ScheduleOptions) {
     const { info } = adapter;
     this.name = device.name;
     this.#device = device;
+    this.#scheduling = scheduling;
     this.device = {
       kind: "webgpu",
       description: info.description || adapterName(adapter),
@@ -88,7 +97,7 @@ class WebGpuBackend implements Backend {
     const { donate = [] } = options;
     const donated = donatedInputs(graph, donate);
     const program = fuse(graph, donate, { copyOperands: false });
-    return new WebGpuExecutable(await Loaded.load(this.#device, program), donated);
+    return new WebGpuExecutable(await Loaded.load(this.#device, program, this.#scheduling), donated);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

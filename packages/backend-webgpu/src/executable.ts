@@ -1,4 +1,11 @@
-import { type MemoryPlan, type Program, type ProgramBuffer, planMemory, schedule } from "@finegrain/codegen";
+import {
+  type MemoryPlan,
+  type Program,
+  type ProgramBuffer,
+  planMemory,
+  type ScheduleOptions,
+  schedule,
+} from "@finegrain/codegen";
 import { type Buffer, checkInputs, type Executable, FinegrainError, typeName } from "@finegrain/graph";
 import { bytesOfType, WebGpuBuffer } from "./buffer.ts";
 import type { Device } from "./device.ts";
@@ -44,8 +51,8 @@ export class Loaded {
     this.#large = memory.large;
   }
 
-  static async load(device: Device, program: Program): Promise<Loaded> {
-    const dispatches = schedule(program, { maxBuffers: device.gpu.limits.maxStorageBuffersPerShaderStage });
+  static async load(device: Device, program: Program, scheduling: ScheduleOptions): Promise<Loaded> {
+    const dispatches = schedule(program, scheduling);
     const plan = planMemory(
       program,
       dispatches.map(({ branches }) => branches.flatMap(({ kernels }) => kernels)),

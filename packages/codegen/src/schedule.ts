@@ -24,6 +24,8 @@ export interface ScheduleOptions {
   readonly maxBuffers: number;
   /** Branches of a dispatch at most, so that a shader stays of a size that drivers compile well. Default 8. */
   readonly maxBranches?: number;
+  /** Kernels of a dispatch at most, for the same reason: compilers take more than twice as long for twice as many. Default 12. */
+  readonly maxKernels?: number;
   /** Lanes that a workgroup has at least: rows are not cut smaller than keeps them busy. Default 64. */
   readonly lanes?: number;
 }
@@ -62,13 +64,15 @@ class Scheduler {
   readonly dispatches: OpenDispatch[] = [];
   readonly #maxBuffers: number;
   readonly #maxBranches: number;
+  readonly #maxKernels: number;
   readonly #lanes: number;
   /** What touches a buffer, so that not every pair of kernels has to be looked at. */
   readonly #touching = new Map<ProgramBuffer, { readonly writers: Placed[]; readonly readers: Placed[] }>();
 
-  constructor({ maxBuffers, maxBranches = 8, lanes = 64 }: ScheduleOptions) {
+  constructor({ maxBuffers, maxBranches = 8, maxKernels = 12, lanes = 64 }: ScheduleOptions) {
     this.#maxBuffers = maxBuffers;
     this.#maxBranches = maxBranches;
+    this.#maxKernels = maxKernels;
     this.#lanes = lanes;
   }
 
@@ -121,7 +125,9 @@ class Scheduler {
     return at;
   }
 
-  #hasRoom({ buffers }: OpenDispatch, task: Task): boolean {
+  #hasRoom({ buffers, branches }: OpenDispatch, task: Task): boolean {
+    const kernels = branches.reduce((sum, { tasks }) => sum + tasks.length, 0);
+    if (kernels >= this.#maxKernels) return false;
     return new Set([...buffers, ...buffersOf(task)]).size <= this.#maxBuffers;
   }
 }

@@ -92,18 +92,21 @@ export class ExpressionWriter {
     const stride = at.strides[vector]!;
     const steps = `vec4u(${[0, 1, 2, 3].map((k) => unsigned(k * stride)).join(", ")})`;
     const along = at.dynamic.filter(({ value }) => variesAlong(value, vector));
-    const terms = along.map((term) => `vec4u(${this.value(term.value, 4)}) * ${unsigned(term.stride)}`);
+    const terms = along.map(
+      ({ value, stride: step, extent }) =>
+        `min(vec4u(${this.value(value, 4)}), vec4u(${extent - 1}u)) * ${unsigned(step)}`,
+    );
     return [`vec4u(${first})`, steps, ...terms].join(" + ");
   }
 
-  /** Text of an index as a u32, of the first lane. */
+  /** Text of an index as a u32, of the first lane. What is data in it is clamped, so that no index leaves its buffer. */
   index(at: Index): string {
     let sum: string | undefined = at.offset === 0 ? undefined : unsigned(at.offset);
     for (const [depth, { block, loops }] of this.#scopes.entries()) {
       const terms = [...loops].flatMap(([loop, name]) => term(name, at.strides[loop]!));
-      for (const { value, stride } of at.dynamic)
+      for (const { value, stride, extent } of at.dynamic)
         if (this.#depthOf((loop) => variesAlong(value, loop)) === depth)
-          terms.push(...term(`u32(${this.value(value)})`, stride));
+          terms.push(...term(`min(u32(${this.value(value)}), ${extent - 1}u)`, stride));
       if (terms.length === 0) continue;
       sum = block.let([...(sum === undefined ? [] : [sum]), ...terms].join(" + "));
     }

@@ -13,7 +13,7 @@ export interface Opening {
 
 /** A kernel as WGSL. */
 export interface RenderedKernel {
-  /** `fn NAME(first: u32, last: u32, lane: u32)`, which does the items [first, last) with all lanes of a workgroup. */
+  /** `fn NAME(first: u32, last: u32, lane: u32, zero: u32)`, which does the items [first, last) with all lanes of a workgroup. */
   readonly text: string;
   /** Items of the kernel: iterations, tiles. */
   readonly items: number;
@@ -22,6 +22,9 @@ export interface RenderedKernel {
   /** Floats of workgroup memory that it uses as `scratch`. */
   readonly scratch: number;
 }
+
+/** Text of the end of a loop, from which a compiler that had better not unroll it cannot tell how long it is. */
+export const loopEnd = (count: number, { unrolls }: Target): string => (unrolls ? `${count}u` : `(${count}u + zero)`);
 
 /** The most workgroups that a kernel is spread over: beyond, each does more. */
 const MOST_WORKGROUPS = 4096;

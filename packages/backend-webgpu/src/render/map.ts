@@ -8,7 +8,7 @@ import { decode, storeResult } from "./loops.ts";
 export function renderMap(kernel: LoopKernel, { name, bindings, target }: Opening): RenderedKernel {
   const { extents } = kernel;
   const items = size(extents);
-  const block = new Block().nest(`fn ${name}(first: u32, last: u32, lane: u32)`, (body) => {
+  const block = new Block().nest(`fn ${name}(first: u32, last: u32, lane: u32, zero: u32)`, (body) => {
     body.nest(`for (var item = first + lane; item < last; item += ${target.lanes}u)`, (inner) => {
       const loops = decode(
         inner,

@@ -2,7 +2,7 @@ import { asProduct, type LoopKernel, type Product } from "@finegrain/codegen";
 import { size } from "@finegrain/graph";
 import { Block } from "./block.ts";
 import { ExpressionWriter, isAligned } from "./expression.ts";
-import type { Opening, RenderedKernel } from "./kernel.ts";
+import { loopEnd, type Opening, type RenderedKernel } from "./kernel.ts";
 import { decode, storeResult } from "./loops.ts";
 
 /** Products with fewer rows or columns are sums of their own. */
@@ -79,7 +79,7 @@ class TilesWriter {
     const memory = [rows, columns].map(
       ({ letter, tile }) => `var<workgroup> ${name}_tile_${letter}: array<vec4f, ${(DEPTH * tile) / 4}>;`,
     );
-    const main = new Block().nest(`fn ${name}(first: u32, last: u32, lane: u32)`, (body) => {
+    const main = new Block().nest(`fn ${name}(first: u32, last: u32, lane: u32, zero: u32)`, (body) => {
       body.nest("for (var tile = first; tile < last; tile++)", (block) => {
         block.add(
           `let column0 = ${columns.tile}u * (tile % ${tiles[2]}u);`,
@@ -122,7 +122,7 @@ class TilesWriter {
     const quads = tile / 4;
     const contiguous = isAligned(this.#product[letter].load, loops.at(-1)!);
     const [quad, depth] = contiguous ? [`i % ${quads}u`, `i / ${quads}u`] : [`i / ${DEPTH}u`, `i % ${DEPTH}u`];
-    block.nest(`for (var i = lane; i < ${DEPTH * quads}u; i += ${target.lanes}u)`, (inner) => {
+    block.nest(`for (var i = lane; i < ${loopEnd(DEPTH * quads, target)}; i += ${target.lanes}u)`, (inner) => {
       inner.add(`let quad = ${quad};`, `let depth = ${depth};`);
       inner.add(
         `${name}_tile_${letter}[depth * ${quads}u + quad] = ${name}_${letter}(batch, ${start} + 4u * quad, k + depth);`,
@@ -137,11 +137,11 @@ class TilesWriter {
     block.add(`let own_row = lane / ${side}u;`, `let own_column = lane % ${side}u;`);
     for (let r = 0; r < rows.own; r++)
       for (let c = 0; c < columns.own / 4; c++) block.add(`var sum_${r}_${c} = vec4f(0);`);
-    block.nest(`for (var k = 0u; k < ${this.#depth}u; k += ${DEPTH}u)`, (inner) => {
+    block.nest(`for (var k = 0u; k < ${loopEnd(this.#depth, target)}; k += ${DEPTH}u)`, (inner) => {
       this.#fetch(inner, rows, "row0");
       this.#fetch(inner, columns, "column0");
       inner.add("workgroupBarrier();");
-      inner.nest(`for (var d = 0u; d < ${DEPTH}u; d++)`, (step) => {
+      inner.nest(`for (var d = 0u; d < ${loopEnd(DEPTH, target)}; d++)`, (step) => {
         const part = ({ letter, tile, own }: Side, place: string) =>
           Array.from({ length: own / 4 }, (_, q) =>
             step.let(`${name}_tile_${letter}[d * ${tile / 4}u + ${place} + ${q * side}u]`),

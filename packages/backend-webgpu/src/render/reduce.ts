@@ -2,7 +2,7 @@ import { expressionsOf, type Load, type LoopKernel, type Reduction, variesAlong 
 import { size } from "@finegrain/graph";
 import { Block } from "./block.ts";
 import { ExpressionWriter, isAligned } from "./expression.ts";
-import { type Opening, type RenderedKernel, share } from "./kernel.ts";
+import { loopEnd, type Opening, type RenderedKernel, share } from "./kernel.ts";
 import { decode, storeResult } from "./loops.ts";
 
 /** What the lanes of a vector are: neighbours of the result, neighbours of the sum, or there is no vector. */
@@ -89,7 +89,7 @@ class Writer {
     const sums = target.lanes / parts;
     const step = sums * (vector === "columns" ? 4 : 1);
     return new Block()
-      .nest(`fn ${name}(first: u32, last: u32, lane: u32)`, (body) => {
+      .nest(`fn ${name}(first: u32, last: u32, lane: u32, zero: u32)`, (body) => {
         // Neighbouring lanes read neighbours: along the columns, or along the sum.
         body.add(
           vector === "columns"
@@ -131,7 +131,7 @@ class Writer {
     const { vector, parts, steps } = this.#plan;
     const all = [...extents, ...this.#reduction.extents];
     const reduced = all.map((_, loop) => loop).slice(extents.length);
-    block.nest(`for (var step = part; step < ${steps}u; step += ${parts}u)`, (inner) => {
+    block.nest(`for (var step = part; step < ${loopEnd(steps, this.#opening.target)}; step += ${parts}u)`, (inner) => {
       const k = vector === "depth" ? inner.let("4u * step") : "step";
       const own = decode(inner, k, reduced, all);
       const at = vector === "columns" ? extents.length - 1 : vector === "depth" ? all.length - 1 : undefined;
@@ -146,7 +146,7 @@ class Writer {
   /** Sums, or takes the maximum, in `total`. */
   #fold(block: Block, loops: ReadonlyMap<number, string>): void {
     const { op, body } = this.#reduction;
-    const { vector, parts } = this.#plan;
+    const { vector } = this.#plan;
     const join = (a: string, b: string) => (op === "sum" ? `${a} + ${b}` : `max(${a}, ${b})`);
     block.add(`var total = ${op === "sum" ? `${this.#type}(0)` : lowest(this.#type)};`);
     this.#steps(block, loops, (inner, writer) => {
@@ -159,16 +159,30 @@ class Writer {
       total = "whole";
     }
     this.#total = total;
-    const shuffled = vector !== "columns" ? Math.min(parts, this.#opening.target.subgroup) : 1;
-    const [pack, unpack] = this.#packing();
-    const stride = vector === "columns" ? this.#opening.target.lanes / parts : 1;
-    for (let half = parts / 2; half >= shuffled && half >= 1; half /= 2) {
-      block.add(`scratch[lane] = ${pack(total)};`, "workgroupBarrier();");
-      block.add(`if (part < ${half}u) { ${total} = ${join(total, unpack(`scratch[lane + ${half * stride}u]`))}; }`);
-      block.add("workgroupBarrier();");
-    }
+    this.#gather(block, total, join);
+  }
+
+  /** Bring the parts of a sum together, so that the lane of its first part has it all. */
+  #gather(block: Block, total: string, join: (a: string, b: string) => string): void {
+    const { vector, parts } = this.#plan;
+    const { lanes, subgroup } = this.#opening.target;
+    if (parts === 1) return;
+    // Within a subgroup without memory, between subgroups through it.
+    const shuffled = vector === "columns" ? 1 : Math.min(parts, subgroup);
     for (let half = shuffled / 2; half >= 1; half /= 2)
       block.add(`${total} = ${join(total, `subgroupShuffleXor(${total}, ${half}u)`)};`);
+    if (shuffled === parts) return;
+    const [pack, unpack] = this.#packing();
+    const stride = vector === "columns" ? lanes / parts : shuffled;
+    block.add("workgroupBarrier();", `scratch[lane] = ${pack(total)};`, "workgroupBarrier();");
+    block.nest("if (part == 0u)", (inner) => {
+      inner.nest(
+        `for (var other = 1u; other < ${loopEnd(parts / shuffled, this.#opening.target)}; other++)`,
+        (step) => {
+          step.add(`${total} = ${join(total, unpack(`scratch[lane + other * ${stride}u]`))};`);
+        },
+      );
+    });
   }
 
   /** To and from the words of `scratch`. */
@@ -187,15 +201,14 @@ class Writer {
       const value = writer.value(body);
       inner.add(`if (!found || ${value} > total) { total = ${value}; best = step; found = true; }`);
     });
-    for (let half = parts / 2; half >= 1; half /= 2) {
-      block.add("scratch[lane] = vec4u(bitcast<u32>(total), best, u32(found), 0);", "workgroupBarrier();");
-      block.nest(`if (part < ${half}u)`, (inner) => {
-        inner.add(`let other = scratch[lane + ${half}u];`, `let theirs = bitcast<${this.#type}>(other.x);`);
-        inner.add("let wins = !found || theirs > total || (theirs == total && other.y < best);");
-        inner.add("if (other.z != 0u && wins) { total = theirs; best = other.y; found = true; }");
-      });
-      block.add("workgroupBarrier();");
-    }
+    if (parts === 1) return;
+    block.add("workgroupBarrier();", "scratch[lane] = vec4u(bitcast<u32>(total), best, u32(found), 0);");
+    block.add("workgroupBarrier();");
+    block.nest(`for (var k = 1u; part == 0u && k < ${loopEnd(parts, this.#opening.target)}; k++)`, (inner) => {
+      inner.add("let other = scratch[lane + k];", `let theirs = bitcast<${this.#type}>(other.x);`);
+      inner.add("let wins = !found || theirs > total || (theirs == total && other.y < best);");
+      inner.add("if (other.z != 0u && wins) { total = theirs; best = other.y; found = true; }");
+    });
   }
 }
 

@@ -58,6 +58,7 @@ export function renderDispatch({ branches }: Dispatch, plan: MemoryPlan, target:
     ...functions,
     `@compute @workgroup_size(${target.lanes})
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let zero = groups.z - 1u; // which compilers do not know
   let group = id.x + id.y * groups.x;
   ${main.join("\n  ")}
 }`,
@@ -75,11 +76,11 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u
 function callsOf({ rows }: Branch, rendered: readonly (RenderedKernel & { name: string })[]): string[] {
   if (rows === 0) {
     const { name, items, each } = rendered[0]!;
-    return [`${name}(own * ${each}u, min((own + 1u) * ${each}u, ${items}u), lane);`];
+    return [`${name}(own * ${each}u, min((own + 1u) * ${each}u, ${items}u), lane, zero);`];
   }
   return rendered.flatMap(({ name, items }, k) => {
     const row = items / rows;
-    const call = `${name}(own * ${row}u, (own + 1u) * ${row}u, lane);`;
+    const call = `${name}(own * ${row}u, (own + 1u) * ${row}u, lane, zero);`;
     return k === 0 ? [call] : ["storageBarrier(); workgroupBarrier();", call];
   });
 }

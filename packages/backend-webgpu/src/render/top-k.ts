@@ -1,5 +1,5 @@
 import type { TopKKernel } from "@finegrain/codegen";
-import { type Opening, type RenderedKernel, share } from "./kernel.ts";
+import { loopEnd, type Opening, type RenderedKernel, share } from "./kernel.ts";
 
 /** Up to so many are found one after the other. */
 const FEW = 64;
@@ -12,30 +12,25 @@ export function renderTopK(kernel: TopKKernel, opening: Opening): RenderedKernel
 /** A workgroup takes a row and goes through it k times: each time for the largest that comes after the one before. */
 function oneByOne({ from, rows, length, k, to }: TopKKernel, { name, bindings, target }: Opening): RenderedKernel {
   const { lanes } = target;
-  const halves = Array.from({ length: Math.log2(lanes) }, (_, n) => lanes / 2 ** (n + 1));
-  const combine = halves.map(
-    (half) => `      scratch[lane] = vec4u(bitcast<u32>(best), index, 0u, 0u);
-      workgroupBarrier();
-      if (lane < ${half}u) {
-        let other = scratch[lane + ${half}u];
-        if (comes_before(bitcast<f32>(other.x), other.y, best, index)) { best = bitcast<f32>(other.x); index = other.y; }
-      }
-      workgroupBarrier();`,
-  );
-  const text = `fn ${name}(first: u32, last: u32, lane: u32) {
+  const text = `fn ${name}(first: u32, last: u32, lane: u32, zero: u32) {
   for (var row = first; row < last; row++) {
     var before = bitcast<f32>(infinity_bits);
     var before_index = 0xffffffffu;
-    for (var place = 0u; place < ${k}u; place++) {
+    for (var place = 0u; place < ${loopEnd(k, target)}; place++) {
       var best = -bitcast<f32>(infinity_bits);
       var index = 0xffffffffu;
-      for (var i = lane; i < ${length}u; i += ${lanes}u) {
+      for (var i = lane; i < ${loopEnd(length, target)}; i += ${lanes}u) {
         let x = ${bindings.load(from, `row * ${length}u + i`)};
         let open = before_index == 0xffffffffu || comes_before(before, before_index, x, i);
         if (open && comes_before(x, i, best, index)) { best = x; index = i; }
       }
-${combine.join("\n")}
+      scratch[lane] = vec4u(bitcast<u32>(best), index, 0u, 0u);
+      workgroupBarrier();
       if (lane == 0u) {
+        for (var k = 1u; k < ${loopEnd(lanes, target)}; k++) {
+          let other = scratch[k];
+          if (comes_before(bitcast<f32>(other.x), other.y, best, index)) { best = bitcast<f32>(other.x); index = other.y; }
+        }
         scratch[0] = vec4u(bitcast<u32>(best), index, 0u, 0u);
         ${bindings.store(to, `row * ${k}u + place`, "i32(index)")}
       }
@@ -52,13 +47,13 @@ ${combine.join("\n")}
 /** Every element counts those that come before it: its place, if that is one of the k. */
 function byRank({ from, rows, length, k, to }: TopKKernel, { name, bindings, target }: Opening): RenderedKernel {
   const items = rows * length;
-  const text = `fn ${name}(first: u32, last: u32, lane: u32) {
+  const text = `fn ${name}(first: u32, last: u32, lane: u32, zero: u32) {
   for (var item = first + lane; item < last; item += ${target.lanes}u) {
     let row = item / ${length}u;
     let own = item % ${length}u;
     let x = ${bindings.load(from, "item")};
     var place = 0u;
-    for (var i = 0u; i < ${length}u; i++) {
+    for (var i = 0u; i < ${loopEnd(length, target)}; i++) {
       if (comes_before(${bindings.load(from, `row * ${length}u + i`)}, i, x, own)) { place++; }
     }
     if (place < ${k}u) { ${bindings.store(to, `row * ${k}u + place`, "i32(own)")} }
