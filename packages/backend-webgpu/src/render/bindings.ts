@@ -48,8 +48,9 @@ export class Bindings {
     return [...this.#temporaries.keys()];
   }
 
-  #isTemporary(buffer: ProgramBuffer): boolean {
-    return this.#plan.offsets.has(buffer);
+  /** Whether it is in the arena. One of no elements may have no place there, and needs none. */
+  #isTemporary({ place }: ProgramBuffer): boolean {
+    return place.kind === "temporary" || place.kind === "constant";
   }
 
   #named(buffer: ProgramBuffer): Named {
@@ -80,7 +81,7 @@ export class Bindings {
     bind({ kind: "offsets" }, `var<uniform> offsets: array<vec4u, ${words}>`);
     const slabs = new Map<number, string>();
     for (const [k, [buffer, { name, vector }]] of [...this.#temporaries].entries()) {
-      const first = Math.floor(this.#plan.offsets.get(buffer)! / this.#target.bindingBytes);
+      const first = Math.floor((this.#plan.offsets.get(buffer) ?? 0) / this.#target.bindingBytes);
       if (!slabs.has(first)) {
         slabs.set(first, `arena${slabs.size}`);
         bind({ kind: "arena", slab: first }, `var<storage, read_write> ${slabs.get(first)}: array<u32>`);
