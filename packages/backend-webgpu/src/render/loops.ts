@@ -13,7 +13,7 @@ export function decode(
   const names = new Map<number, string>();
   let rest = item;
   loops.toReversed().forEach((loop, k) => {
-    const extent = unsigned(extents[loop]!);
+    const extent = unsigned(Math.max(1, extents[loop]!)); // compilers refuse a division by 0 in a loop that never runs
     const last = k === loops.length - 1;
     names.set(loop, last ? rest : block.let(`${rest} % ${extent}`));
     if (!last) rest = block.let(`${rest} / ${extent}`);
