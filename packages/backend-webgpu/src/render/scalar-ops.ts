@@ -34,8 +34,8 @@ export const scalarOpTable: Readonly<Record<ScalarOp, Render>> = {
   exp: called("exp"),
   log: called("log"),
   sqrt: called("sqrt"),
-  sin: called("sin"),
-  cos: called("cos"),
+  sin: own("sine"),
+  cos: own("cosine"),
   floor: called("floor"),
   tanh: own("tanh_far"),
   erf: own("erf"),
@@ -66,11 +66,26 @@ const types = { float32: "f32", int32: "i32", bool: "bool", float16: "f32", int8
 /** The type of a value in a register: what is stored in fewer bits is a number as soon as it is read. */
 export const wgslType = (dtype: DType, lanes: 1 | 4): string => (lanes === 1 ? types[dtype] : `vec4<${types[dtype]}>`);
 
-/** Functions that WGSL lacks or that drivers get wrong far from 0. erf: Abramowitz and Stegun 7.1.26, to 2e-7 absolute. */
+/**
+ * Functions that WGSL lacks, or whose results it lets be far off: its sine to 2^-11, its tanh for large numbers. sine: x = n pi/2 + r, and
+ * the quarter n picks the polynomial (Cephes) and the sign. erf: Abramowitz and Stegun 7.1.26, to 2e-7 absolute.
+ */
 export const prelude = (["f32", "vec4f"] as const)
   .map((type) => {
     const suffix = type === "vec4f" ? "4" : "";
-    return `fn tanh_far${suffix}(x: ${type}) -> ${type} {
+    const integer = type === "vec4f" ? "vec4i" : "i32";
+    return `fn quarter${suffix}(x: ${type}, turn: i32) -> ${type} {
+  let n = round(x * 0.636619772);
+  let r = ((x - n * 1.5703125) - n * 4.837512969970703e-4) - n * 7.549789954891882e-8;
+  let s = r * r;
+  let even = ((-1.9515295891e-4 * s + 8.3321608736e-3) * s - 1.6666654611e-1) * s * r + r;
+  let odd = ((2.443315711809948e-5 * s - 1.388731625493765e-3) * s + 4.166664568298827e-2) * s * s - 0.5 * s + 1;
+  let turns = ${integer}(n) + turn;
+  return select(odd, even, (turns & ${integer}(1)) == ${integer}(0)) * ${type}(1 - (turns & ${integer}(2)));
+}
+fn sine${suffix}(x: ${type}) -> ${type} { return quarter${suffix}(x, 0); }
+fn cosine${suffix}(x: ${type}) -> ${type} { return quarter${suffix}(x, 1); }
+fn tanh_far${suffix}(x: ${type}) -> ${type} {
   return tanh(clamp(x, ${type}(-20), ${type}(20)));
 }
 fn erf${suffix}(x: ${type}) -> ${type} {
