@@ -2,6 +2,8 @@ export { type Change, compare, MARGINS, type Verdict } from "./compare.ts";
 export { timeDecode } from "./decode-case.ts";
 export { interleave } from "./method.ts";
 export { parseSuite } from "./parse-suite.ts";
+export { openPeers, peersNamed } from "./peers/open.ts";
+export type { Peer } from "./peers/peer.ts";
 export { type Profile, profileSuite } from "./profile-suite.ts";
 export {
   errorSentence,

@@ -1,5 +1,6 @@
 import { type Backend, type Buffer, graph, hostTensor, input, reshape, size, slice } from "@finegrain/graph";
 import { type Held, holding } from "./holding.ts";
+import type { Limits } from "./limits.ts";
 import { type OpKind, opProgram } from "./op-programs.ts";
 import { repeatedNoise } from "./random-weights.ts";
 import type { OpFigures } from "./result.ts";
@@ -25,7 +26,7 @@ async function prepare(
   { name, shape }: OpVariant,
   held: Held,
 ): Promise<Prepared<OpFigures>> {
-  const { output, flops, bytes, integers } = opProgram(op, shape);
+  const { output, integers } = opProgram(op, shape);
   const program = graph({ name: `${op} ${name}`, inputs: output.inputs, outputs: [output] });
   const executable = held.add(await backend.compile(program));
   // Reading one element of the last result waits for all that is queued before it, and copies nothing.
@@ -57,23 +58,31 @@ async function prepare(
   return {
     name,
     contestants: [{ name, round: () => run(runs) }],
-    figures(rounds, { bandwidth, flopRate }) {
-      const { seconds } = rounds.get(name)!;
-      const time = median(seconds);
-      const least = Math.max(bandwidth > 0 ? bytes / bandwidth : 0, flopRate > 0 ? flops / flopRate : 0);
-      return {
-        phase: "op",
-        op,
-        shape,
-        milliseconds: interquartile(seconds.map((each) => 1000 * each)),
-        flops,
-        bytes,
-        intensity: flops / bytes,
-        bytesPerSecond: bytes / time,
-        flopsPerSecond: flops / time,
-        rooflineShare: least / time,
-      };
-    },
+    figures: (rounds, limits) => opFigures(op, shape, rounds.get(name)!.seconds, limits),
     [Symbol.asyncDispose]: async () => held[Symbol.dispose](),
+  };
+}
+
+/** @param seconds of a run, by round. */
+export function opFigures(
+  op: OpKind,
+  shape: OpVariant["shape"],
+  seconds: readonly number[],
+  { bandwidth, flopRate }: Limits,
+): OpFigures {
+  const { flops, bytes } = opProgram(op, shape);
+  const time = median(seconds);
+  const least = Math.max(bandwidth > 0 ? bytes / bandwidth : 0, flopRate > 0 ? flops / flopRate : 0);
+  return {
+    phase: "op",
+    op,
+    shape,
+    milliseconds: interquartile(seconds.map((each) => 1000 * each)),
+    flops,
+    bytes,
+    intensity: flops / bytes,
+    bytesPerSecond: bytes / time,
+    flopsPerSecond: flops / time,
+    rooflineShare: least / time,
   };
 }

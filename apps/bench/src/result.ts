@@ -86,6 +86,8 @@ export type OpMeasurement = Omit<Measured, "phase"> & OpFigures;
 export interface Failure extends Line {
   /** One sentence: why. */
   readonly error: string;
+  /** Present where there was nothing to run: a peer that is not installed, or that has no such variant. */
+  readonly absent?: true;
 }
 
 /** One line of a result file: JSON lines, one object a variant of a case. */

@@ -8,17 +8,21 @@ import { isWide, ratio, type Spread } from "./statistics.ts";
 import { BASELINE, type Case } from "./suites.ts";
 import type { Prepared } from "./variant.ts";
 
+/** A case as far as its lines name it. */
+export type Lines = Pick<Case, "name" | "phase"> & { readonly variants: readonly { readonly name: string }[] };
+
 /** A case, and what its rounds gave so far. */
 export interface MeasuredCase {
   readonly suite: string;
-  readonly entry: Case;
-  readonly backend: Backend;
+  readonly entry: Lines;
+  readonly backend: NamedBackend;
   readonly variants: readonly Prepared[];
   /** Of variants that did not compile. */
   readonly failures: ReadonlyMap<string, string>;
   readonly rounds: Rounds;
   readonly limits: Limits;
-  readonly memory: MemoryPeak;
+  /** Left out where nobody watched it: a peer's. */
+  readonly memory?: MemoryPeak;
 }
 
 /** A line for every variant of the case, in the suite's order; none for one that has no round yet. */
@@ -39,10 +43,10 @@ export function results(measured: MeasuredCase): Result[] {
 export type NamedBackend = Pick<Backend, "name" | "device">;
 
 /** A line for every variant of a case of which none could run. */
-export const failed = (suite: string, entry: Case, backend: NamedBackend, error: string): Failure[] =>
+export const failed = (suite: string, entry: Lines, backend: NamedBackend, error: string): Failure[] =>
   entry.variants.map(({ name }) => ({ ...line({ suite, entry, backend }, name), error }));
 
-type LineOf = Pick<MeasuredCase, "suite" | "entry"> & { readonly backend: NamedBackend; readonly limits?: Limits };
+type LineOf = Pick<MeasuredCase, "suite" | "entry" | "backend"> & { readonly limits?: Limits };
 
 function line({ suite, entry, backend, limits }: LineOf, variant: string): Line {
   return {

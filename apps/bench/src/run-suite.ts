@@ -3,6 +3,8 @@ import type { Storage } from "@finegrain/nn";
 import { type LimitProbes, prepareLimits } from "./limits.ts";
 import { watchMemory } from "./memory.ts";
 import { interleave, type Rounds } from "./method.ts";
+import type { OpenPeers } from "./peers/open.ts";
+import { preparePeers } from "./peers/peer-case.ts";
 import { prepareCase } from "./prepare-case.ts";
 import { WeightPool } from "./random-weights.ts";
 import { errorSentence, type Result } from "./result.ts";
@@ -27,6 +29,8 @@ export interface RunOptions {
   readonly quick?: boolean;
   /** What decoded weights are kept in, where a variant does not say. Default "float32". */
   readonly storage?: Storage | undefined;
+  /** Other libraries that take turns with the variants; they belong to the one who opened them. */
+  readonly peers?: Pick<OpenPeers, "all"> | undefined;
   /** Rounds to measure, instead of the suite's own number. */
   readonly rounds?: number | undefined;
   /** An abort ends the case at hand with the rounds that it has, and the suite behind it. */
@@ -89,13 +93,15 @@ interface CaseOptions extends RunOptions {
 async function runCase(suite: string, entry: Case, limits: LimitProbes, options: CaseOptions): Promise<Result[]> {
   const together = await runTogether(suite, entry, limits, options);
   if (together.ready === 0) return together.results;
+  const alone = { ...options, peers: undefined };
   const apart = new Map<string, Result>();
   for (const name of together.failed) {
     if (options.signal?.aborted) break;
-    const { results: pair } = await runTogether(suite, besideBaseline(entry, name), limits, options);
+    const { results: pair } = await runTogether(suite, besideBaseline(entry, name), limits, alone);
     for (const result of pair) if (result.variant === name) apart.set(name, result);
   }
-  return together.results.map((result) => apart.get(result.variant) ?? result);
+  const isOurs = ({ backend }: Result) => backend === options.backend.name;
+  return together.results.map((result) => (isOurs(result) && apart.get(result.variant)) || result);
 }
 
 interface Together {
@@ -106,7 +112,7 @@ interface Together {
 }
 
 async function runTogether(suite: string, entry: Case, limits: LimitProbes, options: CaseOptions): Promise<Together> {
-  const { backend, signal, until, storage = "float32" } = options;
+  const { backend, signal, until, storage = "float32", peers = { all: [] } } = options;
   let soFar = (): Result[] => [];
   const report = (activity: string, done: number, of: number) =>
     options.onProgress?.({ case: entry.name, activity, done, of, soFar });
@@ -114,19 +120,14 @@ async function runTogether(suite: string, entry: Case, limits: LimitProbes, opti
   using pool = new WeightPool(backend);
   const { variants, failures } = await prepareCase(entry, { backend, pool, storage, signal, report });
   try {
-    const resultsOf = (rounds: Rounds) =>
-      results({
-        suite,
-        entry,
-        backend,
-        variants,
-        failures,
-        rounds,
-        limits: limits.of(rounds),
-        memory: memory.peak(),
-      });
+    await using others = await preparePeers(peers, entry, { storage, signal, report });
+    const resultsOf = (rounds: Rounds) => {
+      const measured = { suite, entry, rounds, limits: limits.of(rounds) };
+      const ours = results({ ...measured, backend, variants, failures, memory: memory.peak() });
+      return [...ours, ...others.results(measured)];
+    };
     const rounds = await interleave(
-      [...variants, limits].flatMap(({ contestants }) => contestants),
+      [...variants, others, limits].flatMap(({ contestants }) => contestants),
       {
         ...entry.measure,
         until,

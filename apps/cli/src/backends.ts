@@ -34,6 +34,13 @@ const BACKENDS: Readonly<Record<string, Entry>> = {
       return wasmBackend({ memory64: device === "memory64" });
     },
   },
+  webgpu: {
+    devices: ["gpu", "software"],
+    async open(device) {
+      const { webgpuBackend } = await import("@finegrain/backend-webgpu");
+      return webgpuBackend({ software: device === "software" });
+    },
+  },
   reference: {
     devices: ["cpu"],
     async open() {

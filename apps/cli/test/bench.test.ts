@@ -165,3 +165,14 @@ describe("wrong input is refused before anything is measured", () => {
     expect(ended.stderr).toMatch(/^finegrain: ENOENT.*\n$/);
   });
 });
+
+test("says of a peer that it has nothing of a case, and of a name that it is no peer", async () => {
+  const ended = await finegrain(["bench", suite, "--backend", "reference", "--peers", "jax-js", "--json", results]);
+  expect(ended.code).toBe(1);
+  expect(ended.stdout).toMatch(/sparse-ff .*\npeer jax-js: has no variant of this case \(.*\)\n/);
+  expect(ended.stdout).toMatch(/, memory [\d.]+ .B\/s/); // the limits are of ours
+  expect((await lines()).map(({ backend }) => backend)).toEqual(["reference", "reference", "jax-js"]);
+  const unknown = await finegrain(["bench", suite, "--peers", "jaxjs"]);
+  expect(unknown).toMatchObject({ code: 1, stdout: "" });
+  expect(unknown.stderr).toContain('there is no peer "jaxjs": known are pytorch, llama.cpp, jax-js');
+});

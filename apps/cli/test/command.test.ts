@@ -48,6 +48,8 @@ test("devices says of each what it is, or how to add it", async () => {
     "tfjs:cpu",
     "wasm:cpu",
     "wasm:memory64",
+    "webgpu:gpu",
+    "webgpu:software",
     "reference:cpu",
   ]);
   expect(found.find(({ backend }) => backend === "reference")).toMatchObject({ available: true });

@@ -5,7 +5,7 @@ import { openHost } from "./host.ts";
 
 /** Every layer's golden case, made by the papers' own code, on the backend. */
 export function describeGolden(backend: () => Backend): void {
-  it("agrees with the golden cases", { timeout: 120_000 }, async () => {
+  it("agrees with the golden cases", { timeout: 300_000 }, async () => {
     const host = await openHost();
     const outcomes = [];
     for (const file of host.goldenCases()) outcomes.push(await runCase(backend(), file));

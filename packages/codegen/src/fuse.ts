@@ -13,13 +13,26 @@ import type { Program } from "./program.ts";
 import { reducedExtents, reductions } from "./reductions.ts";
 import { splitReductions } from "./split-reductions.ts";
 
+export interface FuseOptions {
+  /**
+   * Copy an operand of a product whose elements are picked one by one, or lie apart: for who reads memory in vectors. Default true; a device
+   * whose lanes read each their own element has no use for it.
+   */
+  readonly copyOperands?: boolean;
+}
+
 /** Turn a graph into kernels. @param donate as in {@link CompileOptions}. */
-export function fuse(source: Graph, donate: NonNullable<CompileOptions["donate"]> = []): Program {
-  return new Fusion(splitReductions(optimize(source, new Set())), donate).program();
+export function fuse(
+  source: Graph,
+  donate: NonNullable<CompileOptions["donate"]> = [],
+  options: FuseOptions = {},
+): Program {
+  return new Fusion(splitReductions(optimize(source, new Set())), donate, options).program();
 }
 
 class Fusion {
   readonly #graph: Graph;
+  readonly #copyOperands: boolean;
   readonly #placement: Placement;
   readonly #buffers = new Map<Tensor, ProgramBuffer>();
   readonly #kernels: Kernel[] = [];
@@ -29,8 +42,9 @@ class Fusion {
   /** The value that each output buffer is made for, where a kernel can make it there. */
   readonly #outputOf = new Map<Tensor, ProgramBuffer>();
 
-  constructor(graph: Graph, donate: NonNullable<CompileOptions["donate"]>) {
+  constructor(graph: Graph, donate: NonNullable<CompileOptions["donate"]>, { copyOperands = true }: FuseOptions) {
     this.#graph = graph;
+    this.#copyOperands = copyOperands;
     this.#placement = place(graph);
     for (const node of graph.nodes)
       for (const x of new Set(node.inputs)) this.#users.set(x, (this.#users.get(x) ?? 0) + 1);
@@ -103,7 +117,7 @@ class Fusion {
     for (;;) {
       try {
         const kernel = collapse(factorScales(this.#attempt(x, reduced, domain, target)));
-        const operand = reduced && this.#operandToCopy(reduced, kernel);
+        const operand = reduced && this.#copyOperands && this.#operandToCopy(reduced, kernel);
         if (operand) throw new NeedsBuffer(operand);
         this.#kernels.push(kernel);
         return;

@@ -8,3 +8,4 @@ export * from "./kernel-cost.ts";
 export * from "./plan-memory.ts";
 export * from "./product.ts";
 export * from "./program.ts";
+export * from "./schedule.ts";

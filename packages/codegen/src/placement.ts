@@ -86,7 +86,8 @@ function epilogues(graph: Graph, users: ReadonlyMap<Tensor, readonly Tensor[]>):
     let last = first;
     for (let length = 0; length < LARGEST.operations / 2; length++) {
       const next = users.get(last)!;
-      const fits = next.length === 1 && isElementwise(next[0]!) && sameShape(next[0]!.shape, last.shape);
+      const fits =
+        next.length === 1 && isElementwise(next[0]!) && sameShape(next[0]!.shape, last.shape) && !joinsSums(next[0]!);
       if (!fits || outputs.has(last) || taken.has(next[0]!)) break;
       last = next[0]!;
       taken.add(last);
@@ -95,6 +96,9 @@ function epilogues(graph: Graph, users: ReadonlyMap<Tensor, readonly Tensor[]>):
   }
   return found;
 }
+
+/** Whether one number is made of several that are computed: sums of everything had better not wait for each other. */
+const joinsSums = (x: Tensor): boolean => size(x.shape) === 1 && x.inputs.filter((part) => !isLeaf(part)).length > 1;
 
 /** How often each value would be computed, were it written into its readers. */
 function readsOf(graph: Graph, users: ReadonlyMap<Tensor, readonly Tensor[]>): Map<Tensor, number> {

@@ -1,6 +1,6 @@
 import { Arena } from "./arena.ts";
 import type { ProgramBuffer } from "./buffer.ts";
-import { bytesOf, readsOf } from "./kernel.ts";
+import { bytesOf, type Kernel, readsOf } from "./kernel.ts";
 import type { Program } from "./program.ts";
 
 /** Where temporaries and constants live: offsets in one arena. */
@@ -13,19 +13,25 @@ export interface MemoryPlan {
 /**
  * Give every temporary a place for as long as it lives; what has been read for the last time makes room for what comes.
  * Constants have places of their own, since they are written once and for all.
+ *
+ * @param steps the program's kernels by when they run: those of one step may run at once, so all that it touches lives together. Default: one
+ * after the other.
  */
-export function planMemory(program: Program): MemoryPlan {
+export function planMemory(
+  { kernels }: Program,
+  steps: readonly (readonly Kernel[])[] = kernels.map((kernel) => [kernel]),
+): MemoryPlan {
   const offsets = new Map<ProgramBuffer, number>();
   const arena = new Arena();
-  const ends = lastReads(program);
+  const ends = lastSteps(steps);
   const living = new Set<ProgramBuffer>();
-  for (const kernel of program.kernels)
-    for (const x of readsOf(kernel))
-      if (x.place.kind === "constant" && !offsets.has(x)) offsets.set(x, arena.take(bytesOf(x)));
-  program.kernels.forEach((kernel, at) => {
-    if (kernel.to.place.kind === "temporary" && !offsets.has(kernel.to)) {
-      offsets.set(kernel.to, arena.take(bytesOf(kernel.to)));
-      living.add(kernel.to);
+  for (const x of kernels.flatMap(readsOf))
+    if (x.place.kind === "constant" && !offsets.has(x)) offsets.set(x, arena.take(bytesOf(x)));
+  steps.forEach((step, at) => {
+    for (const { to } of step) {
+      if (to.place.kind !== "temporary" || offsets.has(to)) continue;
+      offsets.set(to, arena.take(bytesOf(to)));
+      living.add(to);
     }
     for (const x of living) {
       if (ends.get(x)! > at) continue;
@@ -36,11 +42,11 @@ export function planMemory(program: Program): MemoryPlan {
   return { offsets, bytes: arena.bytes };
 }
 
-/** The last kernel that touches each buffer. */
-function lastReads(program: Program): Map<ProgramBuffer, number> {
+/** The last step that touches each buffer. */
+function lastSteps(steps: readonly (readonly Kernel[])[]): Map<ProgramBuffer, number> {
   const ends = new Map<ProgramBuffer, number>();
-  program.kernels.forEach((kernel, at) => {
-    for (const x of [...readsOf(kernel), kernel.to]) ends.set(x, at);
+  steps.forEach((kernels, at) => {
+    for (const kernel of kernels) for (const x of [...readsOf(kernel), kernel.to]) ends.set(x, at);
   });
   return ends;
 }

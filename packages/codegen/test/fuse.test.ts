@@ -1,23 +1,28 @@
 import {
   add,
   argMax,
+  constant,
   einsum,
+  evaluate,
   exp,
   gather,
   graph,
+  hostTensor,
   input,
   layerNorm,
   mul,
   reduceSum,
   relu,
   reshape,
+  size,
   slice,
   type Tensor,
   transpose,
   updateSlice,
 } from "@finegrain/graph";
 import { describe, expect, test } from "vitest";
-import { fuse, type LoopKernel, readsOf } from "../src/index.ts";
+import { fuse, type LoopKernel, planMemory, readsOf } from "../src/index.ts";
+import { Machine } from "./machine.ts";
 
 const kernelsOf = (outputs: Tensor[], inputs: Tensor[], donate: [number, number][] = []) =>
   fuse(graph({ name: "test", inputs, outputs }), donate).kernels;
@@ -62,6 +67,36 @@ describe("fusion", () => {
     const kernels = kernelsOf([einsum(x, gather(table, argMax(choice)), "B D, R D -> B R")], [x, table, choice]);
     expect(kernels.map(({ name }) => name)).toEqual(["argMax", "einsum B D, R D -> B R"]);
     expect(readsOf(kernels[1]!).map(({ place }) => place.kind)).toEqual(["input", "temporary", "input"]);
+  });
+
+  test("copies an operand whose elements are picked one by one, or reads them where they lie", () => {
+    const [table, w] = [input([40, 32], "float32", "table"), input([32, 16], "float32", "w")];
+    const picked = constant({ dtype: "int32", shape: [64], data: Array.from({ length: 64 }, (_, i) => (7 * i) % 40) });
+    const source = graph({
+      name: "picked",
+      inputs: [table, w],
+      outputs: [einsum(gather(table, picked), w, "R D, D F -> R F")],
+    });
+    const given = [table, w].map(({ shape }) =>
+      hostTensor(
+        "float32",
+        shape,
+        Float32Array.from({ length: size(shape) }, (_, i) => Math.sin(i)),
+      ),
+    );
+    const [expected] = evaluate(source, given);
+    for (const [copyOperands, kernels] of [
+      [true, 2],
+      [false, 1],
+    ] as const) {
+      const program = fuse(source, [], { copyOperands });
+      expect(program.kernels).toHaveLength(kernels);
+      const machine = new Machine(program, planMemory(program), given);
+      for (const kernel of program.kernels) machine.run(kernel);
+      machine.outputs[0]!.data.forEach((value, i) => {
+        expect(value).toBeCloseTo(expected!.data[i]!, 4);
+      });
+    }
   });
 
   test("keeps what is expensive and read twice", () => {

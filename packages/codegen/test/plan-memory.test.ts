@@ -5,33 +5,39 @@ import { Arena, bytesOf, fuse, planMemory, readsOf } from "../src/index.ts";
 
 test("what lives at the same time never overlaps, at multiples of 64 bytes", () =>
   fc.assert(
-    fc.property(fc.array(fc.nat(), { minLength: 1, maxLength: 30 }), (choices) => {
-      const x = input([32, 32], "float32", "x");
-      const values: Tensor[] = [x];
-      for (const choice of choices) {
-        const [a, b] = [values[choice % values.length]!, values[(choice >> 3) % values.length]!];
-        values.push(
-          [exp(a), einsum(a, b, "I J, J K -> I K"), add(exp(a), exp(b)), mul(a, reduceSum(b, { axes: [0] }))][
-            choice % 4
-          ]!,
+    fc.property(
+      fc.array(fc.nat(), { minLength: 1, maxLength: 30 }),
+      fc.integer({ min: 1, max: 4 }),
+      (choices, together) => {
+        const x = input([32, 32], "float32", "x");
+        const values: Tensor[] = [x];
+        for (const choice of choices) {
+          const [a, b] = [values[choice % values.length]!, values[(choice >> 3) % values.length]!];
+          values.push(
+            [exp(a), einsum(a, b, "I J, J K -> I K"), add(exp(a), exp(b)), mul(a, reduceSum(b, { axes: [0] }))][
+              choice % 4
+            ]!,
+          );
+        }
+        const program = fuse(graph({ name: "drawn", inputs: [x], outputs: [values.at(-1)!] }));
+        const steps = Array.from({ length: Math.ceil(program.kernels.length / together) }, (_, i) =>
+          program.kernels.slice(i * together, (i + 1) * together),
         );
-      }
-      const program = fuse(graph({ name: "drawn", inputs: [x], outputs: [values.at(-1)!] }));
-      const { offsets, bytes } = planMemory(program);
-      const kernels = program.kernels;
-      const life = [...offsets].map(([buffer, offset]) => {
-        const touched = kernels.flatMap((kernel, at) =>
-          kernel.to === buffer || readsOf(kernel).includes(buffer) ? [at] : [],
-        );
-        return { offset, end: offset + bytesOf(buffer), from: touched[0]!, to: touched.at(-1)! };
-      });
-      for (const [i, a] of life.entries()) {
-        expect(a.offset % 64).toBe(0);
-        expect(a.end).toBeLessThanOrEqual(bytes);
-        for (const b of life.slice(0, i))
-          if (a.from <= b.to && b.from <= a.to) expect(a.end <= b.offset || b.end <= a.offset).toBe(true);
-      }
-    }),
+        const { offsets, bytes } = together === 1 ? planMemory(program) : planMemory(program, steps);
+        const life = [...offsets].map(([buffer, offset]) => {
+          const touched = steps.flatMap((kernels, at) =>
+            kernels.some((kernel) => kernel.to === buffer || readsOf(kernel).includes(buffer)) ? [at] : [],
+          );
+          return { offset, end: offset + bytesOf(buffer), from: touched[0]!, to: touched.at(-1)! };
+        });
+        for (const [i, a] of life.entries()) {
+          expect(a.offset % 64).toBe(0);
+          expect(a.end).toBeLessThanOrEqual(bytes);
+          for (const b of life.slice(0, i))
+            if (a.from <= b.to && b.from <= a.to) expect(a.end <= b.offset || b.end <= a.offset).toBe(true);
+        }
+      },
+    ),
     { numRuns: 60, seed: 4 },
   ));
 

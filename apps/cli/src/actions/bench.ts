@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import {
   appendResults,
   casesOf,
@@ -5,6 +6,9 @@ import {
   failed,
   isFailure,
   loadSuite,
+  openPeers,
+  type Peer,
+  peersNamed,
   type Result,
   type RunOptions,
   readResults,
@@ -34,6 +38,7 @@ export async function bench(values: BenchValues, [name]: readonly string[]): Pro
   const suite = await loadSuite(name!); // the operand is required
   const targets = readTargets(values.backend, values.device);
   const { json, against } = values;
+  const peers = values.peers === undefined ? [] : peersNamed(values.peers);
   const before = against === undefined ? undefined : await earlierResults(against, suite);
   // A file that cannot be written should be known before minutes of measuring.
   if (json !== undefined) await appendResults(json, []);
@@ -46,6 +51,7 @@ export async function bench(values: BenchValues, [name]: readonly string[]): Pro
     for await (const results of runOn(target, {
       suite,
       values,
+      peers,
       out,
       signal: interrupt.signal,
       alone: targets.length === 1,
@@ -56,8 +62,12 @@ export async function bench(values: BenchValues, [name]: readonly string[]): Pro
   }
   const worse = before !== undefined && now.length > 0 && printChanges(out, before, now);
   if (interrupt.signal.aborted) return EXIT.interrupted;
-  return worse || now.some(isFailure) ? EXIT.failed : EXIT.ok;
+  return worse || now.some((result) => fails(result, values)) ? EXIT.failed : EXIT.ok;
 }
+
+/** Of "all" peers only those are meant that are there. */
+const fails = (result: Result, { peers }: BenchValues): boolean =>
+  isFailure(result) && !(result.absent && peers === "all");
 
 /** @throws FinegrainError where the file has nothing of the suite: a wrong file should be known before the measuring. */
 async function earlierResults(path: string, suite: Suite): Promise<Result[]> {
@@ -69,6 +79,7 @@ async function earlierResults(path: string, suite: Suite): Promise<Result[]> {
 interface BenchRun {
   readonly suite: Suite;
   readonly values: BenchValues;
+  readonly peers: readonly Peer[];
   readonly out: Terminal;
   readonly signal: AbortSignal;
   /** Whether no other backend is asked for: then one that does not open is an error, and not a line. */
@@ -77,7 +88,7 @@ interface BenchRun {
 
 async function* runOn(
   target: Target,
-  { suite, values, out, signal, alone }: BenchRun,
+  { suite, values, peers: named, out, signal, alone }: BenchRun,
 ): AsyncGenerator<readonly Result[]> {
   const { quick, rounds, quantize: storage } = values;
   const opened = await openTarget(target).catch((error: Error) => error);
@@ -89,8 +100,10 @@ async function* runOn(
   }
   await using backend = opened;
   out.print(out.style.dim(`${backend.name}, ${backend.device.description}, ${backend.device.provider}`));
+  const { kind, threads = availableParallelism() } = backend.device;
+  await using peers = await openPeers(named, { kind, threads });
   const onProgress = benchProgress(out, backend.name);
-  const options: RunOptions = { backend, quick, rounds, storage, signal, onProgress };
+  const options: RunOptions = { backend, peers, quick, rounds, storage, signal, onProgress };
   if (values.profile) return await printProfiles(out, suite, options);
   for await (const results of runSuite(suite, options)) {
     out.clear();

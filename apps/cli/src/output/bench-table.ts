@@ -1,4 +1,5 @@
 import {
+  type Failure,
   isFailure,
   isMeasurement,
   isOpMeasurement,
@@ -17,18 +18,24 @@ export const range = ({ low, high }: Pick<Spread, "low" | "high">): string => `$
 
 /**
  * A case's results as lines of text: a table of what was measured, a sentence for what failed, one for rounds that are
- * spread too widely.
+ * spread too widely. A peer's variants have its name before their own.
  */
-export function caseTable(results: readonly Result[]): string[] {
+export function caseTable(lines: readonly Result[]): string[] {
+  const results = lines.map((line) => (line.backend === lines[0]!.backend ? line : named(line)));
   const models = results.filter(isMeasurement);
   const ops = results.filter(isOpMeasurement);
   return [
     ...(models.length > 0 ? [models[0]!.phase === "decode" ? decodeTable(models) : trainTable(models)] : []),
     ...(ops.length > 0 ? [opTable(ops)] : []),
-    ...results.filter(isFailure).map(({ variant, error }) => `${variant} failed: ${error}`),
+    ...results.filter(isFailure).map(sentence),
     ...([...models, ...ops].some(({ wide }) => wide) ? [WIDE] : []),
   ];
 }
+
+const named = (result: Result): Result => ({ ...result, variant: `${result.backend}: ${result.variant}` });
+
+const sentence = ({ absent, backend, variant, error }: Failure): string =>
+  absent ? `peer ${backend}: ${error}` : `${variant} failed: ${error}`;
 
 const WIDE =
   "wide: the middle half of the rounds is spread over more than 10 % of their median; the machine was not quiet";
@@ -95,7 +102,7 @@ function opTable(results: readonly OpMeasurement[]): string {
 
 /** The machine, its limits in these results, and what it needed. */
 export function machineLine(results: readonly Result[]): string {
-  const { machine } = results.at(-1)!;
+  const { machine } = results[0]!; // of ours: a peer that is not there knows no limits
   const measured = results.flatMap((result) => (isFailure(result) ? [] : [result]));
   const peak = Math.max(0, ...measured.map((result) => result.peakMemoryBytes ?? 0));
   const onDevice = Math.max(0, ...measured.map((result) => result.deviceMemoryBytes ?? 0));

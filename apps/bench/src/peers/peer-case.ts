@@ -1,0 +1,146 @@
+import type { ModelConfig, Storage } from "@finegrain/nn";
+import type { Contestant } from "../method.ts";
+import { opFigures } from "../op-case.ts";
+import { errorSentence, type Result } from "../result.ts";
+import { failed, type MeasuredCase, results } from "../results.ts";
+import { median } from "../statistics.ts";
+import { BASELINE, type Case, type ModelCase, type OpCase } from "../suites.ts";
+import { type Prepared, tokenSpeed } from "../variant.ts";
+import type { OpenPeers } from "./open.ts";
+import { isAbsence, type Peer, type PeerModel, type PeerSession } from "./peer.ts";
+
+type Measured = Omit<MeasuredCase, "backend" | "variants" | "failures">;
+
+/** The peers' variants of one case, ready to take turns with ours. */
+export interface PeerCase extends AsyncDisposable {
+  readonly contestants: readonly Contestant[];
+  /** A line for every variant that a peer has, with its ratio to our dense one; one for a peer that has none. */
+  results(measured: Measured): Result[];
+}
+
+interface PeerCaseOptions {
+  /** Of models that do not say. */
+  readonly storage: Storage;
+  readonly signal?: AbortSignal | undefined;
+  report(activity: string, done: number, of: number): void;
+}
+
+/** Let every peer make ready what it has of a case. */
+export async function preparePeers(
+  peers: Pick<OpenPeers, "all">,
+  entry: Case,
+  options: PeerCaseOptions,
+): Promise<PeerCase> {
+  const parts: PeerCase[] = [];
+  for (const { peer, opened } of peers.all) {
+    if (options.signal?.aborted) break;
+    parts.push(isAbsence(opened) ? absent(peer, opened.reason) : await preparePeer(peer, opened, entry, options));
+  }
+  return {
+    contestants: parts.flatMap(({ contestants }) => contestants),
+    results: (measured) => parts.flatMap((part) => part.results(measured)),
+    async [Symbol.asyncDispose]() {
+      for (const part of parts) await part[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** A case of which a peer runs nothing: a line that says why, in the place of its dense variant. */
+function absent({ name }: Peer, reason: string): PeerCase {
+  const backend = { name, device: { kind: "none", description: "none", provider: "none" } };
+  return {
+    contestants: [],
+    results({ suite, entry }) {
+      const { variants } = entry;
+      const missed = variants.find((variant) => variant.name === BASELINE) ?? variants[0]!; // no case is empty
+      const lines = failed(suite, { ...entry, variants: [missed] }, backend, reason);
+      return lines.map((line) => ({ ...line, absent: true }));
+    },
+    async [Symbol.asyncDispose]() {},
+  };
+}
+
+async function preparePeer(peer: Peer, session: PeerSession, entry: Case, options: PeerCaseOptions): Promise<PeerCase> {
+  // Samples of a run have one name each, and "dense" is ours.
+  const prefix = `${session.name}: `;
+  const variants: Prepared[] = [];
+  const failures = new Map<string, string>();
+  const preparations = entry.phase === "op" ? ops(session, entry) : models(session, entry, options.storage);
+  for (const [i, prepare] of preparations.entries()) {
+    if (options.signal?.aborted) break;
+    const name = prefix + entry.variants[i]!.name; // one preparation each
+    options.report(`preparing ${name}`, i, preparations.length);
+    try {
+      const variant = await prepare(name);
+      if (variant) variants.push(variant);
+    } catch (error) {
+      failures.set(name, errorSentence(error));
+    }
+  }
+  if (variants.length + failures.size === 0) return absent(peer, `has no variant of this case (${peer.scope})`);
+  const names = [...variants.map(({ name }) => name), ...failures.keys()];
+  return {
+    contestants: variants.flatMap(({ contestants }) => contestants),
+    results(measured) {
+      const lines = { ...measured.entry, variants: names.map((name) => ({ name })) };
+      const own = results({ ...measured, entry: lines, backend: session, variants, failures });
+      return own.map((result) => ({ ...result, variant: result.variant.slice(prefix.length) }));
+    },
+    async [Symbol.asyncDispose]() {
+      for (const variant of variants) await variant[Symbol.asyncDispose]();
+    },
+  };
+}
+
+type Preparation = (name: string) => Promise<Prepared | undefined>;
+
+const ops = (session: PeerSession, { op, variants }: OpCase): Preparation[] =>
+  variants.map(({ shape }) => async (name) => {
+    const variant = await session.prepareOp?.({ op, shape });
+    return (
+      variant && {
+        name,
+        contestants: [{ name, round: () => variant.round() }],
+        figures: (rounds, limits) => opFigures(op, shape, rounds.get(name)!.seconds, limits),
+        [Symbol.asyncDispose]: () => variant[Symbol.asyncDispose](),
+      }
+    );
+  });
+
+const models = (session: PeerSession, entry: ModelCase, otherwise: Storage): Preparation[] =>
+  entry.variants.map(({ model: json, storage = otherwise }) => async (name) => {
+    const config = json as unknown as ModelConfig; // ours has been made of it, or has said why not
+    const { phase, measure } = entry;
+    const model = await session.prepareModel?.({ phase, config, measure, storage });
+    return model && preparedModel(name, entry, model);
+  });
+
+/** A peer's model as one of ours. */
+function preparedModel(variant: string, { phase, measure }: ModelCase, model: PeerModel): Prepared {
+  const { differs, parameters, bytesPerToken, products } = model;
+  const name = differs === undefined ? variant : `${variant} (${differs})`;
+  const alone = `${name}: its products alone`;
+  return {
+    name,
+    contestants: [
+      { name, round: () => model.round() },
+      ...(products ? [{ name: alone, round: () => products.round() }] : []),
+    ],
+    figures(rounds, { bandwidth }) {
+      const { seconds } = rounds.get(name)!;
+      const limit = bytesPerToken === null ? median(rounds.get(alone)!.seconds) : bytesPerToken / bandwidth;
+      return {
+        phase,
+        ...tokenSpeed(seconds, phase === "decode" ? 1 : measure.batch * measure.length),
+        parameters,
+        bytesPerToken,
+        rooflineShare: Number.isFinite(limit) ? limit / median(seconds) : 0,
+        ...(phase === "decode" && { context: measure.prompt }),
+      };
+    },
+    ...(products && {
+      productRate: (rounds) => products.flops / median(rounds.get(alone)!.seconds),
+    }),
+    [Symbol.asyncDispose]: () => model[Symbol.asyncDispose](),
+  };
+}

@@ -1,0 +1,106 @@
+import { fuse, type ScheduleOptions } from "@finegrain/codegen";
+import {
+  type Backend,
+  type CompileOptions,
+  type DeviceInfo,
+  donatedInputs,
+  type Graph,
+  type HostTensor,
+  type OpName,
+  type StorageDType,
+} from "@finegrain/graph";
+import { WebGpuBuffer } from "./buffer.ts";
+import { Device } from "./device.ts";
+import { Loaded, WebGpuExecutable } from "./executable.ts";
+import { adapterName, openGpu, requestAdapter } from "./gpu.ts";
+import type { Target } from "./render/target.ts";
+
+export interface WebGpuOptions {
+  /** A software adapter, by its own name. Default false: one is used only where there is no GPU. */
+  readonly software?: boolean;
+  /** Sums between the invocations of a subgroup. Default: where the adapter has them. */
+  readonly subgroups?: boolean;
+  /** Kernels that one dispatch runs at most. More of them run faster, and take longer to compile. Default 12. */
+  readonly kernelsPerDispatch?: number;
+  /** Default: the browser's, or Dawn's in Node. */
+  readonly gpu?: GPU;
+}
+
+/**
+ * WebGPU as a backend: in a browser, or in Node through the package `webgpu`.
+ * @throws FinegrainError where there is no WebGPU, no adapter, or not what the options ask for.
+ */
+export async function webgpuBackend(options: WebGpuOptions = {}): Promise<Backend> {
+  const gpu = options.gpu ?? (await openGpu());
+  const adapter = await requestAdapter(gpu, options.software ?? false);
+  const target = targetOf(adapter, options);
+  const device = await adapter.requestDevice({
+    requiredFeatures: target.subgroup > 1 ? ["subgroups"] : [],
+    requiredLimits: limitsOf(adapter),
+  });
+  const name = adapterName(adapter);
+  return new WebGpuBackend(new Device(`webgpu:${name}`, device, target), adapter, {
+    maxBuffers: adapter.limits.maxStorageBuffersPerShaderStage,
+    maxKernels: options.kernelsPerDispatch ?? 12,
+    lanes: target.lanes,
+  });
+}
+
+const LANES = 64;
+
+function targetOf(adapter: GPUAdapter, { subgroups = true }: WebGpuOptions): Target {
+  const software = adapter.info.isFallbackAdapter;
+  return {
+    lanes: LANES,
+    wanted: software ? 2 ** 11 : 2 ** 16,
+    unrolls: !software,
+    subgroup: subgroups && adapter.features.has("subgroups") ? (adapter.info.subgroupMinSize ?? 1) : 1,
+    float16: adapter.features.has("shader-f16"),
+    bindingBytes: Math.floor(adapter.limits.maxStorageBufferBindingSize / 256) * 256,
+  };
+}
+
+const limitsOf = ({ limits }: GPUAdapter): Record<string, number> =>
+  Object.fromEntries(
+    (["maxBufferSize", "maxStorageBufferBindingSize", "maxStorageBuffersPerShaderStage"] as const).map((name) => [
+      name,
+      limits[name],
+    ]),
+  );
+
+class WebGpuBackend implements Backend {
+  readonly name: string;
+  readonly device: DeviceInfo;
+  readonly unsupported: ReadonlySet<OpName> = new Set();
+  readonly storage: ReadonlySet<StorageDType> = new Set(["float16", "int8"] as const);
+  readonly #device: Device;
+  readonly #scheduling: ScheduleOptions;
+
+  constructor(device: Device, adapter: GPUAdapter, scheduling: ScheduleOptions) {
+    const { info } = adapter;
+    this.name = device.name;
+    this.#device = device;
+    this.#scheduling = scheduling;
+    this.device = {
+      kind: "webgpu",
+      description: info.description || adapterName(adapter),
+      provider: `WebGPU (${info.vendor} ${info.architecture})`,
+    };
+  }
+
+  upload(value: HostTensor): WebGpuBuffer {
+    return WebGpuBuffer.upload(this.#device, value);
+  }
+
+  async compile(graph: Graph, options: CompileOptions = {}): Promise<WebGpuExecutable> {
+    this.#device.expectAlive();
+    const { donate = [] } = options;
+    const donated = donatedInputs(graph, donate);
+    const program = fuse(graph, donate, { copyOperands: false });
+    return new WebGpuExecutable(await Loaded.load(this.#device, program, this.#scheduling), donated);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#device.close();
+  }
+}

@@ -1,0 +1,114 @@
+import { FinegrainError } from "@finegrain/graph";
+import { type Allocation, Pool } from "./pool.ts";
+import type { Shader } from "./render/shader.ts";
+import type { Target } from "./render/target.ts";
+
+/** What is asked of an adapter where it has it. */
+export interface Wishes {
+  readonly subgroups: boolean;
+}
+
+/** A GPU that was opened: its memory, its pipelines and its end. */
+export class Device {
+  readonly name: string;
+  readonly gpu: GPUDevice;
+  readonly target: Target;
+  /** Tensors and temporaries. */
+  readonly tensors: Pool;
+  /** What the host reads. */
+  readonly staging: Pool;
+  readonly #pipelines = new Map<string, Promise<GPUComputePipeline>>();
+  /** Why nothing runs any more. */
+  #end: string | undefined;
+
+  constructor(name: string, gpu: GPUDevice, target: Target) {
+    this.name = name;
+    this.gpu = gpu;
+    this.target = target;
+    const { STORAGE, COPY_SRC, COPY_DST, MAP_READ } = GPUBufferUsage;
+    this.tensors = new Pool(gpu, STORAGE | COPY_SRC | COPY_DST);
+    this.staging = new Pool(gpu, MAP_READ | COPY_DST);
+    void gpu.lost.then(({ reason, message }) => {
+      this.#end ??= reason === "destroyed" ? "was closed" : `was lost (${message.split("\n")[0]})`;
+    });
+    // What no scope catches is a defect of ours: the next read says it.
+    gpu.addEventListener("uncapturederror", ({ error }) => {
+      this.#end ??= `refused a command (${error.message.split("\n")[0]})`;
+    });
+  }
+
+  /** @throws FinegrainError where the device was lost, closed or has refused a command. */
+  expectAlive(): void {
+    if (this.#end !== undefined) throw new FinegrainError(`${this.name} ${this.#end}: open the backend again`);
+  }
+
+  /** The pipeline of a shader, compiled once for all that have the same text. @throws FinegrainError where it does not compile. */
+  pipeline(shader: Shader): Promise<GPUComputePipeline> {
+    const made = this.#pipelines.get(shader.text) ?? this.#compile(shader);
+    this.#pipelines.set(shader.text, made);
+    return made;
+  }
+
+  async #compile({ text, name }: Shader): Promise<GPUComputePipeline> {
+    this.expectAlive();
+    const label = name.slice(0, 60);
+    this.gpu.pushErrorScope("validation");
+    const module = this.gpu.createShaderModule({ label, code: text });
+    const pipeline = this.gpu.createComputePipelineAsync({
+      label,
+      layout: "auto",
+      compute: { module, entryPoint: "main" },
+    });
+    const scope = this.gpu.popErrorScope();
+    const [made] = await Promise.allSettled([pipeline, scope]);
+    if (made.status === "fulfilled") return made.value;
+    this.expectAlive();
+    const { messages } = await module.getCompilationInfo();
+    const first = messages.find(({ type }) => type === "error");
+    const line = first && text.split("\n")[first.lineNum - 1]?.trim();
+    const why = first ? `${first.message} in "${line}"` : (made.reason as Error).message.split("\n")[0];
+    throw new FinegrainError(`the shader of ${name} does not compile on ${this.name}: ${why}`, { cause: made.reason });
+  }
+
+  /** Submit what `record` encodes. @returns why the device refused it, if it did. */
+  submit(what: string, record: (encoder: GPUCommandEncoder) => void): Promise<FinegrainError | undefined> {
+    this.gpu.pushErrorScope("validation");
+    try {
+      const encoder = this.gpu.createCommandEncoder();
+      record(encoder);
+      this.gpu.queue.submit([encoder.finish()]);
+    } catch (error) {
+      void this.gpu.popErrorScope();
+      throw error;
+    }
+    return this.gpu.popErrorScope().then(
+      (error) =>
+        error ? new FinegrainError(`${what} failed on ${this.name}: ${error.message.split("\n")[0]}`) : undefined,
+      () => undefined, // the device was lost, which says so itself
+    );
+  }
+
+  /** The numbers of an allocation as bytes. @throws FinegrainError where the device ended. */
+  async read({ gpu }: Allocation, bytes: number): Promise<ArrayBuffer> {
+    this.expectAlive();
+    const size = Math.ceil(Math.max(bytes, 1) / 4) * 4;
+    const staging = this.staging.take(size, "what is read");
+    void this.submit("a read", (encoder) => encoder.copyBufferToBuffer(gpu, 0, staging.gpu, 0, size));
+    try {
+      await staging.gpu.mapAsync(GPUMapMode.READ, 0, size);
+    } catch (cause) {
+      this.expectAlive();
+      throw new FinegrainError(`${this.name} could not be read: ${(cause as Error).message.split("\n")[0]}`, { cause });
+    }
+    const copy = staging.gpu.getMappedRange(0, size).slice(0, bytes);
+    staging.gpu.unmap();
+    this.staging.give(staging);
+    this.expectAlive();
+    return copy;
+  }
+
+  close(): void {
+    this.#end ??= "was closed";
+    this.gpu.destroy();
+  }
+}

@@ -1,0 +1,230 @@
+import {
+  type MemoryPlan,
+  type Program,
+  type ProgramBuffer,
+  planMemory,
+  type ScheduleOptions,
+  schedule,
+} from "@finegrain/codegen";
+import { type Buffer, checkInputs, type Executable, FinegrainError, typeName } from "@finegrain/graph";
+import { bytesOfType, WebGpuBuffer } from "./buffer.ts";
+import type { Device } from "./device.ts";
+import type { Allocation } from "./pool.ts";
+import type { Binding } from "./render/bindings.ts";
+import { renderDispatch, type Shader } from "./render/shader.ts";
+
+/** A dispatch that is ready to be recorded. */
+interface Step {
+  readonly shader: Shader;
+  readonly pipeline: GPUComputePipeline;
+  readonly workgroups: readonly [x: number, y: number];
+  /** Of its temporaries, for the uniform. */
+  readonly offsets: GPUBuffer | undefined;
+  /** Bind groups by the buffers that are bound. */
+  readonly groups: Map<string, GPUBindGroup>;
+}
+
+/** Bind groups of one dispatch that are kept: a decode step has two or so sets of buffers. */
+const MOST_GROUPS = 8;
+/** Workgroups along one dimension of a dispatch. */
+const MOST_ALONG = 65_535;
+
+/** A program on the device: its shaders, its temporaries and its constants. */
+export class Loaded {
+  readonly program: Program;
+  readonly steps: readonly Step[];
+  readonly device: Device;
+  readonly #arena: readonly Allocation[];
+  /** Temporaries that are larger than a binding have buffers of their own. */
+  readonly #large: ReadonlyMap<ProgramBuffer, Allocation>;
+
+  private constructor(
+    device: Device,
+    program: Program,
+    steps: readonly Step[],
+    memory: { arena: readonly Allocation[]; large: ReadonlyMap<ProgramBuffer, Allocation> },
+  ) {
+    this.device = device;
+    this.program = program;
+    this.steps = steps;
+    this.#arena = memory.arena;
+    this.#large = memory.large;
+  }
+
+  static async load(device: Device, program: Program, scheduling: ScheduleOptions): Promise<Loaded> {
+    const dispatches = schedule(program, scheduling);
+    const plan = planMemory(
+      program,
+      dispatches.map(({ branches }) => branches.flatMap(({ kernels }) => kernels)),
+    );
+    const shaders = dispatches
+      .map((dispatch) => renderDispatch(dispatch, plan, device.target))
+      .filter(({ workgroups }) => workgroups > 0);
+    const pipelines = await Promise.all(shaders.map((shader) => device.pipeline(shader)));
+    const arena = takeArena(device, program, plan);
+    const steps = shaders.map((shader, k) => ({
+      shader,
+      pipeline: pipelines[k]!,
+      workgroups: along(shader.workgroups),
+      offsets: offsetsOf(device, shader, plan),
+      groups: new Map<string, GPUBindGroup>(),
+    }));
+    return new Loaded(device, program, steps, { arena, large: new Map() });
+  }
+
+  get memory(): readonly Allocation[] {
+    return [...this.#arena, ...this.#large.values()];
+  }
+
+  /** Record all dispatches. @param given the buffer of every input and output. */
+  record(pass: GPUComputePassEncoder, given: ReadonlyMap<ProgramBuffer, Allocation>): void {
+    for (const step of this.steps) {
+      pass.setPipeline(step.pipeline);
+      pass.setBindGroup(0, this.#group(step, given));
+      pass.dispatchWorkgroups(...step.workgroups);
+    }
+  }
+
+  #group({ shader, pipeline, offsets, groups }: Step, given: ReadonlyMap<ProgramBuffer, Allocation>): GPUBindGroup {
+    const allocations = shader.bindings.map((binding) => this.#allocation(binding, given));
+    const key = allocations.map((allocation) => allocation?.id).join();
+    const known = groups.get(key);
+    if (known) return known;
+    const entries = shader.bindings.map((binding, k) => ({
+      binding: k,
+      resource:
+        binding.kind === "buffer"
+          ? { buffer: allocations[k]!.gpu, offset: binding.offset, size: binding.bytes }
+          : { buffer: allocations[k]?.gpu ?? offsets! },
+    }));
+    const group = this.device.gpu.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries });
+    if (groups.size >= MOST_GROUPS) groups.delete(groups.keys().next().value!); // there is one
+    groups.set(key, group);
+    return group;
+  }
+
+  #allocation(binding: Binding, given: ReadonlyMap<ProgramBuffer, Allocation>): Allocation | undefined {
+    switch (binding.kind) {
+      case "offsets":
+        return undefined;
+      case "arena":
+        return this.#arena[binding.slab];
+      case "buffer":
+        return given.get(binding.buffer) ?? this.#large.get(binding.buffer);
+    }
+  }
+
+  dispose(): void {
+    for (const allocation of this.memory) this.device.tensors.give(allocation);
+    for (const { offsets } of this.steps) offsets?.destroy();
+  }
+}
+
+const along = (workgroups: number): [x: number, y: number] => {
+  const y = Math.ceil(workgroups / MOST_ALONG);
+  return [Math.ceil(workgroups / y), y];
+};
+
+function takeArena(device: Device, program: Program, plan: MemoryPlan): Allocation[] {
+  const { bindingBytes } = device.target;
+  const count = Math.max(1, Math.ceil(plan.bytes / bindingBytes)); // one for those of no elements, too
+  const slabs = Array.from({ length: count }, (_, k) =>
+    device.tensors.take(
+      Math.min(bindingBytes, plan.bytes - k * bindingBytes),
+      `the temporaries of graph "${program.name}"`,
+    ),
+  );
+  for (const [buffer, offset] of plan.offsets) {
+    if (buffer.place.kind !== "constant") continue;
+    const array = buffer.dtype === "float32" ? Float32Array : Int32Array;
+    const slab = slabs[Math.floor(offset / bindingBytes)]!;
+    device.gpu.queue.writeBuffer(slab.gpu, offset % bindingBytes, array.from(buffer.place.data));
+  }
+  return slabs;
+}
+
+function offsetsOf(device: Device, { temporaries }: Shader, plan: MemoryPlan): GPUBuffer | undefined {
+  if (temporaries.length === 0) return undefined;
+  const elements = new Uint32Array(Math.ceil(temporaries.length / 4) * 4);
+  temporaries.forEach((buffer, k) => {
+    elements[k] = ((plan.offsets.get(buffer) ?? 0) % device.target.bindingBytes) / 4;
+  });
+  const uniform = device.gpu.createBuffer({
+    size: elements.byteLength,
+    usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
+  });
+  device.gpu.queue.writeBuffer(uniform, 0, elements);
+  return uniform;
+}
+
+/** A graph as compute shaders: a run is one command buffer. */
+export class WebGpuExecutable implements Executable {
+  readonly #loaded: Loaded;
+  readonly #donated: ReadonlySet<number>;
+  #open = true;
+
+  constructor(loaded: Loaded, donated: ReadonlySet<number>) {
+    this.#loaded = loaded;
+    this.#donated = donated;
+  }
+
+  run(inputs: readonly Buffer[]): Buffer[] {
+    const { program, device } = this.#loaded;
+    const { graph } = program;
+    if (!this.#open) throw new FinegrainError(`graph "${graph.name}" was run after its executable was disposed`);
+    checkInputs(
+      graph,
+      inputs.map(({ type }) => type),
+    );
+    const given = inputs.map((buffer) => this.#own(buffer));
+    this.#expectApart(given);
+    device.expectAlive();
+    const kept = new Set(program.outputs.flatMap(({ place }) => (place.kind === "input" ? [place.index] : [])));
+    const outputs = this.#submit(given);
+    given.forEach((buffer, i) => {
+      if (this.#donated.has(i)) buffer.spend(graph.name, kept.has(i));
+    });
+    return outputs;
+  }
+
+  #own(buffer: Buffer): WebGpuBuffer {
+    if (buffer instanceof WebGpuBuffer && buffer.device === this.#loaded.device) return buffer;
+    throw new FinegrainError(`graph "${this.#loaded.program.name}" was given a buffer of another backend`);
+  }
+
+  /** What is overwritten must not be another input as well. */
+  #expectApart(given: readonly WebGpuBuffer[]): void {
+    const { name } = this.#loaded.program;
+    given.forEach((buffer, i) => {
+      if (this.#donated.has(i) && given.indexOf(buffer) !== given.lastIndexOf(buffer))
+        throw new FinegrainError(
+          `graph "${name}" was given a buffer of ${typeName(buffer.type)} twice, one of them to overwrite`,
+        );
+    });
+  }
+
+  #submit(given: readonly WebGpuBuffer[]): WebGpuBuffer[] {
+    const { program, device, memory } = this.#loaded;
+    const bound = new Map(program.inputs.map((buffer, i) => [buffer, given[i]!.allocation()]));
+    const types = program.graph.outputs.map(({ dtype, shape }) => ({ dtype, shape }));
+    program.outputs.forEach((buffer, i) => {
+      if (buffer.place.kind === "output")
+        bound.set(buffer, device.tensors.take(bytesOfType(types[i]!), `output ${i} of graph "${program.name}"`));
+    });
+    const submitted = device.submit(`graph "${program.name}"`, (encoder) => {
+      const pass = encoder.beginComputePass();
+      this.#loaded.record(pass, bound);
+      pass.end();
+    });
+    const allocations = [...bound.values(), ...memory].map(({ failure }) => failure);
+    const failures = [...given.map(({ failure }) => failure), ...allocations, submitted];
+    const failure = Promise.all(failures).then((all) => all.find((one) => one !== undefined));
+    return program.outputs.map((buffer, i) => new WebGpuBuffer(device, types[i]!, bound.get(buffer)!, failure));
+  }
+
+  [Symbol.dispose](): void {
+    if (!this.#open) return;
+    this.#open = false;
+    this.#loaded.dispose();
+  }
+}

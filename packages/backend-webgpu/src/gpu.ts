@@ -1,0 +1,48 @@
+import { FinegrainError } from "@finegrain/graph";
+
+/**
+ * The WebGPU of a browser, or Dawn's through the package `webgpu` in Node.
+ * @throws FinegrainError where there is neither.
+ */
+export async function openGpu(): Promise<GPU> {
+  const { navigator } = globalThis as { navigator?: { gpu?: GPU } }; // which Node's types lack
+  if (navigator?.gpu) return navigator.gpu;
+  if (!globalThis.process?.versions?.node)
+    throw new FinegrainError("this browser has no WebGPU: current Chrome, Edge, Firefox and Safari have it");
+  dawn ??= openDawn();
+  return dawn;
+}
+
+/** Node's `navigator.gpu`: one for the process, as in a page, since Dawn ends the process where a GPU that is still in use is collected. */
+let dawn: Promise<GPU> | undefined;
+
+async function openDawn(): Promise<GPU> {
+  const { create, globals } = await import("webgpu").catch((cause: unknown) => {
+    throw new FinegrainError("WebGPU in Node needs the package webgpu: npm install webgpu", { cause });
+  });
+  Object.assign(globalThis, globals);
+  // Our shaders stay within their buffers by themselves: an index that is data is clamped. Checks of every access would come on top.
+  return create(["enable-dawn-features=disable_robustness"]);
+}
+
+/**
+ * A GPU; a software adapter where it is asked for, or where there is no other.
+ * @throws FinegrainError where there is none.
+ */
+export async function requestAdapter(gpu: GPU, software: boolean): Promise<GPUAdapter> {
+  const adapter = await gpu.requestAdapter(
+    software ? { forceFallbackAdapter: true } : { powerPreference: "high-performance" },
+  );
+  if (adapter) return adapter;
+  throw new FinegrainError(
+    software
+      ? "WebGPU found no software adapter: on Linux, Mesa's lavapipe (mesa-vulkan-drivers 25 or later) is one"
+      : "WebGPU found no adapter: a GPU with a Vulkan, Metal or Direct3D 12 driver is needed, or a software one",
+  );
+}
+
+/** What an adapter calls itself, with "(software)" behind it where it is no hardware. */
+export function adapterName({ info }: GPUAdapter): string {
+  const name = info.description.split(":")[0]?.trim() || info.device || `${info.vendor} ${info.architecture}`.trim();
+  return `${name || "unnamed adapter"}${info.isFallbackAdapter ? " (software)" : ""}`;
+}

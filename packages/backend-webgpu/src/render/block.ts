@@ -1,0 +1,33 @@
+/** Lines of WGSL in one scope, with names that no other block of the shader has. */
+export class Block {
+  readonly lines: string[] = [];
+  readonly #names: { next: number };
+
+  constructor(names: { next: number } = { next: 0 }) {
+    this.#names = names;
+  }
+
+  /** A block of the same shader, written beside or into this one. */
+  inner(): Block {
+    return new Block(this.#names);
+  }
+
+  add(...lines: readonly string[]): this {
+    this.lines.push(...lines);
+    return this;
+  }
+
+  /** `let` with a new name. @returns the name. */
+  let(value: string): string {
+    const name = `v${this.#names.next++}`;
+    this.lines.push(`let ${name} = ${value};`);
+    return name;
+  }
+
+  /** `head { ... }`, with what `write` adds inside. */
+  nest(head: string, write: (inner: Block) => void): this {
+    const inner = this.inner();
+    write(inner);
+    return this.add(`${head} {`, ...inner.lines.map((line) => `  ${line}`), "}");
+  }
+}

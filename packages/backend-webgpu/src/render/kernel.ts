@@ -1,0 +1,34 @@
+import type { Bindings } from "./bindings.ts";
+import type { Target } from "./target.ts";
+
+/** What a kernel is written with. */
+export interface Opening {
+  /** Of the kernel's function, and the start of the names of all that it declares. */
+  readonly name: string;
+  readonly bindings: Bindings;
+  readonly target: Target;
+  /** Iterations that one workgroup does where the kernel is one of a chain; undefined where it is spread as it likes. */
+  readonly row: number | undefined;
+}
+
+/** A kernel as WGSL. */
+export interface RenderedKernel {
+  /** `fn NAME(first: u32, last: u32, lane: u32, zero: u32)`, which does the items [first, last) with all lanes of a workgroup. */
+  readonly text: string;
+  /** Items of the kernel: iterations, tiles. */
+  readonly items: number;
+  /** Items of a workgroup, where the kernel is spread. */
+  readonly each: number;
+  /** Floats of workgroup memory that it uses as `scratch`. */
+  readonly scratch: number;
+}
+
+/** Text of the end of a loop, from which a compiler that had better not unroll it cannot tell how long it is. */
+export const loopEnd = (count: number, { unrolls }: Target): string => (unrolls ? `${count}u` : `(${count}u + zero)`);
+
+/** The most workgroups that a kernel is spread over: beyond, each does more. */
+const MOST_WORKGROUPS = 4096;
+
+/** Items for each workgroup, a multiple of what its lanes do at once. */
+export const share = (items: number, atOnce: number): number =>
+  atOnce * Math.max(1, Math.ceil(items / atOnce / MOST_WORKGROUPS));

@@ -1,0 +1,56 @@
+import type { LoopKernel } from "@finegrain/codegen";
+import type { Bindings } from "./bindings.ts";
+import type { Block } from "./block.ts";
+import { ExpressionWriter, unsigned } from "./expression.ts";
+
+/** Lines that take an item's number apart into the variables of loops. @returns their names. */
+export function decode(
+  block: Block,
+  item: string,
+  loops: readonly number[],
+  extents: readonly number[],
+): Map<number, string> {
+  const names = new Map<number, string>();
+  let rest = item;
+  loops.toReversed().forEach((loop, k) => {
+    const extent = unsigned(Math.max(1, extents[loop]!)); // compilers refuse a division by 0 in a loop that never runs
+    const last = k === loops.length - 1;
+    names.set(loop, last ? rest : block.let(`${rest} % ${extent}`));
+    if (!last) rest = block.let(`${rest} / ${extent}`);
+  });
+  return names;
+}
+
+/** Lines that store a kernel's result: one element, or four neighbours along its last parallel loop. */
+export function storeResult(
+  { result, at, to, extents }: LoopKernel,
+  {
+    block,
+    loops,
+    bindings,
+    reduced,
+    four = false,
+  }: {
+    block: Block;
+    loops: ReadonlyMap<number, string>;
+    bindings: Bindings;
+    reduced?: string;
+    four?: boolean;
+  },
+): void {
+  const vector = extents.length - 1;
+  const writer = new ExpressionWriter(bindings, [{ block, loops }], {
+    ...(four && { vector }),
+    ...(reduced !== undefined && { reduced }),
+  });
+  const index = writer.index(at);
+  if (!four) {
+    block.add(bindings.store(to, index, writer.value(result)));
+    return;
+  }
+  const value = writer.value(result, 4);
+  ["x", "y", "z", "w"].forEach((lane, k) => {
+    const place = k === 0 ? index : `${index} + ${unsigned(k * at.strides[vector]!)}`;
+    block.add(bindings.store(to, place, `${value}.${lane}`));
+  });
+}

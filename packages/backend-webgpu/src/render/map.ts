@@ -1,0 +1,23 @@
+import type { LoopKernel } from "@finegrain/codegen";
+import { size } from "@finegrain/graph";
+import { Block } from "./block.ts";
+import { type Opening, type RenderedKernel, share } from "./kernel.ts";
+import { decode, storeResult } from "./loops.ts";
+
+/** A kernel without a reduction: every lane computes elements of its own, neighbours side by side. */
+export function renderMap(kernel: LoopKernel, { name, bindings, target }: Opening): RenderedKernel {
+  const { extents } = kernel;
+  const items = size(extents);
+  const block = new Block().nest(`fn ${name}(first: u32, last: u32, lane: u32, zero: u32)`, (body) => {
+    body.nest(`for (var item = first + lane; item < last; item += ${target.lanes}u)`, (inner) => {
+      const loops = decode(
+        inner,
+        "item",
+        extents.map((_, loop) => loop),
+        extents,
+      );
+      storeResult(kernel, { block: inner, loops, bindings });
+    });
+  });
+  return { text: block.lines.join("\n"), items, each: share(items, target.lanes), scratch: 0 };
+}

@@ -1,0 +1,106 @@
+import type { Branch, Dispatch, Kernel, MemoryPlan, ProgramBuffer } from "@finegrain/codegen";
+import { size } from "@finegrain/graph";
+import { type Binding, Bindings } from "./bindings.ts";
+import type { Opening, RenderedKernel } from "./kernel.ts";
+import { renderMap } from "./map.ts";
+import { asTiles, renderTiles } from "./product-tiles.ts";
+import { multiplyHigh, renderRandomBits } from "./random-bits.ts";
+import { renderReduce } from "./reduce.ts";
+import { prelude } from "./scalar-ops.ts";
+import { renderScatterAdd } from "./scatter-add.ts";
+import type { Target } from "./target.ts";
+import { comesBefore, renderTopK } from "./top-k.ts";
+
+/** A dispatch as WGSL. Equal layers have equal texts, and share a pipeline. */
+export interface Shader {
+  readonly text: string;
+  readonly bindings: readonly Binding[];
+  /** In the order in which the uniform has their offsets. */
+  readonly temporaries: readonly ProgramBuffer[];
+  readonly workgroups: number;
+  /** The ops that it computes. */
+  readonly name: string;
+}
+
+/** Write the shader of a dispatch. */
+export function renderDispatch({ branches }: Dispatch, plan: MemoryPlan, target: Target): Shader {
+  const kernels = branches.flatMap((branch) => branch.kernels);
+  const bindings = new Bindings(plan, new Set(kernels.map(({ to }) => to)), target);
+  const functions: string[] = [];
+  let scratch = 0;
+  let workgroups = 0;
+  const calls = branches.map((branch) => {
+    const begin = workgroups;
+    const rendered = branch.kernels.map((kernel) => {
+      const one = render(kernel, { name: `k${functions.length}`, bindings, target, row: rowOf(kernel, branch.rows) });
+      functions.push(one.text);
+      scratch = Math.max(scratch, one.scratch);
+      return { ...one, name: `k${functions.length - 1}` };
+    });
+    workgroups += branch.rows || Math.ceil(rendered[0]!.items / rendered[0]!.each);
+    return { begin, end: workgroups, lines: callsOf(branch, rendered) };
+  });
+  const { text, bindings: bound } = bindings.declare();
+  const main = calls.map(
+    ({ begin, end, lines }) => `if (group >= ${begin}u && group < ${end}u) {
+    let own = group - ${begin}u;
+    ${lines.join("\n    ")}
+  }`,
+  );
+  const whole = [
+    ...(target.subgroup > 1 ? ["enable subgroups;"] : []),
+    "var<private> infinity_bits: u32 = 0x7f800000u;\nvar<private> nan_bits: u32 = 0x7fc00000u;",
+    ...(scratch > 0 ? [`var<workgroup> scratch: array<vec4u, ${scratch / 4}>;`] : []),
+    text,
+    prelude,
+    multiplyHigh,
+    comesBefore,
+    ...functions,
+    `@compute @workgroup_size(${target.lanes})
+fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
+  let zero = groups.z - 1u; // which compilers do not know
+  let group = id.x + id.y * groups.x;
+  ${main.join("\n  ")}
+}`,
+  ];
+  return {
+    text: whole.join("\n"),
+    bindings: bound,
+    temporaries: bindings.temporaries,
+    workgroups,
+    name: kernels.map(({ name }) => name).join(", "),
+  };
+}
+
+/** A branch's kernels over its workgroup's items: each after the memory that the one before wrote is seen. */
+function callsOf({ rows }: Branch, rendered: readonly (RenderedKernel & { name: string })[]): string[] {
+  if (rows === 0) {
+    const { name, items, each } = rendered[0]!;
+    return [`${name}(own * ${each}u, min((own + 1u) * ${each}u, ${items}u), lane, zero);`];
+  }
+  return rendered.flatMap(({ name, items }, k) => {
+    const row = items / rows;
+    const call = `${name}(own * ${row}u, (own + 1u) * ${row}u, lane, zero);`;
+    return k === 0 ? [call] : ["storageBarrier(); workgroupBarrier();", call];
+  });
+}
+
+/** Iterations that a workgroup of a chain does of a kernel. */
+const rowOf = (kernel: Kernel, rows: number): number | undefined =>
+  rows === 0 ? undefined : kernel.kind === "loop" ? size(kernel.extents) / rows : 1;
+
+function render(kernel: Kernel, opening: Opening): RenderedKernel {
+  switch (kernel.kind) {
+    case "scatterAdd":
+      return renderScatterAdd(kernel, opening);
+    case "topK":
+      return renderTopK(kernel, opening);
+    case "randomBits":
+      return renderRandomBits(kernel, opening);
+    case "loop": {
+      if (!kernel.reduction) return renderMap(kernel, opening);
+      const tiles = opening.row === undefined ? asTiles(kernel) : undefined;
+      return tiles ? renderTiles(kernel, tiles, opening) : renderReduce(kernel, opening);
+    }
+  }
+}

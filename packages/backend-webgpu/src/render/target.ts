@@ -1,0 +1,15 @@
+/** What shaders are written for. */
+export interface Target {
+  /** Invocations of a workgroup, a power of two. */
+  readonly lanes: number;
+  /** Invocations that a device runs at once, about: a sum is shared by more of them where there are few sums. */
+  readonly wanted: number;
+  /** Invocations of the smallest subgroup; 1 where subgroups are not used. */
+  readonly subgroup: number;
+  /** Whether its compiler unrolls loops well: one for a CPU takes minutes for what it should not have unrolled. */
+  readonly unrolls: boolean;
+  /** Whether shaders may use f16. */
+  readonly float16: boolean;
+  /** Bytes of the largest binding. */
+  readonly bindingBytes: number;
+}

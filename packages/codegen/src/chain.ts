@@ -1,0 +1,57 @@
+import { size } from "@finegrain/graph";
+import { canShareRows } from "./rows.ts";
+import type { Task } from "./task.ts";
+import type { Work } from "./work.ts";
+
+/** Elements of a row, where a chain is of element-wise kernels alone and any cut would do. */
+const ROW_LENGTHS = [256, 512, 1024];
+/**
+ * Steps of a kernel that one workgroup may do alone, one step being a multiplication, say: 256 lanes do as many in the time that
+ * starting another dispatch takes, a few microseconds.
+ */
+const FEW_STEPS = 2 ** 15;
+/** As {@link FEW_STEPS}, where so many workgroups share a chain that a device is not left idle, and more of them would read the same again. */
+const STEPS = 2 ** 17;
+const MANY_ROWS = 8;
+/** Products of so many steps are worth tiles that many rows share, and so are alone. */
+const WORTH_TILES = 2 ** 22;
+/** So many lanes side by side read whole lines of memory, where each has a sum of its own ... */
+const LINE_LANES = 32;
+/** ... and shorter sums may be read as they come. */
+const SHORT_SUM = 64;
+/** Kernels of a chain, so that a shader stays of a size that drivers compile well. */
+const LONGEST = 16;
+
+/** Whether a kernel may be one of a chain of as many rows. */
+function suits({ iterations, steps, scattered, product }: Work, rows: number): boolean {
+  if (iterations === undefined) return rows === 1 && steps <= FEW_STEPS;
+  // What a vector is multiplied with is read as fast as memory is: by the whole device, or in no time.
+  const few = rows < MANY_ROWS || product === "vector";
+  return steps / rows <= (few ? FEW_STEPS : STEPS) && (scattered <= SHORT_SUM || iterations / rows >= LINE_LANES);
+}
+
+/**
+ * In how many rows the kernels, which stand in their order, can run as one chain, and are quick enough so; undefined where they are not.
+ * @param lanes of a workgroup: a row with less work than they do at once wastes them.
+ */
+export function rowsOf(tasks: readonly Task[], lanes: number): number | undefined {
+  const works = tasks.map(({ work }) => work);
+  if (tasks.length > LONGEST || works.some(({ product, steps }) => product && steps >= WORTH_TILES)) return undefined;
+  const most = Math.max(...works.map(({ steps }) => steps));
+  return candidates(tasks).find(
+    (rows) =>
+      (rows === 1 || most / rows >= lanes) && works.every((work) => suits(work, rows)) && canShareRows(tasks, rows),
+  );
+}
+
+/** Numbers of rows that every kernel can be cut into, most first. */
+function candidates(tasks: readonly Task[]): number[] {
+  const found = new Set([1]);
+  for (const { kernel, work } of tasks) {
+    if (kernel.kind !== "loop" || work.iterations === undefined) return [1];
+    for (let loops = 1; loops <= kernel.extents.length; loops++) found.add(size(kernel.extents.slice(0, loops)));
+    for (const length of ROW_LENGTHS) found.add(work.iterations / length);
+  }
+  const divides = (rows: number) => tasks.every(({ work }) => work.iterations! % rows === 0); // of loops, all of them
+  return [...found].filter((rows) => Number.isInteger(rows) && divides(rows)).sort((a, b) => b - a);
+}
