@@ -16,13 +16,15 @@ export interface MemoryPlan {
  *
  * @param steps the program's kernels by when they run: those of one step may run at once, so all that it touches lives together. Default: one
  * after the other.
+ * @param slabBytes where the arena is cut into slabs of as much, a multiple of 64: what fits into one is in one, and what is larger begins with one.
  */
 export function planMemory(
   { kernels }: Program,
   steps: readonly (readonly Kernel[])[] = kernels.map((kernel) => [kernel]),
+  slabBytes?: number,
 ): MemoryPlan {
   const offsets = new Map<ProgramBuffer, number>();
-  const arena = new Arena();
+  const arena = new Arena(slabBytes);
   const ends = lastSteps(steps);
   const living = new Set<ProgramBuffer>();
   for (const x of kernels.flatMap(readsOf))

@@ -20,8 +20,12 @@ export interface Branch {
 }
 
 export interface ScheduleOptions {
-  /** Distinct inputs, outputs and constants that a dispatch may touch; all temporaries together count as one. A kernel that touches more is alone. */
+  /** Bindings of a dispatch at most: inputs, outputs and constants, and what the temporaries take. A kernel that needs more is alone. */
   readonly maxBuffers: number;
+  /** Bytes that one binding holds: a larger buffer takes several. Default: all of any. */
+  readonly bindingBytes?: number;
+  /** Bindings that all temporaries take together. Default 1. */
+  readonly slabs?: number;
   /** Branches of a dispatch at most, so that a shader stays of a size that drivers compile well. Default 8. */
   readonly maxBranches?: number;
   /** Kernels of a dispatch at most, for the same reason: compilers take more than twice as long for twice as many. Default 12. */
@@ -53,27 +57,30 @@ interface Placed {
 
 interface OpenDispatch {
   branches: OpenBranch[];
-  readonly buffers: Set<ProgramBuffer | "temporaries">;
+  readonly buffers: Set<ProgramBuffer>;
 }
 
-const buffersOf = ({ accesses }: Task): (ProgramBuffer | "temporaries")[] =>
-  accesses.map(({ buffer }) => (buffer.place.kind === "temporary" ? "temporaries" : buffer));
+const buffersOf = ({ accesses }: Task): ProgramBuffer[] => accesses.map(({ buffer }) => buffer);
 
 /** Takes kernels in the program's order; each goes to a dispatch after all that it has to wait for, or behind them in their branch. */
 class Scheduler {
   readonly dispatches: OpenDispatch[] = [];
   readonly #maxBuffers: number;
+  readonly #bindingBytes: number;
+  readonly #slabs: number;
   readonly #maxBranches: number;
   readonly #maxKernels: number;
   readonly #lanes: number;
   /** What touches a buffer, so that not every pair of kernels has to be looked at. */
   readonly #touching = new Map<ProgramBuffer, { readonly writers: Placed[]; readonly readers: Placed[] }>();
 
-  constructor({ maxBuffers, maxBranches = 8, maxKernels = 12, lanes = 64 }: ScheduleOptions) {
-    this.#maxBuffers = maxBuffers;
-    this.#maxBranches = maxBranches;
-    this.#maxKernels = maxKernels;
-    this.#lanes = lanes;
+  constructor(options: ScheduleOptions) {
+    this.#maxBuffers = options.maxBuffers;
+    this.#bindingBytes = options.bindingBytes ?? Number.POSITIVE_INFINITY;
+    this.#slabs = options.slabs ?? 1;
+    this.#maxBranches = options.maxBranches ?? 8;
+    this.#maxKernels = options.maxKernels ?? 12;
+    this.#lanes = options.lanes ?? 64;
   }
 
   add(task: Task): void {
@@ -128,7 +135,18 @@ class Scheduler {
   #hasRoom({ buffers, branches }: OpenDispatch, task: Task): boolean {
     const kernels = branches.reduce((sum, { tasks }) => sum + tasks.length, 0);
     if (kernels >= this.#maxKernels) return false;
-    return new Set([...buffers, ...buffersOf(task)]).size <= this.#maxBuffers;
+    return this.#bindings(new Set([...buffers, ...buffersOf(task)])) <= this.#maxBuffers;
+  }
+
+  /** Temporaries that fit into a slab are in one each at most, and share what slabs there are. */
+  #bindings(buffers: ReadonlySet<ProgramBuffer>): number {
+    let [own, temporary] = [0, 0];
+    for (const buffer of buffers) {
+      const bindings = Math.max(1, Math.ceil(bytesOf(buffer) / this.#bindingBytes));
+      if (buffer.place.kind === "temporary") temporary += bindings;
+      else own += bindings;
+    }
+    return own + Math.min(temporary, this.#slabs);
   }
 }
 

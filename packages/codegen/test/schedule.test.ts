@@ -27,7 +27,16 @@ import {
 } from "@finegrain/graph";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { type Branch, type Dispatch, fuse, type Kernel, planMemory, readsOf, schedule } from "../src/index.ts";
+import {
+  bytesOf,
+  type Dispatch,
+  fuse,
+  type Kernel,
+  type MemoryPlan,
+  planMemory,
+  readsOf,
+  schedule,
+} from "../src/index.ts";
 import { Machine, runDispatches } from "./machine.ts";
 
 /** A table of small graphs' steps: each makes a float32 [8, 8] of two such. */
@@ -54,12 +63,19 @@ const steps: readonly ((a: Tensor, b: Tensor, at: Tensor) => Tensor)[] = [
 const kernelsOf = (dispatches: readonly Dispatch[]): Kernel[][] =>
   dispatches.map(({ branches }) => branches.flatMap(({ kernels }) => kernels));
 
-const buffersOf = (branches: readonly Branch[]) =>
-  new Set(
-    branches
-      .flatMap(({ kernels }) => kernels.flatMap((kernel) => [kernel.to, ...readsOf(kernel)]))
-      .map((buffer) => (buffer.place.kind === "temporary" ? "temporaries" : buffer)),
-  );
+/** Bindings of a dispatch: parts of what is given, and slabs of the temporaries. */
+function bindingsOf({ branches }: Dispatch, plan: MemoryPlan, bindingBytes: number): number {
+  const kernels = branches.flatMap((branch) => branch.kernels);
+  const buffers = new Set(kernels.flatMap((kernel) => [kernel.to, ...readsOf(kernel)]));
+  const bound = [...buffers].flatMap((buffer, k) => {
+    const temporary = buffer.place.kind === "temporary";
+    const first = temporary ? Math.floor(plan.offsets.get(buffer)! / bindingBytes) : 0;
+    return Array.from({ length: Math.ceil(bytesOf(buffer) / bindingBytes) }, (_, i) =>
+      temporary ? `slab ${first + i}` : `buffer ${k}, ${i}`,
+    );
+  });
+  return new Set(bound).size;
+}
 
 const numbers = (seed: number, count: number) =>
   Float32Array.from({ length: count }, (_, i) => Math.sin(1 + seed + 1.7 * i) * 2);
@@ -107,18 +123,28 @@ describe("a schedule", () => {
         fc.array(fc.nat(), { minLength: 1, maxLength: 14 }),
         fc.integer({ min: 3, max: 10 }),
         fc.constantFrom(1, 8, 64),
+        fc.constantFrom(64, 192, 256, 1024, 2 ** 20),
         fc.integer({ min: 0 }),
-        (choices, maxBuffers, lanes, seed) => {
+        (choices, maxBuffers, lanes, bindingBytes, seed) => {
           const { source, donate, given } = drawn(choices);
           const program = fuse(source, donate);
-          const dispatches = schedule(program, { maxBuffers, maxBranches: 4, lanes });
+          const slabs = Math.ceil(
+            planMemory(
+              program,
+              program.kernels.map((kernel) => [kernel]),
+              bindingBytes,
+            ).bytes / bindingBytes,
+          );
+          const dispatches = schedule(program, { maxBuffers, bindingBytes, slabs, maxBranches: 4, lanes });
+          const plan = planMemory(program, kernelsOf(dispatches), bindingBytes);
           expect(new Set(kernelsOf(dispatches).flat()).size).toBe(program.kernels.length);
-          for (const { branches } of dispatches) {
+          for (const dispatch of dispatches) {
+            const { branches } = dispatch;
             expect(branches.length).toBeLessThanOrEqual(4);
-            if (branches.length > 1 || branches[0]!.kernels.length > 1)
-              expect(buffersOf(branches).size).toBeLessThanOrEqual(maxBuffers);
+            if (plan.bytes <= slabs * bindingBytes && (branches.length > 1 || branches[0]!.kernels.length > 1))
+              expect(bindingsOf(dispatch, plan, bindingBytes)).toBeLessThanOrEqual(maxBuffers);
           }
-          const machine = new Machine(program, planMemory(program, kernelsOf(dispatches)), given);
+          const machine = new Machine(program, plan, given);
           let state = seed;
           runDispatches(machine, dispatches, (below) => {
             state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
