@@ -4,3 +4,4 @@ export * from "./expect-close.ts";
 export * from "./op-call.ts";
 export * from "./random-value.ts";
 export * from "./run-graph.ts";
+export * from "./describe-ops.ts";

@@ -22,6 +22,8 @@ export interface WebGpuOptions {
   readonly subgroups?: boolean;
   /** Kernels that one dispatch runs at most. More of them run faster, and take longer to compile. Default 12. */
   readonly kernelsPerDispatch?: number;
+  /** Bytes of a binding at most: a larger tensor is bound in parts. Default: what the adapter has, which is also the most. A multiple of 256. */
+  readonly bindingBytes?: number;
   /** Default: the browser's, or Dawn's in Node. */
   readonly gpu?: GPU;
 }
@@ -48,15 +50,16 @@ export async function webgpuBackend(options: WebGpuOptions = {}): Promise<Backen
 
 const LANES = 64;
 
-function targetOf(adapter: GPUAdapter, { subgroups = true }: WebGpuOptions): Target {
+function targetOf(adapter: GPUAdapter, { subgroups = true, bindingBytes }: WebGpuOptions): Target {
   const software = adapter.info.isFallbackAdapter;
+  const most = adapter.limits.maxStorageBufferBindingSize;
   return {
     lanes: LANES,
     wanted: software ? 2 ** 11 : 2 ** 16,
     unrolls: !software,
     subgroup: subgroups && adapter.features.has("subgroups") ? (adapter.info.subgroupMinSize ?? 1) : 1,
     float16: adapter.features.has("shader-f16"),
-    bindingBytes: Math.floor(adapter.limits.maxStorageBufferBindingSize / 256) * 256,
+    bindingBytes: Math.floor(Math.min(bindingBytes ?? most, most) / 256) * 256,
   };
 }
 

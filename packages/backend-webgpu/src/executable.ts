@@ -1,12 +1,6 @@
-import {
-  type MemoryPlan,
-  type Program,
-  type ProgramBuffer,
-  planMemory,
-  type ScheduleOptions,
-  schedule,
-} from "@finegrain/codegen";
+import type { MemoryPlan, Program, ProgramBuffer, ScheduleOptions } from "@finegrain/codegen";
 import { type Buffer, checkInputs, type Executable, FinegrainError, typeName } from "@finegrain/graph";
+import { arrange, expectBindable } from "./arrange.ts";
 import { bytesOfType, WebGpuBuffer } from "./buffer.ts";
 import type { Device } from "./device.ts";
 import type { Allocation } from "./pool.ts";
@@ -34,34 +28,24 @@ export class Loaded {
   readonly program: Program;
   readonly steps: readonly Step[];
   readonly device: Device;
-  readonly #arena: readonly Allocation[];
-  /** Temporaries that are larger than a binding have buffers of their own. */
-  readonly #large: ReadonlyMap<ProgramBuffer, Allocation>;
+  /** The slabs of the temporaries and constants. */
+  readonly memory: readonly Allocation[];
 
-  private constructor(
-    device: Device,
-    program: Program,
-    steps: readonly Step[],
-    memory: { arena: readonly Allocation[]; large: ReadonlyMap<ProgramBuffer, Allocation> },
-  ) {
+  private constructor(device: Device, program: Program, steps: readonly Step[], memory: readonly Allocation[]) {
     this.device = device;
     this.program = program;
     this.steps = steps;
-    this.#arena = memory.arena;
-    this.#large = memory.large;
+    this.memory = memory;
   }
 
   static async load(device: Device, program: Program, scheduling: ScheduleOptions): Promise<Loaded> {
-    const dispatches = schedule(program, scheduling);
-    const plan = planMemory(
-      program,
-      dispatches.map(({ branches }) => branches.flatMap(({ kernels }) => kernels)),
-    );
+    const { dispatches, plan } = arrange(program, scheduling, device.target.bindingBytes);
     const shaders = dispatches
       .map((dispatch) => renderDispatch(dispatch, plan, device.target))
       .filter(({ workgroups }) => workgroups > 0);
+    for (const shader of shaders) expectBindable(shader, program, scheduling, device);
     const pipelines = await Promise.all(shaders.map((shader) => device.pipeline(shader)));
-    const arena = takeArena(device, program, plan);
+    const memory = takeArena(device, program, plan);
     const steps = shaders.map((shader, k) => ({
       shader,
       pipeline: pipelines[k]!,
@@ -69,11 +53,7 @@ export class Loaded {
       offsets: offsetsOf(device, shader, plan),
       groups: new Map<string, GPUBindGroup>(),
     }));
-    return new Loaded(device, program, steps, { arena, large: new Map() });
-  }
-
-  get memory(): readonly Allocation[] {
-    return [...this.#arena, ...this.#large.values()];
+    return new Loaded(device, program, steps, memory);
   }
 
   /** Record all dispatches. @param given the buffer of every input and output. */
@@ -108,9 +88,9 @@ export class Loaded {
       case "offsets":
         return undefined;
       case "arena":
-        return this.#arena[binding.slab];
+        return this.memory[binding.slab];
       case "buffer":
-        return given.get(binding.buffer) ?? this.#large.get(binding.buffer);
+        return given.get(binding.buffer);
     }
   }
 
@@ -137,8 +117,11 @@ function takeArena(device: Device, program: Program, plan: MemoryPlan): Allocati
   for (const [buffer, offset] of plan.offsets) {
     if (buffer.place.kind !== "constant") continue;
     const array = buffer.dtype === "float32" ? Float32Array : Int32Array;
-    const slab = slabs[Math.floor(offset / bindingBytes)]!;
-    device.gpu.queue.writeBuffer(slab.gpu, offset % bindingBytes, array.from(buffer.place.data));
+    const bytes = new Uint8Array(array.from(buffer.place.data).buffer);
+    for (let at = 0; at < bytes.length; at += bindingBytes) {
+      const { gpu } = slabs[Math.floor((offset + at) / bindingBytes)]!;
+      device.gpu.queue.writeBuffer(gpu, (offset + at) % bindingBytes, bytes.subarray(at, at + bindingBytes));
+    }
   }
   return slabs;
 }

@@ -43,7 +43,7 @@ export class Pool {
     const { maxBufferSize } = this.#device.limits;
     if (bytes > maxBufferSize)
       throw new FinegrainError(
-        `${what} takes ${mebibytes(bytes)}, and a buffer of this device holds ${mebibytes(maxBufferSize)} at most`,
+        `${what} takes ${amount(bytes)}, and a buffer of this device holds ${amount(maxBufferSize)} at most`,
       );
     return this.#make(bytes, what);
   }
@@ -53,7 +53,7 @@ export class Pool {
     const gpu = this.#device.createBuffer({ size: bytes, usage: this.#usage });
     this.bytes += bytes;
     const failure = this.#device.popErrorScope().then(
-      (error) => (error ? new FinegrainError(`the device has no ${mebibytes(bytes)} left for ${what}`) : undefined),
+      (error) => (error ? new FinegrainError(`the device has no ${amount(bytes)} left for ${what}`) : undefined),
       () => undefined, // the device was lost, which says so itself
     );
     return { gpu, bytes, id: this.#made++, failure };
@@ -73,4 +73,6 @@ export class Pool {
   }
 }
 
-const mebibytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
+/** As errors say it. */
+export const amount = (bytes: number): string =>
+  bytes < 2 ** 20 ? `${bytes} bytes` : `${(bytes / 2 ** 20).toFixed(1)} MiB`;

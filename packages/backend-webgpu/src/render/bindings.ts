@@ -80,68 +80,89 @@ export class Bindings {
     const words = Math.ceil(this.#temporaries.size / 4);
     bind({ kind: "offsets" }, `var<uniform> offsets: array<vec4u, ${words}>`);
     const slabs = new Map<number, string>();
-    for (const [k, [buffer, { name, vector }]] of [...this.#temporaries].entries()) {
-      const first = Math.floor((this.#plan.offsets.get(buffer) ?? 0) / this.#target.bindingBytes);
-      if (!slabs.has(first)) {
-        slabs.set(first, `arena${slabs.size}`);
-        bind({ kind: "arena", slab: first }, `var<storage, read_write> ${slabs.get(first)}: array<u32>`);
+    const bound = (slab: number): string => {
+      if (!slabs.has(slab)) {
+        slabs.set(slab, `arena${slabs.size}`);
+        bind({ kind: "arena", slab }, `var<storage, read_write> ${slabs.get(slab)}: array<u32>`);
       }
-      const at = `${slabs.get(first)}[offsets[${k >> 2}][${k & 3}] + i]`;
-      lines.push(
-        ...accessors(name, buffer, at, { writable: true, raw: true }),
-        ...(vector ? [fourScalars(name, buffer)] : []),
-      );
+      return slabs.get(slab)!; // set above
+    };
+    for (const [k, [buffer, named]] of [...this.#temporaries].entries()) {
+      const first = Math.floor((this.#plan.offsets.get(buffer) ?? 0) / this.#target.bindingBytes);
+      const windows = this.#windows(bytesOf(buffer)).map(({ at }) => {
+        const slab = bound(first + at);
+        return (i: string) => `${slab}[offsets[${k >> 2}][${k & 3}] + ${i}]`;
+      });
+      lines.push(...this.#functions(buffer, named, windows, { writable: true, raw: true }));
     }
   }
 
   #declareBuffer(
     buffer: ProgramBuffer,
-    { name, vector }: Named,
+    named: Named,
     bind: (binding: Binding, declaration: string) => void,
     lines: string[],
   ): void {
     const writable = this.#written.has(buffer);
-    const wide = vector && !writable && buffer.dtype === "float32";
-    const { element, perWord } = storageOf(buffer, wide);
-    const bytes = Math.ceil(Math.max(bytesOf(buffer), 1) / 16) * 16;
-    const { bindingBytes } = this.#target;
-    const windows = Math.max(1, Math.ceil(bytes / bindingBytes));
-    const names = Array.from({ length: windows }, (_, k) => `${name}_${k}`);
-    names.forEach((window, k) => {
-      const offset = k * bindingBytes;
+    const wide = named.vector && !writable && buffer.dtype === "float32";
+    const windows = this.#windows(Math.ceil(bytesOf(buffer) / 16) * 16 || 16).map(({ at, offset, bytes }) => {
+      const name = `${named.name}_${at}`;
       bind(
-        { kind: "buffer", buffer, offset, bytes: Math.min(bindingBytes, bytes - offset) },
-        `var<storage, ${writable ? "read_write" : "read"}> ${window}: array<${element}>`,
+        { kind: "buffer", buffer, offset, bytes },
+        `var<storage, ${writable ? "read_write" : "read"}> ${name}: array<${wordOf(buffer, wide)}>`,
       );
+      return (i: string) => `${name}[${i}]`;
     });
-    const elements = bindingBytes / elementBytes(buffer.dtype);
-    names.forEach((window, k) => {
-      const own = windows === 1 ? name : `${name}_window${k}`;
-      const word = perWord === 1 ? `${window}[i]` : `${window}[i / ${perWord}u]`;
-      lines.push(...accessors(own, buffer, word, { writable, wide }));
-      if (vector)
-        lines.push(
-          wide ? `fn ${own}_four(i: u32) -> vec4f { return ${window}[i / 4u]; }` : fourOf(own, buffer, window),
-        );
+    lines.push(...this.#functions(buffer, named, windows, { writable, wide }));
+  }
+
+  /** The parts of so many bytes that one binding each holds. */
+  #windows(bytes: number): { at: number; offset: number; bytes: number }[] {
+    const { bindingBytes } = this.#target;
+    return Array.from({ length: Math.max(1, Math.ceil(bytes / bindingBytes)) }, (_, at) => {
+      const offset = at * bindingBytes;
+      return { at, offset, bytes: Math.min(bindingBytes, bytes - offset) };
     });
-    if (windows > 1) lines.push(...joined(name, buffer, { windows, elements, writable, vector }));
+  }
+
+  /** The functions of a buffer, over those of its windows where it has several. */
+  #functions(buffer: ProgramBuffer, { name, vector }: Named, windows: readonly Words[], layout: Layout): string[] {
+    const several = windows.length > 1;
+    const lines = windows.flatMap((word, k) => {
+      const own = several ? `${name}_window${k}` : name;
+      return [...accessors(own, buffer, word, layout), ...(vector ? [fourOf(own, buffer, word, layout)] : [])];
+    });
+    if (!several) return lines;
+    const elements = this.#target.bindingBytes / elementBytes(buffer.dtype);
+    const { writable } = layout;
+    return [...lines, ...joined(name, buffer, { windows: windows.length, elements, writable, vector })];
   }
 }
 
-/** How an element lies in a binding's array. */
-function storageOf({ dtype }: ProgramBuffer, wide: boolean): { element: string; perWord: number } {
-  if (wide) return { element: "vec4f", perWord: 4 };
-  const perWord = 4 / elementBytes(dtype);
-  return { element: dtype === "float32" ? "f32" : dtype === "int32" ? "i32" : "u32", perWord };
+/** Text of the word of an index. */
+type Words = (index: string) => string;
+
+/** How a binding has its elements. */
+interface Layout {
+  readonly writable: boolean;
+  /** All are u32. */
+  readonly raw?: boolean;
+  /** A word is a vector of four. */
+  readonly wide?: boolean;
 }
 
-/** Functions that read, and where it is allowed write, element i, which is in the word `word`. */
+const wordOf = ({ dtype }: ProgramBuffer, wide: boolean): string =>
+  wide ? "vec4f" : dtype === "float32" ? "f32" : dtype === "int32" ? "i32" : "u32";
+
+/** Functions that read, and where it is allowed write, element i. */
 function accessors(
   name: string,
   { dtype }: ProgramBuffer,
-  word: string,
-  { writable, raw = false, wide = false }: { writable: boolean; raw?: boolean; wide?: boolean },
+  words: Words,
+  { writable, raw = false, wide = false }: Layout,
 ): string[] {
+  const perWord = wide ? 4 : 4 / elementBytes(dtype);
+  const word = words(perWord === 1 ? "i" : `i / ${perWord}u`);
   const reads = {
     float32: wide ? `${word}[i % 4u]` : raw ? `bitcast<f32>(${word})` : word,
     int32: raw ? `bitcast<i32>(${word})` : word,
@@ -159,15 +180,17 @@ function accessors(
 const typeOf = (dtype: ProgramBuffer["dtype"]): string =>
   dtype === "bool" ? "bool" : dtype === "float32" || dtype === "float16" ? "f32" : "i32";
 
-const fourScalars = (name: string, { dtype }: ProgramBuffer): string =>
-  `fn ${name}_four(i: u32) -> vec4<${typeOf(dtype)}> { return vec4<${typeOf(dtype)}>(${[0, 1, 2, 3].map((k) => `${name}(i + ${k}u)`).join(", ")}); }`;
-
 /** Four elements that lie side by side from a multiple of four on. */
-function fourOf(name: string, buffer: ProgramBuffer, window: string): string {
-  if (buffer.dtype === "float16")
-    return `fn ${name}_four(i: u32) -> vec4f { return vec4f(unpack2x16float(${window}[i / 2u]), unpack2x16float(${window}[i / 2u + 1u])); }`;
-  if (buffer.dtype === "int8") return `fn ${name}_four(i: u32) -> vec4i { return unpack4xI8(${window}[i / 4u]); }`;
-  return fourScalars(name, buffer);
+function fourOf(name: string, { dtype }: ProgramBuffer, words: Words, { wide = false }: Layout): string {
+  const type = `vec4<${typeOf(dtype)}>`;
+  const four = wide
+    ? words("i / 4u")
+    : dtype === "float16"
+      ? `${type}(unpack2x16float(${words("i / 2u")}), unpack2x16float(${words("i / 2u + 1u")}))`
+      : dtype === "int8"
+        ? `unpack4xI8(${words("i / 4u")})`
+        : `${type}(${[0, 1, 2, 3].map((k) => `${name}(i + ${k}u)`).join(", ")})`;
+  return `fn ${name}_four(i: u32) -> ${type} { return ${four}; }`;
 }
 
 /** The same functions of a buffer that several bindings hold. */
