@@ -10,6 +10,7 @@ import {
   typeName,
 } from "@finegrain/graph";
 import type { Device } from "./device.ts";
+import type { Failure } from "./failure.ts";
 import type { Allocation } from "./pool.ts";
 
 /** Bytes of a value on the device. */
@@ -31,10 +32,10 @@ export class WebGpuBuffer implements Buffer {
   readonly #allocation: Allocation;
   #gone: string | undefined;
   /** Resolves to why there are no numbers. */
-  readonly #failure: Promise<FinegrainError | undefined>;
+  readonly #failure: Failure;
 
   /** @param failure of the run that makes it. */
-  constructor(device: Device, type: TensorType, allocation: Allocation, failure: Promise<FinegrainError | undefined>) {
+  constructor(device: Device, type: TensorType, allocation: Allocation, failure: Failure) {
     this.device = device;
     this.type = type;
     this.#allocation = allocation;
@@ -45,8 +46,8 @@ export class WebGpuBuffer implements Buffer {
     device.expectAlive();
     const type = { dtype, shape: [...shape] };
     const allocation = device.tensors.take(bytesOfType(type), typeName(type));
-    device.gpu.queue.writeBuffer(allocation.gpu, 0, asWords(dtype, data));
-    return new WebGpuBuffer(device, type, allocation, allocation.failure);
+    const failure = device.write(allocation, 0, asWords(dtype, data), `the upload of ${typeName(type)}`);
+    return new WebGpuBuffer(device, type, allocation, failure);
   }
 
   /** @throws FinegrainError where the buffer was donated to a run or disposed. */
@@ -56,7 +57,7 @@ export class WebGpuBuffer implements Buffer {
     return this.#allocation;
   }
 
-  get failure(): Promise<FinegrainError | undefined> {
+  get failure(): Failure {
     return this.#failure;
   }
 
@@ -88,7 +89,7 @@ export class WebGpuBuffer implements Buffer {
 }
 
 /** An array as the device has it: a bool is a word, and all end at a multiple of four bytes. */
-function asWords(dtype: DType, data: HostTensor["data"]): Uint8Array<ArrayBuffer> | Float32Array<ArrayBuffer> {
+function asWords(dtype: DType, data: HostTensor["data"]): Uint8Array<ArrayBuffer> {
   const typed = data instanceof words[dtype] ? data : words[dtype].from(data);
   const bytes = new Uint8Array(typed.buffer as ArrayBuffer, typed.byteOffset, typed.byteLength); // never shared: see below
   if (bytes.length % 4 === 0 && !isShared(typed.buffer)) return bytes;

@@ -1,12 +1,8 @@
 import { FinegrainError } from "@finegrain/graph";
+import { type Failure, firstOf } from "./failure.ts";
 import { type Allocation, Pool } from "./pool.ts";
 import type { Shader } from "./render/shader.ts";
 import type { Target } from "./render/target.ts";
-
-/** What is asked of an adapter where it has it. */
-export interface Wishes {
-  readonly subgroups: boolean;
-}
 
 /** A GPU that was opened: its memory, its pipelines and its end. */
 export class Device {
@@ -29,11 +25,11 @@ export class Device {
     this.tensors = new Pool(gpu, STORAGE | COPY_SRC | COPY_DST);
     this.staging = new Pool(gpu, MAP_READ | COPY_DST);
     void gpu.lost.then(({ reason, message }) => {
-      this.#end ??= reason === "destroyed" ? "was closed" : `was lost (${message.split("\n")[0]})`;
+      this.#end ??= reason === "destroyed" ? "was closed" : `was lost (${firstLine({ message })})`;
     });
     // What no scope catches is a defect of ours: the next read says it.
     gpu.addEventListener("uncapturederror", ({ error }) => {
-      this.#end ??= `refused a command (${error.message.split("\n")[0]})`;
+      this.#end ??= `refused a command (${firstLine(error)})`;
     });
   }
 
@@ -66,39 +62,55 @@ export class Device {
     const { messages } = await module.getCompilationInfo();
     const first = messages.find(({ type }) => type === "error");
     const line = first && text.split("\n")[first.lineNum - 1]?.trim();
-    const why = first ? `${first.message} in "${line}"` : (made.reason as Error).message.split("\n")[0];
+    const why = first ? `${first.message} in "${line}"` : firstLine(made.reason as Error);
     throw new FinegrainError(`the shader of ${name} does not compile on ${this.name}: ${why}`, { cause: made.reason });
   }
 
-  /** Submit what `record` encodes. @returns why the device refused it, if it did. */
-  submit(what: string, record: (encoder: GPUCommandEncoder) => void): Promise<FinegrainError | undefined> {
+  /** @returns why the device refused what `give` gives it to do, if it did. */
+  attempt(what: string, give: () => void): Failure {
     this.gpu.pushErrorScope("validation");
+    let refused: Promise<GPUError | null>;
     try {
+      give();
+    } finally {
+      refused = this.gpu.popErrorScope();
+      refused.catch(() => {}); // the device was lost
+    }
+    return refused.then(
+      (error) => (error ? new FinegrainError(`${what} failed on ${this.name}: ${firstLine(error)}`) : undefined),
+      () => undefined,
+    );
+  }
+
+  /** Submit what `record` encodes. */
+  submit(what: string, record: (encoder: GPUCommandEncoder) => void): Failure {
+    return this.attempt(what, () => {
       const encoder = this.gpu.createCommandEncoder();
       record(encoder);
       this.gpu.queue.submit([encoder.finish()]);
-    } catch (error) {
-      void this.gpu.popErrorScope();
-      throw error;
-    }
-    return this.gpu.popErrorScope().then(
-      (error) =>
-        error ? new FinegrainError(`${what} failed on ${this.name}: ${error.message.split("\n")[0]}`) : undefined,
-      () => undefined, // the device was lost, which says so itself
-    );
+    });
+  }
+
+  /** Copy bytes to an allocation. */
+  write({ gpu, failure }: Allocation, at: number, bytes: Uint8Array<ArrayBuffer>, what: string): Failure {
+    return firstOf([failure, this.attempt(what, () => this.gpu.queue.writeBuffer(gpu, at, bytes))]);
   }
 
   /** The numbers of an allocation as bytes. @throws FinegrainError where the device ended. */
   async read({ gpu }: Allocation, bytes: number): Promise<ArrayBuffer> {
     this.expectAlive();
     const size = Math.ceil(Math.max(bytes, 1) / 4) * 4;
-    const staging = this.staging.take(size, "what is read");
-    void this.submit("a read", (encoder) => encoder.copyBufferToBuffer(gpu, 0, staging.gpu, 0, size));
+    const staging = this.staging.take(size, "a tensor that is read");
+    const copied = this.submit("a read", (encoder) => encoder.copyBufferToBuffer(gpu, 0, staging.gpu, 0, size));
+    const mapping: Promise<undefined>[] = [];
+    const mapped = this.attempt("a read", () => mapping.push(staging.gpu.mapAsync(GPUMapMode.READ, 0, size)));
     try {
-      await staging.gpu.mapAsync(GPUMapMode.READ, 0, size);
+      await Promise.all(mapping);
     } catch (cause) {
+      const failure = await firstOf([staging.failure, copied, mapped]);
+      this.staging.give(staging);
       this.expectAlive();
-      throw new FinegrainError(`${this.name} could not be read: ${(cause as Error).message.split("\n")[0]}`, { cause });
+      throw failure ?? new FinegrainError(`${this.name} could not be read: ${firstLine(cause as Error)}`, { cause });
     }
     const copy = staging.gpu.getMappedRange(0, size).slice(0, bytes);
     staging.gpu.unmap();
@@ -112,3 +124,6 @@ export class Device {
     this.gpu.destroy();
   }
 }
+
+/** What Dawn writes below it is for its own developers. */
+const firstLine = ({ message }: { readonly message: string }): string => message.split("\n")[0]!; // there is one

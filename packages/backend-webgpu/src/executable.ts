@@ -3,6 +3,7 @@ import { type Buffer, checkInputs, type Executable, FinegrainError, typeName } f
 import { arrange, expectBindable } from "./arrange.ts";
 import { bytesOfType, WebGpuBuffer } from "./buffer.ts";
 import type { Device } from "./device.ts";
+import { firstOf } from "./failure.ts";
 import type { Allocation } from "./pool.ts";
 import type { Binding } from "./render/bindings.ts";
 import { renderDispatch, type Shader } from "./render/shader.ts";
@@ -45,7 +46,8 @@ export class Loaded {
       .filter(({ workgroups }) => workgroups > 0);
     for (const shader of shaders) expectBindable(shader, program, scheduling, device);
     const pipelines = await Promise.all(shaders.map((shader) => device.pipeline(shader)));
-    const memory = takeArena(device, program, plan);
+    const memory = await takeArena(device, program, plan);
+    device.expectAlive();
     const steps = shaders.map((shader, k) => ({
       shader,
       pipeline: pipelines[k]!,
@@ -105,25 +107,27 @@ const along = (workgroups: number): [x: number, y: number] => {
   return [Math.ceil(workgroups / y), y];
 };
 
-function takeArena(device: Device, program: Program, plan: MemoryPlan): Allocation[] {
+/** @throws FinegrainError where the device has no memory for it. */
+async function takeArena(device: Device, program: Program, plan: MemoryPlan): Promise<Allocation[]> {
   const { bindingBytes } = device.target;
+  const what = `the temporaries of graph "${program.name}"`;
   const count = Math.max(1, Math.ceil(plan.bytes / bindingBytes)); // one for those of no elements, too
   const slabs = Array.from({ length: count }, (_, k) =>
-    device.tensors.take(
-      Math.min(bindingBytes, plan.bytes - k * bindingBytes),
-      `the temporaries of graph "${program.name}"`,
-    ),
+    device.tensors.take(Math.min(bindingBytes, plan.bytes - k * bindingBytes), what),
   );
-  for (const [buffer, offset] of plan.offsets) {
-    if (buffer.place.kind !== "constant") continue;
-    const array = buffer.dtype === "float32" ? Float32Array : Int32Array;
-    const bytes = new Uint8Array(array.from(buffer.place.data).buffer);
-    for (let at = 0; at < bytes.length; at += bindingBytes) {
-      const { gpu } = slabs[Math.floor((offset + at) / bindingBytes)]!;
-      device.gpu.queue.writeBuffer(gpu, (offset + at) % bindingBytes, bytes.subarray(at, at + bindingBytes));
-    }
-  }
-  return slabs;
+  const written = [...plan.offsets].flatMap(([{ place, dtype }, offset]) => {
+    if (place.kind !== "constant") return [];
+    const array = dtype === "float32" ? Float32Array : Int32Array;
+    const bytes = new Uint8Array(array.from(place.data).buffer);
+    return Array.from({ length: Math.ceil(bytes.length / bindingBytes) }, (_, k) => {
+      const [at, part] = [offset + k * bindingBytes, bytes.subarray(k * bindingBytes, (k + 1) * bindingBytes)];
+      return device.write(slabs[Math.floor(at / bindingBytes)]!, at % bindingBytes, part, what);
+    });
+  });
+  const failure = await firstOf([...slabs.map((slab) => slab.failure), ...written]);
+  if (!failure) return slabs;
+  for (const slab of slabs) device.tensors.give(slab);
+  throw failure;
 }
 
 function offsetsOf(device: Device, { temporaries }: Shader, plan: MemoryPlan): GPUBuffer | undefined {
@@ -187,7 +191,7 @@ export class WebGpuExecutable implements Executable {
   }
 
   #submit(given: readonly WebGpuBuffer[]): WebGpuBuffer[] {
-    const { program, device, memory } = this.#loaded;
+    const { program, device } = this.#loaded;
     const bound = new Map(program.inputs.map((buffer, i) => [buffer, given[i]!.allocation()]));
     const types = program.graph.outputs.map(({ dtype, shape }) => ({ dtype, shape }));
     program.outputs.forEach((buffer, i) => {
@@ -199,9 +203,8 @@ export class WebGpuExecutable implements Executable {
       this.#loaded.record(pass, bound);
       pass.end();
     });
-    const allocations = [...bound.values(), ...memory].map(({ failure }) => failure);
-    const failures = [...given.map(({ failure }) => failure), ...allocations, submitted];
-    const failure = Promise.all(failures).then((all) => all.find((one) => one !== undefined));
+    const allocated = [...bound.values()].map(({ failure }) => failure);
+    const failure = firstOf([...given.map((buffer) => buffer.failure), ...allocated, submitted]);
     return program.outputs.map((buffer, i) => new WebGpuBuffer(device, types[i]!, bound.get(buffer)!, failure));
   }
 

@@ -1,4 +1,5 @@
 import { FinegrainError } from "@finegrain/graph";
+import type { Failure } from "./failure.ts";
 
 /** Bytes of what was given back and is kept for the next one. */
 const MOST_KEPT = 2 ** 28;
@@ -11,7 +12,9 @@ export interface Allocation {
   /** Tells allocations apart. */
   readonly id: number;
   /** Resolves to the error of the device that had no memory for it. */
-  readonly failure: Promise<FinegrainError | undefined>;
+  readonly failure: Failure;
+  /** Whether it has. */
+  failed: boolean;
 }
 
 /** Buffers of one usage: what is given back is taken again by the next that needs as much. */
@@ -53,23 +56,40 @@ export class Pool {
     const gpu = this.#device.createBuffer({ size: bytes, usage: this.#usage });
     this.bytes += bytes;
     const failure = this.#device.popErrorScope().then(
-      (error) => (error ? new FinegrainError(`the device has no ${amount(bytes)} left for ${what}`) : undefined),
-      () => undefined, // the device was lost, which says so itself
+      (error) => {
+        if (!error) return undefined;
+        allocation.failed = true;
+        this.#letGo();
+        return new FinegrainError(`the device has no ${amount(bytes)} left for ${what}`);
+      },
+      () => undefined, // the device was lost
     );
-    return { gpu, bytes, id: this.#made++, failure };
+    const allocation: Allocation = { gpu, bytes, id: this.#made++, failure, failed: false };
+    return allocation;
   }
 
   give(allocation: Allocation): void {
-    const { bytes, gpu } = allocation;
-    if (this.#kept + bytes > MOST_KEPT) {
-      gpu.destroy();
-      this.bytes -= bytes;
+    const { bytes, failed } = allocation;
+    if (failed || this.#kept + bytes > MOST_KEPT) {
+      this.#end(allocation);
       return;
     }
     this.#kept += bytes;
     const same = this.#free.get(bytes) ?? [];
     this.#free.set(bytes, same);
     same.push(allocation);
+  }
+
+  #end({ gpu, bytes }: Allocation): void {
+    gpu.destroy();
+    this.bytes -= bytes;
+  }
+
+  /** What is kept makes room where there is none left; what there was no memory for is not to be taken again. */
+  #letGo(): void {
+    for (const allocation of [...this.#free.values()].flat()) this.#end(allocation);
+    this.#free.clear();
+    this.#kept = 0;
   }
 }
 
