@@ -26,7 +26,7 @@ export function describeMemory(backend: () => Backend): void {
       expect((await current.read()).data[0]).toBeGreaterThan(0);
     };
     const host = await openHost();
-    await run(2 * RUNS); // until objects that the host's garbage collector frees are as many as they get
+    await run(2 * RUNS); // by then native objects that wait for their finalizers are as many as they get
     const before = await host.usedBytes();
     await run(RUNS);
     // A leak of one result a run would be 62 MiB.
