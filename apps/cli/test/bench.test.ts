@@ -45,6 +45,18 @@ const lines = async (path = results): Promise<Line[]> =>
     .split("\n")
     .map((line) => JSON.parse(line));
 
+test("a software adapter runs where it is asked for, and is named in every result", async () => {
+  const ended = await finegrain(["bench", suite, "--backend", "webgpu", "--device", "software", "--json", results]);
+  expect(ended).toMatchObject({ code: 0 });
+  expect(ended.stdout).toMatch(/first \(decode, webgpu:.+ \(software\)\)\n/);
+  const measured = await lines();
+  expect(measured.map(({ variant, error }) => [variant, error])).toEqual([
+    ["dense", undefined],
+    ["sparse-ff", undefined],
+  ]);
+  for (const { backend } of measured) expect(backend).toMatch(/^webgpu:.+ \(software\)$/);
+});
+
 test("measures on one backend after the other, and keeps what was in the file", async () => {
   await writeFile(results, '{"earlier":true}\n');
   const ended = await finegrain(["bench", suite, "--backend", "reference,wasm", "--json", results]);

@@ -56,6 +56,16 @@ test("devices says of each what it is, or how to add it", async () => {
   for (const { description } of found) expect(description).not.toMatch(/mistake in finegrain/);
 });
 
+test("devices shows what a WebGPU adapter is, can and holds", async () => {
+  const only = ["devices", "--only", "webgpu:software"];
+  const { code, stdout } = await finegrain([...only, "--json"]);
+  expect(code).toBe(0);
+  const [found] = JSON.parse(stdout) as { available: boolean; features: string[]; limits: Record<string, number> }[];
+  expect(found).toMatchObject({ available: true, limits: { maxStorageBufferBindingSize: expect.any(Number) } });
+  const shown = (await finegrain(only)).stdout;
+  for (const fact of [...found!.features, ...Object.keys(found!.limits)]) expect(shown).toContain(fact);
+});
+
 test("train, evaluate and generate, from text to text", async () => {
   const run = join(folder, "whole");
   const trained = await finegrain(["train", ...TINY, "--data", text, "--out", run]);

@@ -12,7 +12,7 @@ import {
 import { WebGpuBuffer } from "./buffer.ts";
 import { Device } from "./device.ts";
 import { Loaded, WebGpuExecutable } from "./executable.ts";
-import { adapterName, openGpu, requestAdapter } from "./gpu.ts";
+import { adapterName, deviceInfo, limitsOf, openGpu, requestAdapter } from "./gpu.ts";
 import type { Target } from "./render/target.ts";
 
 export interface WebGpuOptions {
@@ -63,14 +63,6 @@ function targetOf(adapter: GPUAdapter, { subgroups = true, bindingBytes }: WebGp
   };
 }
 
-const limitsOf = ({ limits }: GPUAdapter): Record<string, number> =>
-  Object.fromEntries(
-    (["maxBufferSize", "maxStorageBufferBindingSize", "maxStorageBuffersPerShaderStage"] as const).map((name) => [
-      name,
-      limits[name],
-    ]),
-  );
-
 class WebGpuBackend implements Backend {
   readonly name: string;
   readonly device: DeviceInfo;
@@ -80,15 +72,10 @@ class WebGpuBackend implements Backend {
   readonly #scheduling: ScheduleOptions;
 
   constructor(device: Device, adapter: GPUAdapter, scheduling: ScheduleOptions) {
-    const { info } = adapter;
     this.name = device.name;
     this.#device = device;
     this.#scheduling = scheduling;
-    this.device = {
-      kind: "webgpu",
-      description: info.description || adapterName(adapter),
-      provider: `WebGPU (${info.vendor} ${info.architecture})`,
-    };
+    this.device = deviceInfo(adapter);
   }
 
   upload(value: HostTensor): WebGpuBuffer {

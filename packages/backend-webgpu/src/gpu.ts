@@ -1,4 +1,4 @@
-import { FinegrainError } from "@finegrain/graph";
+import { type DeviceInfo, FinegrainError } from "@finegrain/graph";
 
 /**
  * The WebGPU of a browser, or Dawn's through the package `webgpu` in Node.
@@ -30,10 +30,17 @@ async function openDawn(): Promise<GPU> {
  * @throws FinegrainError where there is none.
  */
 export async function requestAdapter(gpu: GPU, software: boolean): Promise<GPUAdapter> {
-  const adapter = await gpu.requestAdapter(
-    software ? { forceFallbackAdapter: true } : { powerPreference: "high-performance" },
-  );
-  if (adapter) return adapter;
+  const wishes: readonly GPURequestAdapterOptions[] = software
+    ? [{ forceFallbackAdapter: true }]
+    : [{ powerPreference: "high-performance" }, { powerPreference: "low-power" }, {}];
+  const found: GPUAdapter[] = [];
+  for (const wish of wishes) {
+    const adapter = await gpu.requestAdapter(wish);
+    if (adapter?.info.isFallbackAdapter === software) return adapter;
+    if (adapter) found.push(adapter);
+  }
+  const [other] = found;
+  if (other && !software) return other;
   throw new FinegrainError(
     software
       ? "WebGPU found no software adapter: on Linux, Mesa's lavapipe (mesa-vulkan-drivers 25 or later) is one"
@@ -46,3 +53,26 @@ export function adapterName({ info }: GPUAdapter): string {
   const name = info.description.split(":")[0]?.trim() || info.device || `${info.vendor} ${info.architecture}`.trim();
   return `${name || "unnamed adapter"}${info.isFallbackAdapter ? " (software)" : ""}`;
 }
+
+/** Limits of an adapter that bound what runs on it. They are asked for in full. */
+export const limitsOf = ({ limits }: GPUAdapter): Record<string, number> =>
+  Object.fromEntries(
+    (
+      [
+        "maxBufferSize",
+        "maxStorageBufferBindingSize",
+        "maxStorageBuffersPerShaderStage",
+        "maxComputeWorkgroupStorageSize",
+        "maxComputeInvocationsPerWorkgroup",
+      ] as const
+    ).map((name) => [name, limits[name]]),
+  );
+
+/** An adapter with its driver, as `finegrain devices` shows it. */
+export const deviceInfo = (adapter: GPUAdapter): DeviceInfo => ({
+  kind: "webgpu",
+  description: adapter.info.description || adapterName(adapter),
+  provider: `WebGPU (${adapter.info.vendor} ${adapter.info.architecture})`,
+  features: [...adapter.features].sort(),
+  limits: limitsOf(adapter),
+});

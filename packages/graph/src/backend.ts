@@ -14,6 +14,10 @@ export interface DeviceInfo {
   readonly memory?: number;
   /** Threads that a run uses, where it is a CPU's. */
   readonly threads?: number;
+  /** What it can do beyond what every device of its kind can, as its API calls it: "shader-f16", "subgroups". */
+  readonly features?: readonly string[];
+  /** Numbers that bound what it can run, as its API calls them: bytes of a buffer, bindings of a shader. */
+  readonly limits?: Readonly<Record<string, number>>;
 }
 
 /** A place where graphs can run. It knows the graph's ops, and nothing of models, training or checkpoints. */

@@ -5,7 +5,7 @@ import type { Values } from "../arguments.ts";
 import { knownDevices, openBackend } from "../backends.ts";
 import type { devicesFlags } from "../commands/devices.ts";
 import { EXIT, type ExitCode, failure, UsageError } from "../exit.ts";
-import { bytes } from "../output/format.ts";
+import { bytes, whole } from "../output/format.ts";
 import { terminal } from "../output/terminal.ts";
 
 interface Found {
@@ -14,6 +14,8 @@ interface Found {
   readonly available: boolean;
   /** What it is; or, where it is not there, why, with the command that adds it. */
   readonly description: string;
+  readonly features?: readonly string[];
+  readonly limits?: Readonly<Record<string, number>>;
 }
 
 /** `finegrain devices`: open every device of every backend and say what was there. */
@@ -30,9 +32,12 @@ export async function devices(values: Values<typeof devicesFlags>): Promise<Exit
   const out = terminal({ quiet: values.json });
   if (values.json) out.write(`${JSON.stringify(found, null, 2)}\n`);
   const width = Math.max(...found.map(({ backend, device }) => `${backend}:${device}`.length));
-  for (const { backend, device, available, description } of found) {
+  for (const { backend, device, available, description, features, limits } of found) {
     const there = available ? out.style.green("yes") : "no ";
     out.print(`${`${backend}:${device}`.padEnd(width)}  ${there}  ${description}`);
+    const more = Object.entries(limits ?? {}).map(([name, limit]) => `${name} ${whole(limit)}`);
+    for (const facts of [features ?? [], more])
+      if (facts.length > 0) out.print(out.style.dim(`${" ".repeat(width + 7)}${facts.join(", ")}`));
   }
   return EXIT.ok;
 }
@@ -56,14 +61,21 @@ async function lookApart(asked: Asked): Promise<Found> {
 async function look({ backend: name, device }: Asked): Promise<Found> {
   try {
     await using backend = await openBackend(name, device);
-    const { description, provider, memory, threads } = backend.device;
+    const { description, provider, memory, threads, features, limits } = backend.device;
     const facts = [
       description,
       provider,
       threads !== undefined && `${threads} threads`,
       memory !== undefined && bytes(memory),
     ];
-    return { backend: name, device, available: true, description: facts.filter(Boolean).join(", ") };
+    return {
+      backend: name,
+      device,
+      available: true,
+      description: facts.filter(Boolean).join(", "),
+      ...(features && { features }),
+      ...(limits && { limits }),
+    };
   } catch (error) {
     return { backend: name, device, available: false, description: failure(error).text };
   }
