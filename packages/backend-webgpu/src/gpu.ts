@@ -30,8 +30,9 @@ async function openDawn(): Promise<GPU> {
  * @throws FinegrainError where there is none.
  */
 export async function requestAdapter(gpu: GPU, software: boolean): Promise<GPUAdapter> {
+  // Dawn finds lavapipe by a wish for software only after a wish for any adapter.
   const wishes: readonly GPURequestAdapterOptions[] = software
-    ? [{ forceFallbackAdapter: true }]
+    ? [{ forceFallbackAdapter: true }, {}, { forceFallbackAdapter: true }]
     : [{ powerPreference: "high-performance" }, { powerPreference: "low-power" }, {}];
   const found: GPUAdapter[] = [];
   for (const wish of wishes) {

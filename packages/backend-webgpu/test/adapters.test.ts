@@ -42,6 +42,16 @@ test("hardware is no answer where software was asked for, nor nothing where anyt
   await expect(requestAdapter(none, false)).rejects.toThrow(FinegrainError);
 });
 
+test("software is found where a wish for it is granted only after one for anything", async () => {
+  let looked = false;
+  const late = await listing(({ forceFallbackAdapter }) => {
+    if (forceFallbackAdapter) return looked ? "software" : undefined;
+    looked = true;
+    return "hardware";
+  });
+  expect(await nameWith(late, true)).toBe("webgpu:A software adapter (software)");
+});
+
 test("a device says what it can, and how much", async () => {
   await using backend = await webgpuBackend({ software: true });
   const { description, features, limits } = backend.device;
