@@ -11,6 +11,10 @@ export interface Opening {
   readonly row: number | undefined;
 }
 
+/** The arrays of workgroup memory, with the types of their elements. */
+export const workgroupArrays = { scratch: "vec4u", tile_x: "vec4f", tile_y: "vec4f" } as const;
+export type WorkgroupArray = keyof typeof workgroupArrays;
+
 /** A kernel as WGSL. */
 export interface RenderedKernel {
   /** `fn NAME(first: u32, last: u32, lane: u32, zero: u32)`, which does the items [first, last) with all lanes of a workgroup. */
@@ -19,8 +23,8 @@ export interface RenderedKernel {
   readonly items: number;
   /** Items of a workgroup, where the kernel is spread. */
   readonly each: number;
-  /** Floats of workgroup memory that it uses as `scratch`. */
-  readonly scratch: number;
+  /** Workgroup memory that it uses, in vectors of four, which a shader's kernels share: `scratch`, and the tiles of a product's operands. */
+  readonly memory?: Partial<Record<WorkgroupArray, number>>;
 }
 
 /** Text of the end of a loop, from which a compiler that had better not unroll it cannot tell how long it is. */

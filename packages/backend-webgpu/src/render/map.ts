@@ -19,5 +19,5 @@ export function renderMap(kernel: LoopKernel, { name, bindings, target }: Openin
       storeResult(kernel, { block: inner, loops, bindings });
     });
   });
-  return { text: block.lines.join("\n"), items, each: share(items, target.lanes), scratch: 0 };
+  return { text: block.lines.join("\n"), items, each: share(items, target.lanes) };
 }

@@ -76,9 +76,6 @@ class TilesWriter {
       Math.ceil(rows.extent / rows.tile),
       Math.ceil(columns.extent / columns.tile),
     ];
-    const memory = [rows, columns].map(
-      ({ letter, tile }) => `var<workgroup> ${name}_tile_${letter}: array<vec4f, ${(DEPTH * tile) / 4}>;`,
-    );
     const main = new Block().nest(`fn ${name}(first: u32, last: u32, lane: u32, zero: u32)`, (body) => {
       body.nest("for (var tile = first; tile < last; tile++)", (block) => {
         block.add(
@@ -90,8 +87,13 @@ class TilesWriter {
         this.#store(block);
       });
     });
-    const text = [...memory, this.#loader(rows), this.#loader(columns), this.#storing(), ...main.lines].join("\n");
-    return { text, items: size(tiles), each: 1, scratch: 0 };
+    const text = [this.#loader(rows), this.#loader(columns), this.#storing(), ...main.lines].join("\n");
+    return {
+      text,
+      items: size(tiles),
+      each: 1,
+      memory: { tile_x: (DEPTH * rows.tile) / 4, tile_y: (DEPTH * columns.tile) / 4 },
+    };
   }
 
   /** `fn NAME_x(batch, row, k) -> vec4f`: four neighbours of an operand at one summed iteration; 0 beyond the sum's end. */
@@ -125,13 +127,13 @@ class TilesWriter {
     block.nest(`for (var i = lane; i < ${loopEnd(DEPTH * quads, target)}; i += ${target.lanes}u)`, (inner) => {
       inner.add(`let quad = ${quad};`, `let depth = ${depth};`);
       inner.add(
-        `${name}_tile_${letter}[depth * ${quads}u + quad] = ${name}_${letter}(batch, ${start} + 4u * quad, k + depth);`,
+        `tile_${letter}[depth * ${quads}u + quad] = ${name}_${letter}(batch, ${start} + 4u * quad, k + depth);`,
       );
     });
   }
 
   #multiply(block: Block): void {
-    const { name, target } = this.#opening;
+    const { target } = this.#opening;
     const [rows, columns] = [this.#rows, this.#columns];
     const side = Math.sqrt(target.lanes);
     block.add(`let own_row = lane / ${side}u;`, `let own_column = lane % ${side}u;`);
@@ -144,7 +146,7 @@ class TilesWriter {
       inner.nest(`for (var d = 0u; d < ${loopEnd(DEPTH, target)}; d++)`, (step) => {
         const part = ({ letter, tile, own }: Side, place: string) =>
           Array.from({ length: own / 4 }, (_, q) =>
-            step.let(`${name}_tile_${letter}[d * ${tile / 4}u + ${place} + ${q * side}u]`),
+            step.let(`tile_${letter}[d * ${tile / 4}u + ${place} + ${q * side}u]`),
           );
         const [x, y] = [part(rows, "own_row"), part(columns, "own_column")];
         for (let r = 0; r < rows.own; r++)

@@ -34,7 +34,7 @@ export function renderReduce(kernel: LoopKernel, opening: Opening): RenderedKern
   const { lanes } = opening.target;
   const together = (lanes / plan.parts) * (plan.vector === "columns" ? 4 : 1);
   const text = new Writer(kernel, opening, plan).write();
-  return { text, items, each: share(items, together), scratch: plan.parts === 1 ? 0 : lanes * 4 };
+  return { text, items, each: share(items, together), memory: plan.parts === 1 ? {} : { scratch: lanes } };
 }
 
 function planReduction({ extents, reduction }: LoopKernel & { reduction?: Reduction }, { target, row }: Opening): Plan {

@@ -1,7 +1,7 @@
 import type { Branch, Dispatch, Kernel, MemoryPlan, ProgramBuffer } from "@finegrain/codegen";
 import { size } from "@finegrain/graph";
 import { type Binding, Bindings } from "./bindings.ts";
-import type { Opening, RenderedKernel } from "./kernel.ts";
+import { type Opening, type RenderedKernel, type WorkgroupArray, workgroupArrays } from "./kernel.ts";
 import { renderMap } from "./map.ts";
 import { asTiles, renderTiles } from "./product-tiles.ts";
 import { multiplyHigh, renderRandomBits } from "./random-bits.ts";
@@ -10,6 +10,8 @@ import { prelude } from "./scalar-ops.ts";
 import { renderScatterAdd } from "./scatter-add.ts";
 import type { Target } from "./target.ts";
 import { comesBefore, renderTopK } from "./top-k.ts";
+
+const arrayNames = Object.keys(workgroupArrays) as WorkgroupArray[]; // its own keys
 
 /** A dispatch as WGSL. Equal layers have equal texts, and share a pipeline. */
 export interface Shader {
@@ -27,14 +29,14 @@ export function renderDispatch({ branches }: Dispatch, plan: MemoryPlan, target:
   const kernels = branches.flatMap((branch) => branch.kernels);
   const bindings = new Bindings(plan, new Set(kernels.map(({ to }) => to)), target);
   const functions: string[] = [];
-  let scratch = 0;
+  const memory: Partial<Record<WorkgroupArray, number>> = {};
   let workgroups = 0;
   const calls = branches.map((branch) => {
     const begin = workgroups;
     const rendered = branch.kernels.map((kernel) => {
       const one = render(kernel, { name: `k${functions.length}`, bindings, target, row: rowOf(kernel, branch.rows) });
       functions.push(one.text);
-      scratch = Math.max(scratch, one.scratch);
+      for (const name of arrayNames) memory[name] = Math.max(memory[name] ?? 0, one.memory?.[name] ?? 0);
       return { ...one, name: `k${functions.length - 1}` };
     });
     workgroups += branch.rows || Math.ceil(rendered[0]!.items / rendered[0]!.each);
@@ -50,7 +52,9 @@ export function renderDispatch({ branches }: Dispatch, plan: MemoryPlan, target:
   const whole = [
     ...(target.subgroup > 1 ? ["enable subgroups;"] : []),
     "var<private> infinity_bits: u32 = 0x7f800000u;\nvar<private> nan_bits: u32 = 0x7fc00000u;",
-    ...(scratch > 0 ? [`var<workgroup> scratch: array<vec4u, ${scratch / 4}>;`] : []),
+    ...arrayNames
+      .filter((name) => memory[name])
+      .map((name) => `var<workgroup> ${name}: array<${workgroupArrays[name]}, ${memory[name]}>;`),
     text,
     prelude,
     multiplyHigh,

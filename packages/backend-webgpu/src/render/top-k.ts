@@ -41,7 +41,7 @@ function oneByOne({ from, rows, length, k, to }: TopKKernel, { name, bindings, t
     }
   }
 }`;
-  return { text, items: rows, each: 1, scratch: lanes * 4 };
+  return { text, items: rows, each: 1, memory: { scratch: lanes } };
 }
 
 /** Every element counts those that come before it: its place, if that is one of the k. */
@@ -59,7 +59,7 @@ function byRank({ from, rows, length, k, to }: TopKKernel, { name, bindings, tar
     if (place < ${k}u) { ${bindings.store(to, `row * ${k}u + place`, "i32(own)")} }
   }
 }`;
-  return { text, items, each: share(items, target.lanes), scratch: 0 };
+  return { text, items, each: share(items, target.lanes) };
 }
 
 /** The order: the larger one, of equals the one with the lower index. */
