@@ -10,6 +10,7 @@ import {
   type StorageDType,
 } from "@finegrain/graph";
 import { WebGpuBuffer } from "./buffer.ts";
+import { Clock } from "./clock.ts";
 import { Device } from "./device.ts";
 import { Loaded, WebGpuExecutable } from "./executable.ts";
 import { adapterName, deviceInfo, limitsOf, openGpu, requestAdapter } from "./gpu.ts";
@@ -37,7 +38,10 @@ export async function webgpuBackend(options: WebGpuOptions = {}): Promise<Backen
   const adapter = await requestAdapter(gpu, options.software ?? false);
   const target = targetOf(adapter, options);
   const device = await adapter.requestDevice({
-    requiredFeatures: target.subgroup > 1 ? ["subgroups"] : [],
+    requiredFeatures: [
+      ...(target.subgroup > 1 ? (["subgroups"] as const) : []),
+      ...(["timestamp-query"] as const).filter((feature) => adapter.features.has(feature)),
+    ],
     requiredLimits: limitsOf(adapter),
   });
   const name = adapterName(adapter);
@@ -82,12 +86,20 @@ class WebGpuBackend implements Backend {
     return WebGpuBuffer.upload(this.#device, value);
   }
 
+  memoryInUse(): number {
+    return this.#device.tensors.bytes + this.#device.staging.bytes;
+  }
+
   async compile(graph: Graph, options: CompileOptions = {}): Promise<WebGpuExecutable> {
     this.#device.expectAlive();
     const { donate = [] } = options;
     const donated = donatedInputs(graph, donate);
     const program = fuse(graph, donate, { copyOperands: false });
-    return new WebGpuExecutable(await Loaded.load(this.#device, program, this.#scheduling), donated);
+    const loaded = await Loaded.load(this.#device, program, this.#scheduling);
+    if (options.profile !== true || !this.#device.gpu.features.has("timestamp-query"))
+      return new WebGpuExecutable(loaded, donated);
+    const shaders = loaded.steps.map(({ shader }) => shader);
+    return new WebGpuExecutable(loaded, donated, new Clock(this.#device, shaders));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,7 +1,8 @@
 import type { MemoryPlan, Program, ProgramBuffer, ScheduleOptions } from "@finegrain/codegen";
-import { type Buffer, checkInputs, type Executable, FinegrainError, typeName } from "@finegrain/graph";
+import { type Buffer, checkInputs, type Executable, FinegrainError, type KernelTime, typeName } from "@finegrain/graph";
 import { arrange, expectBindable } from "./arrange.ts";
 import { bytesOfType, WebGpuBuffer } from "./buffer.ts";
+import type { Clock } from "./clock.ts";
 import type { Device } from "./device.ts";
 import { firstOf } from "./failure.ts";
 import type { Allocation } from "./pool.ts";
@@ -58,13 +59,19 @@ export class Loaded {
     return new Loaded(device, program, steps, memory);
   }
 
-  /** Record all dispatches. @param given the buffer of every input and output. */
-  record(pass: GPUComputePassEncoder, given: ReadonlyMap<ProgramBuffer, Allocation>): void {
-    for (const step of this.steps) {
+  /** Record all dispatches: in one pass, or in one each where they are timed. @param given the buffer of every input and output. */
+  record(encoder: GPUCommandEncoder, given: ReadonlyMap<ProgramBuffer, Allocation>, clock: Clock | undefined): void {
+    let pass = encoder.beginComputePass(clock?.descriptor(0));
+    for (const [k, step] of this.steps.entries()) {
+      if (clock && k > 0) {
+        pass.end();
+        pass = encoder.beginComputePass(clock.descriptor(k));
+      }
       pass.setPipeline(step.pipeline);
       pass.setBindGroup(0, this.#group(step, given));
       pass.dispatchWorkgroups(...step.workgroups);
     }
+    pass.end();
   }
 
   #group({ shader, pipeline, offsets, groups }: Step, given: ReadonlyMap<ProgramBuffer, Allocation>): GPUBindGroup {
@@ -148,11 +155,15 @@ function offsetsOf(device: Device, { temporaries }: Shader, plan: MemoryPlan): G
 export class WebGpuExecutable implements Executable {
   readonly #loaded: Loaded;
   readonly #donated: ReadonlySet<number>;
+  readonly #clock: Clock | undefined;
   #open = true;
+  readonly profile?: () => KernelTime[];
 
-  constructor(loaded: Loaded, donated: ReadonlySet<number>) {
+  constructor(loaded: Loaded, donated: ReadonlySet<number>, clock?: Clock) {
     this.#loaded = loaded;
     this.#donated = donated;
+    this.#clock = clock;
+    if (clock) this.profile = () => clock.take();
   }
 
   run(inputs: readonly Buffer[]): Buffer[] {
@@ -198,11 +209,12 @@ export class WebGpuExecutable implements Executable {
       if (buffer.place.kind === "output")
         bound.set(buffer, device.tensors.take(bytesOfType(types[i]!), `output ${i} of graph "${program.name}"`));
     });
+    let readClock: (() => void) | undefined;
     const submitted = device.submit(`graph "${program.name}"`, (encoder) => {
-      const pass = encoder.beginComputePass();
-      this.#loaded.record(pass, bound);
-      pass.end();
+      this.#loaded.record(encoder, bound, this.#clock);
+      readClock = this.#clock?.resolve(encoder);
     });
+    readClock?.();
     const allocated = [...bound.values()].map(({ failure }) => failure);
     const failure = firstOf([...given.map((buffer) => buffer.failure), ...allocated, submitted]);
     return program.outputs.map((buffer, i) => new WebGpuBuffer(device, types[i]!, bound.get(buffer)!, failure));
@@ -212,5 +224,6 @@ export class WebGpuExecutable implements Executable {
     if (!this.#open) return;
     this.#open = false;
     this.#loaded.dispose();
+    this.#clock?.dispose();
   }
 }

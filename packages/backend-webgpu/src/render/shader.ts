@@ -22,6 +22,7 @@ export interface Shader {
   readonly workgroups: number;
   /** The ops that it computes. */
   readonly name: string;
+  readonly kernels: readonly Kernel[];
 }
 
 /** Write the shader of a dispatch. */
@@ -73,6 +74,7 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u
     temporaries: bindings.temporaries,
     workgroups,
     name: kernels.map(({ name }) => name).join(", "),
+    kernels,
   };
 }
 
