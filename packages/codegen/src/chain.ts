@@ -13,8 +13,10 @@ const FEW_STEPS = 2 ** 15;
 /** As {@link FEW_STEPS}, where so many workgroups share a chain that a device is not left idle, and more of them would read the same again. */
 const STEPS = 2 ** 17;
 const MANY_ROWS = 8;
-/** Products of so many steps are worth tiles that many rows share, and so are alone. */
+/** Products of so many steps are worth tiles, and so are alone: a workgroup that has several rows reads what they share once. */
 const WORTH_TILES = 2 ** 22;
+/** As {@link WORTH_TILES}, where rows share all the weights. */
+const WORTH_SHARING = 2 ** 17;
 /** So many lanes side by side read whole lines of memory, where each has a sum of its own ... */
 const LINE_LANES = 32;
 /** ... and shorter sums may be read as they come. */
@@ -36,13 +38,16 @@ function suits({ iterations, steps, scattered, product }: Work, rows: number): b
  */
 export function rowsOf(tasks: readonly Task[], lanes: number): number | undefined {
   const works = tasks.map(({ work }) => work);
-  if (tasks.length > LONGEST || works.some(({ product, steps }) => product && steps >= WORTH_TILES)) return undefined;
+  if (tasks.length > LONGEST || works.some(worthTiles)) return undefined;
   const most = Math.max(...works.map(({ steps }) => steps));
   return candidates(tasks).find(
     (rows) =>
       (rows === 1 || most / rows >= lanes) && works.every((work) => suits(work, rows)) && canShareRows(tasks, rows),
   );
 }
+
+const worthTiles = ({ product, steps, reuse }: Work): boolean =>
+  product !== undefined && steps >= (reuse > 1 ? WORTH_SHARING : WORTH_TILES);
 
 /** Numbers of rows that every kernel can be cut into, most first. */
 function candidates(tasks: readonly Task[]): number[] {

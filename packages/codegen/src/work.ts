@@ -13,6 +13,8 @@ export interface Work {
   readonly scattered: number;
   /** A product of matrices, or of a matrix and a vector, which reads every weight once. */
   readonly product: "matrices" | "vector" | undefined;
+  /** Rows of a product that read the same weights; 1 where no two do. */
+  readonly reuse: number;
 }
 
 export const workOf = (kernel: Kernel): Work => ({
@@ -20,6 +22,7 @@ export const workOf = (kernel: Kernel): Work => ({
   steps: stepsOf(kernel),
   scattered: kernel.kind === "loop" && !readsAlongSum(kernel) ? size(kernel.reduction?.extents ?? []) : 0,
   product: kernel.kind === "loop" ? productOf(kernel) : undefined,
+  reuse: kernel.kind === "loop" ? reuseOf(kernel) : 1,
 });
 
 function stepsOf(kernel: Kernel): number {
@@ -42,6 +45,11 @@ function readsAlongSum({ extents, reduction }: LoopKernel): boolean {
   if (!reduction || reduction.extents.length === 0) return true;
   const innermost = extents.length + reduction.extents.length - 1;
   return expressionsOf(reduction.body).every((e) => e.kind !== "load" || e.at.strides[innermost]! <= 1);
+}
+
+function reuseOf(kernel: LoopKernel): number {
+  const product = asProduct(kernel);
+  return product && product.columns.length > 0 ? size(product.rows.map((loop) => kernel.extents[loop]!)) : 1;
 }
 
 function productOf(kernel: LoopKernel): Work["product"] {

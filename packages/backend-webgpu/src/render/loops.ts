@@ -1,4 +1,5 @@
 import type { LoopKernel } from "@finegrain/codegen";
+import { size } from "@finegrain/graph";
 import type { Bindings } from "./bindings.ts";
 import type { Block } from "./block.ts";
 import { ExpressionWriter, unsigned } from "./expression.ts";
@@ -19,6 +20,22 @@ export function decode(
     if (!last) rest = block.let(`${rest} / ${extent}`);
   });
   return names;
+}
+
+/**
+ * The variables of a kernel's parallel loops for the iteration `item`. Those outside of a workgroup's row come from its start, `first`: all lanes
+ * know them to be the same, and read what depends on them once.
+ *
+ * @param row iterations of a workgroup, where it has a row.
+ */
+export function decodeItem(block: Block, extents: readonly number[], row: number | undefined): Map<number, string> {
+  const loops = extents.map((_, loop) => loop);
+  const split = row === undefined ? 0 : loops.find((loop) => loop > 0 && size(extents.slice(loop)) === row);
+  if (!split) return decode(block, "item", loops, extents);
+  return new Map([
+    ...decode(block, block.let(`first / ${row}u`), loops.slice(0, split), extents),
+    ...decode(block, block.let("item - first"), loops.slice(split), extents),
+  ]);
 }
 
 /** Lines that store a kernel's result: one element, or four neighbours along its last parallel loop. */

@@ -3,7 +3,7 @@ import { size } from "@finegrain/graph";
 import { Block } from "./block.ts";
 import { ExpressionWriter, isAligned } from "./expression.ts";
 import { loopEnd, type Opening, type RenderedKernel, share } from "./kernel.ts";
-import { decode, storeResult } from "./loops.ts";
+import { decode, decodeItem, storeResult } from "./loops.ts";
 
 /** What the lanes of a vector are: neighbours of the result, neighbours of the sum, or there is no vector. */
 type Vector = "columns" | "depth" | "none";
@@ -107,12 +107,7 @@ class Writer {
     const { vector, parts } = this.#plan;
     const width = vector === "columns" ? 4 : 1;
     block.add(`let item = min(base + own, last - ${width}u);`);
-    const loops = decode(
-      block,
-      "item",
-      extents.map((_, loop) => loop),
-      extents,
-    );
+    const loops = decodeItem(block, extents, this.#opening.row);
     if (this.#reduction.op === "argMax") this.#argMax(block, loops);
     else this.#fold(block, loops);
     block.nest(`if (${parts > 1 ? "part == 0u && " : ""}base + own < last)`, (inner) => {

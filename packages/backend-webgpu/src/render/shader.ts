@@ -3,6 +3,7 @@ import { size } from "@finegrain/graph";
 import { type Binding, Bindings } from "./bindings.ts";
 import { type Opening, type RenderedKernel, type WorkgroupArray, workgroupArrays } from "./kernel.ts";
 import { renderMap } from "./map.ts";
+import { asLanes, renderLanes } from "./product-lanes.ts";
 import { asTiles, renderTiles } from "./product-tiles.ts";
 import { multiplyHigh, renderRandomBits } from "./random-bits.ts";
 import { renderReduce } from "./reduce.ts";
@@ -105,8 +106,11 @@ function render(kernel: Kernel, opening: Opening): RenderedKernel {
       return renderRandomBits(kernel, opening);
     case "loop": {
       if (!kernel.reduction) return renderMap(kernel, opening);
-      const tiles = opening.row === undefined ? asTiles(kernel) : undefined;
-      return tiles ? renderTiles(kernel, tiles, opening) : renderReduce(kernel, opening);
+      if (opening.row !== undefined) return renderReduce(kernel, opening);
+      const tiles = opening.target.unrolls ? asTiles(kernel) : undefined;
+      if (tiles) return renderTiles(kernel, tiles, opening);
+      const lanes = asLanes(kernel);
+      return lanes ? renderLanes(kernel, lanes, opening) : renderReduce(kernel, opening);
     }
   }
 }
