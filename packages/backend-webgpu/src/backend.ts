@@ -38,10 +38,7 @@ export async function webgpuBackend(options: WebGpuOptions = {}): Promise<Backen
   const adapter = await requestAdapter(gpu, options.software ?? false);
   const target = targetOf(adapter, options);
   const device = await adapter.requestDevice({
-    requiredFeatures: [
-      ...(target.subgroup > 1 ? (["subgroups"] as const) : []),
-      ...(["timestamp-query"] as const).filter((feature) => adapter.features.has(feature)),
-    ],
+    requiredFeatures: featuresOf(adapter, target),
     requiredLimits: limitsOf(adapter),
   });
   const name = adapterName(adapter);
@@ -51,6 +48,12 @@ export async function webgpuBackend(options: WebGpuOptions = {}): Promise<Backen
     lanes: target.lanes,
   });
 }
+
+const featuresOf = (adapter: GPUAdapter, { subgroup }: Target): GPUFeatureName[] => {
+  const wanted = [...(subgroup > 1 ? ["subgroups"] : []), "timestamp-query"];
+  // Features of the standard, whose types tfjs brings in an older form that lacks some.
+  return wanted.filter((feature) => (adapter.features as ReadonlySet<string>).has(feature)) as GPUFeatureName[];
+};
 
 const LANES = 64;
 
