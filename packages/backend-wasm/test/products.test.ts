@@ -1,62 +1,10 @@
-import { expectAgreement, randomValue } from "@finegrain/backend-testkit";
-import { add, argMax, einsum, gather, graph, input, relu, type Tensor } from "@finegrain/graph";
-import { afterAll, describe, test } from "vitest";
+import { describeProducts } from "@finegrain/backend-testkit";
+import { afterAll, describe } from "vitest";
 import { wasmBackend } from "../src/index.ts";
 
-/*
- * Sizes at which matrix products are written in their own way: a few rows, tiles whole and cut, blocks that do not divide.
- */
 const backends = [1, 2].map((threads) => wasmBackend({ threads }));
 afterAll(() => Promise.all(backends.map((backend) => backend[Symbol.asyncDispose]())));
 
-const extents = { B: 3, M: 13, N: 27, K: 37, D: 64, F: 100, L: 200, P: 130, one: 1, two: 2, four: 4 };
-
-const cases: [spec: string, ...shapes: (readonly (keyof typeof extents)[])[]][] = [
-  ["M K, K N -> M N", ["L", "P"], ["P", "F"]],
-  ["M K, N K -> M N", ["L", "P"], ["F", "P"]],
-  ["K M, K N -> M N", ["P", "L"], ["P", "F"]],
-  ["K M, N K -> N M", ["K", "M"], ["N", "K"]],
-  ["B M K, B K N -> B M N", ["B", "L", "K"], ["B", "K", "N"]],
-  ["B M K, B N K -> B M N", ["B", "M", "D"], ["B", "N", "D"]],
-  ["B T D, D F -> B T F", ["B", "M", "D"], ["D", "F"]],
-  ["T D, T F -> D F", ["L", "D"], ["L", "F"]],
-  ["M K, K N -> M N", ["one", "D"], ["D", "F"]],
-  ["M K, N K -> M N", ["one", "D"], ["F", "D"]],
-  ["M K, K N -> M N", ["two", "K"], ["K", "N"]],
-  ["M K, N K -> M N", ["four", "K"], ["F", "K"]],
-  ["M K, K N -> M N", ["four", "P"], ["P", "L"]],
-  ["B M K, B K N -> B M N", ["B", "two", "K"], ["B", "K", "N"]],
-  ["K, K N -> N", ["L"], ["L", "P"]],
-];
-
-describe.each(backends.map((backend) => [backend.device.threads, backend] as const))("on %d threads", (_, backend) => {
-  test.each(cases)("%s of %j and %j", async (spec, left, right) => {
-    const shapes = [left, right].map((axes) => axes!.map((axis) => extents[axis]));
-    const inputs = shapes.map((shape) => input(shape));
-    const product = einsum(inputs[0]!, inputs[1]!, spec);
-    const bias = input([product.shape.at(-1)!]);
-    const outputs: Tensor[] = [product, relu(add(einsum(inputs[1]!, inputs[0]!, swapped(spec)), bias))];
-    const values = [...inputs, bias].map((x, i) => randomValue(x, i + 1));
-    await expectAgreement(backend, graph({ name: spec, inputs: [...inputs, bias], outputs }), values, 2e-5);
-  });
-
-  test("rows that are picked as the graph runs", async () => {
-    const [x, table, choice] = [input([2, 64]), input([200, 64]), input([2, 24, 8])];
-    const rows = argMax(choice);
-    const hidden = relu(einsum(x, gather(table, rows), "B D, B G D -> B G"));
-    const y = einsum(hidden, gather(table, rows), "B G, B G D -> B D");
-    const values = [x, table, choice].map((type, i) => randomValue(type, i + 1));
-    await expectAgreement(
-      backend,
-      graph({ name: "rows", inputs: [x, table, choice], outputs: [hidden, y] }),
-      values,
-      2e-5,
-    );
-  });
-});
-
-/** The same product with its operands the other way round. */
-function swapped(spec: string): string {
-  const [left, right, out] = spec.split(/,|->/).map((part) => part.trim());
-  return `${right}, ${left} -> ${out}`;
-}
+describe.each(backends.map((backend) => [backend.device.threads, backend] as const))("on %d threads", (_, backend) =>
+  describeProducts(() => backend),
+);

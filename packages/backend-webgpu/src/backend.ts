@@ -63,7 +63,7 @@ function targetOf(adapter: GPUAdapter, { subgroups = true, bindingBytes }: WebGp
   return {
     lanes: LANES,
     wanted: software ? 2 ** 11 : 2 ** 16,
-    unrolls: !software,
+    tiles: !software,
     subgroup: subgroups && adapter.features.has("subgroups") ? (adapter.info.subgroupMinSize ?? 1) : 1,
     float16: adapter.features.has("shader-f16"),
     bindingBytes: Math.floor(Math.min(bindingBytes ?? most, most) / 256) * 256,

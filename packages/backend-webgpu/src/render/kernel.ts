@@ -27,8 +27,8 @@ export interface RenderedKernel {
   readonly memory?: Partial<Record<WorkgroupArray, number>>;
 }
 
-/** Text of the end of a loop, from which a compiler that had better not unroll it cannot tell how long it is. */
-export const loopEnd = (count: number, { unrolls }: Target): string => (unrolls ? `${count}u` : `(${count}u + zero)`);
+/** Text of the end of a loop, from which a compiler cannot tell how long it is: one for a CPU takes minutes for what it unrolled. */
+export const loopEnd = (count: number): string => `(${count}u + zero)`;
 
 /** The most workgroups that a kernel is spread over: beyond, each does more. */
 const MOST_WORKGROUPS = 4096;

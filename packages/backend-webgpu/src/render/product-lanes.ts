@@ -106,12 +106,12 @@ class LanesWriter {
   }
 
   #sum(block: Block): void {
-    const { bindings, target } = this.#opening;
+    const { bindings } = this.#opening;
     const { x, y, summed } = this.#product;
     const rows = Array.from({ length: this.#rows }, (_, row) => this.#loops(block, row, false));
     const columns = this.#loops(block, undefined, true);
     for (const row of rows.keys()) block.add(`var total${row} = vec4f(0);`);
-    const end = loopEnd(this.#steps, target);
+    const end = loopEnd(this.#steps);
     block.nest(
       `for (var step = ${this.#parts === 1 ? "0u" : "part"}; step < ${end}; step += ${this.#parts}u)`,
       (inner) => {
@@ -137,7 +137,7 @@ class LanesWriter {
   #join(block: Block, row: number): void {
     const beside = this.#opening.target.lanes / this.#parts;
     block.add("workgroupBarrier();", `scratch[lane] = bitcast<vec4u>(total${row});`, "workgroupBarrier();");
-    block.nest(`for (var k = 1u; part == 0u && k < ${loopEnd(this.#parts, this.#opening.target)}; k++)`, (inner) => {
+    block.nest(`for (var k = 1u; part == 0u && k < ${loopEnd(this.#parts)}; k++)`, (inner) => {
       inner.add(`total${row} += bitcast<vec4f>(scratch[lane + k * ${beside}u]);`);
     });
   }

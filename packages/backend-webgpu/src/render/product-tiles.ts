@@ -9,6 +9,8 @@ import { decode, storeResult } from "./loops.ts";
 const FEW = 8;
 /** Summed iterations whose operands are in the workgroup's memory at once. */
 const DEPTH = 16;
+/** Summed iterations that are written one after the other. */
+const UNROLLED = 2;
 
 /** The kernel as a product of matrices that is worth tiles, if it is one. */
 export function asTiles(kernel: LoopKernel): Product | undefined {
@@ -124,7 +126,7 @@ class TilesWriter {
     const quads = tile / 4;
     const contiguous = isAligned(this.#product[letter].load, loops.at(-1)!);
     const [quad, depth] = contiguous ? [`i % ${quads}u`, `i / ${quads}u`] : [`i / ${DEPTH}u`, `i % ${DEPTH}u`];
-    block.nest(`for (var i = lane; i < ${loopEnd(DEPTH * quads, target)}; i += ${target.lanes}u)`, (inner) => {
+    block.nest(`for (var i = lane; i < ${loopEnd(DEPTH * quads)}; i += ${target.lanes}u)`, (inner) => {
       inner.add(`let quad = ${quad};`, `let depth = ${depth};`);
       inner.add(
         `tile_${letter}[depth * ${quads}u + quad] = ${name}_${letter}(batch, ${start} + 4u * quad, k + depth);`,
@@ -139,22 +141,28 @@ class TilesWriter {
     block.add(`let own_row = lane / ${side}u;`, `let own_column = lane % ${side}u;`);
     for (let r = 0; r < rows.own; r++)
       for (let c = 0; c < columns.own / 4; c++) block.add(`var sum_${r}_${c} = vec4f(0);`);
-    block.nest(`for (var k = 0u; k < ${loopEnd(this.#depth, target)}; k += ${DEPTH}u)`, (inner) => {
+    block.nest(`for (var k = 0u; k < ${loopEnd(this.#depth)}; k += ${DEPTH}u)`, (inner) => {
       this.#fetch(inner, rows, "row0");
       this.#fetch(inner, columns, "column0");
       inner.add("workgroupBarrier();");
-      inner.nest(`for (var d = 0u; d < ${loopEnd(DEPTH, target)}; d++)`, (step) => {
-        const part = ({ letter, tile, own }: Side, place: string) =>
-          Array.from({ length: own / 4 }, (_, q) =>
-            step.let(`tile_${letter}[d * ${tile / 4}u + ${place} + ${q * side}u]`),
-          );
-        const [x, y] = [part(rows, "own_row"), part(columns, "own_column")];
-        for (let r = 0; r < rows.own; r++)
-          for (let c = 0; c < columns.own / 4; c++)
-            step.add(`sum_${r}_${c} += ${x[r >> 2]}.${"xyzw"[r & 3]} * ${y[c]};`);
+      inner.nest(`for (var d = 0u; d < ${loopEnd(DEPTH)}; d += ${UNROLLED}u)`, (step) => {
+        for (let k = 0; k < UNROLLED; k++) this.#step(step, `(d + ${k}u)`);
       });
       inner.add("workgroupBarrier();");
     });
+  }
+
+  /** One summed iteration. */
+  #step(block: Block, depth: string): void {
+    const side = Math.sqrt(this.#opening.target.lanes);
+    const part = ({ letter, tile, own }: Side, place: string) =>
+      Array.from({ length: own / 4 }, (_, q) =>
+        block.let(`tile_${letter}[${depth} * ${tile / 4}u + ${place} + ${q * side}u]`),
+      );
+    const [rows, columns] = [this.#rows, this.#columns];
+    const [x, y] = [part(rows, "own_row"), part(columns, "own_column")];
+    for (let r = 0; r < rows.own; r++)
+      for (let c = 0; c < columns.own / 4; c++) block.add(`sum_${r}_${c} += ${x[r >> 2]}.${"xyzw"[r & 3]} * ${y[c]};`);
   }
 
   #store(block: Block): void {

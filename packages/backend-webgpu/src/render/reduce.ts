@@ -126,7 +126,7 @@ class Writer {
     const { vector, parts, steps } = this.#plan;
     const all = [...extents, ...this.#reduction.extents];
     const reduced = all.map((_, loop) => loop).slice(extents.length);
-    block.nest(`for (var step = part; step < ${loopEnd(steps, this.#opening.target)}; step += ${parts}u)`, (inner) => {
+    block.nest(`for (var step = part; step < ${loopEnd(steps)}; step += ${parts}u)`, (inner) => {
       const k = vector === "depth" ? inner.let("4u * step") : "step";
       const own = decode(inner, k, reduced, all);
       const at = vector === "columns" ? extents.length - 1 : vector === "depth" ? all.length - 1 : undefined;
@@ -171,12 +171,9 @@ class Writer {
     const stride = vector === "columns" ? lanes / parts : shuffled;
     block.add("workgroupBarrier();", `scratch[lane] = ${pack(total)};`, "workgroupBarrier();");
     block.nest("if (part == 0u)", (inner) => {
-      inner.nest(
-        `for (var other = 1u; other < ${loopEnd(parts / shuffled, this.#opening.target)}; other++)`,
-        (step) => {
-          step.add(`${total} = ${join(total, unpack(`scratch[lane + other * ${stride}u]`))};`);
-        },
-      );
+      inner.nest(`for (var other = 1u; other < ${loopEnd(parts / shuffled)}; other++)`, (step) => {
+        step.add(`${total} = ${join(total, unpack(`scratch[lane + other * ${stride}u]`))};`);
+      });
     });
   }
 
@@ -199,7 +196,7 @@ class Writer {
     if (parts === 1) return;
     block.add("workgroupBarrier();", "scratch[lane] = vec4u(bitcast<u32>(total), best, u32(found), 0);");
     block.add("workgroupBarrier();");
-    block.nest(`for (var k = 1u; part == 0u && k < ${loopEnd(parts, this.#opening.target)}; k++)`, (inner) => {
+    block.nest(`for (var k = 1u; part == 0u && k < ${loopEnd(parts)}; k++)`, (inner) => {
       inner.add("let other = scratch[lane + k];", `let theirs = bitcast<${this.#type}>(other.x);`);
       inner.add("let wins = !found || theirs > total || (theirs == total && other.y < best);");
       inner.add("if (other.z != 0u && wins) { total = theirs; best = other.y; found = true; }");

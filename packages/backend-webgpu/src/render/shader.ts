@@ -107,7 +107,7 @@ function render(kernel: Kernel, opening: Opening): RenderedKernel {
     case "loop": {
       if (!kernel.reduction) return renderMap(kernel, opening);
       if (opening.row !== undefined) return renderReduce(kernel, opening);
-      const tiles = opening.target.unrolls ? asTiles(kernel) : undefined;
+      const tiles = opening.target.tiles ? asTiles(kernel) : undefined;
       if (tiles) return renderTiles(kernel, tiles, opening);
       const lanes = asLanes(kernel);
       return lanes ? renderLanes(kernel, lanes, opening) : renderReduce(kernel, opening);

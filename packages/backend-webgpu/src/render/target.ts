@@ -6,8 +6,8 @@ export interface Target {
   readonly wanted: number;
   /** Invocations of the smallest subgroup; 1 where subgroups are not used. */
   readonly subgroup: number;
-  /** Whether its compiler unrolls loops well: one for a CPU takes minutes for what it should not have unrolled. */
-  readonly unrolls: boolean;
+  /** Whether products are worth tiles in the workgroups' memory: on a CPU all memory is the same. */
+  readonly tiles: boolean;
   /** Whether shaders may use f16. */
   readonly float16: boolean;
   /** Bytes of the largest binding. */
