@@ -27,55 +27,42 @@ export function packPanels(code: Code, packing: Packing): void {
 
 /** Where rows are neighbours in memory: element k of all of them, then element k + 1, so that memory is read as it lies. */
 function packAcross(code: Code, { begin, end, from, to, width, length, step }: Packing): void {
-  const [k, row, source, target, whole] = ["pointer", "pointer", "pointer", "pointer", "pointer"].map(() =>
-    code.local("pointer"),
-  ) as [Local, Local, Local, Local, Local];
-  code.get(begin).get(end).get(begin).pointerOp("sub").address(-4).pointerOp("and").pointerOp("add").set(whole);
-  const at = () => {
-    // Panel (row - begin) / width, its element k, and the row's place in it.
-    const place = code.local("pointer");
-    code.get(row).get(begin).pointerOp("sub").set(place);
+  const [k, row, whole, line, column, source, target] = Array.from({ length: 7 }, () => code.local("pointer")) as [
+    Local,
+    Local,
+    Local,
+    Local,
+    Local,
+    Local,
+    Local,
+  ];
+  const forward = (local: Local, elements: number) =>
     code
-      .get(to)
-      .get(place)
-      .address(width)
-      .pointerOp("div_u")
-      .address(WORD * width * length)
-      .pointerOp("mul")
-      .pointerOp("add");
-    code
-      .get(k)
-      .address(WORD * width)
-      .pointerOp("mul")
-      .pointerOp("add");
-    code.get(place).address(width).pointerOp("rem_u").address(WORD).pointerOp("mul").pointerOp("add").set(target);
-  };
+      .get(local)
+      .address(WORD * elements)
+      .pointerOp("add")
+      .set(local);
+  code.get(end).get(end).get(begin).pointerOp("sub").address(width).pointerOp("rem_u").pointerOp("sub").set(whole);
+  code.get(from).get(begin).address(WORD).pointerOp("mul").pointerOp("add").set(line).get(to).set(column);
   code.count(k, { to: () => code.address(length) }, () => {
-    code
-      .get(from)
-      .get(begin)
-      .address(WORD)
-      .pointerOp("mul")
-      .pointerOp("add")
-      .get(k)
-      .address(WORD * step)
-      .pointerOp("mul")
-      .pointerOp("add")
-      .set(source);
-    code.count(row, { from: () => code.get(begin), to: () => code.get(whole), step: 4 }, () => {
-      at();
-      code.get(target).get(source).vectorAccess("v128.load").vectorAccess("v128.store");
-      code
-        .get(source)
-        .address(4 * WORD)
-        .pointerOp("add")
-        .set(source);
+    code.get(line).set(source).get(column).set(target);
+    code.count(row, { from: () => code.get(begin), to: () => code.get(whole), step: width }, () => {
+      for (let i = 0; i < width; i += 4)
+        code
+          .get(target)
+          .get(source)
+          .vectorAccess("v128.load", WORD * i)
+          .vectorAccess("v128.store", WORD * i);
+      forward(source, width);
+      forward(target, width * length);
     });
     code.count(row, { from: () => code.get(whole), to: () => code.get(end) }, () => {
-      at();
       code.get(target).get(source).access("f32.load").access("f32.store");
-      code.get(source).address(WORD).pointerOp("add").set(source);
+      forward(source, 1);
+      forward(target, 1);
     });
+    forward(line, step);
+    forward(column, width);
   });
 }
 
