@@ -26,7 +26,7 @@ export class RowProductRenderer extends ProductRenderer {
     const rows = this.extentOf(product.rows);
     this.#few = [4, 3, 2, 1].find((n) => rows % n === 0)!;
     this.#last = product.columns.at(-1)!;
-    this.#block = [4, 2, 1].find((n) => kernel.extents[this.#last]! % n === 0 && n * this.#few <= ACCUMULATORS)!;
+    this.#block = [8, 4, 2, 1].find((n) => kernel.extents[this.#last]! % n === 0 && n * this.#few <= ACCUMULATORS)!;
     this.#vectors = Math.max(1, Math.floor(ACCUMULATORS / (this.#block * this.#few)));
   }
 
