@@ -9,6 +9,12 @@ import { Strip } from "./strip.ts";
 /** Rows of the matrix that one pass over the result adds: as many streams as a processor follows. */
 const BLOCK = 8;
 
+/** Rows of the matrix, and how far each is from the next. */
+interface Block {
+  readonly rows: number;
+  readonly apart: number;
+}
+
 /**
  * A few vectors times a matrix whose rows are contiguous along the result, or picked: rows are scaled and added up, several in one
  * pass over the result, so that memory is read in long runs.
@@ -49,24 +55,26 @@ export class ColumnProductRenderer extends ProductRenderer {
     const block = this.#few === 1 ? BLOCK : BLOCK / 2;
     const at = code.local("pointer");
     frame.coordinates.set(summed, at);
-    const whole = Math.floor(length / block) * block;
+    const passes = Math.floor(length / block);
     code.address(0).set(at);
-    // The first pass stores, the others add to what is there.
-    const first = whole > 0 ? block : Math.min(1, length);
+    // The first pass stores, the others add to what is there. Of each, a row is as far from the next as can be, so that from pass to pass each
+    // follows memory of its own without a gap.
+    const first = passes > 0 ? { rows: block, apart: passes } : { rows: Math.min(1, length), apart: 1 };
     this.#pass(first, count, true);
-    code.count(at, { from: () => code.address(first), to: () => code.address(whole), step: block }, () =>
-      this.#pass(block, count, false),
+    code.count(at, { from: () => code.address(1), to: () => code.address(passes) }, () =>
+      this.#pass({ rows: block, apart: passes }, count, false),
     );
-    if (length > Math.max(whole, first))
-      code.count(at, { from: () => code.address(Math.max(whole, first)), to: () => code.address(length) }, () =>
-        this.#pass(1, count, false),
+    const rest = Math.max(passes * block, first.rows);
+    if (length > rest)
+      code.count(at, { from: () => code.address(rest), to: () => code.address(length) }, () =>
+        this.#pass({ rows: 1, apart: 1 }, count, false),
       );
     frame.coordinates.delete(summed);
     this.#epilogue(count);
   }
 
-  /** Add `block` rows to the result. */
-  #pass(block: number, count: Count, fresh: boolean): void {
+  /** Add some rows to the result. */
+  #pass(block: Block, count: Count, fresh: boolean): void {
     const { code, frame, kernel } = this;
     const { y, rows } = this.product;
     const few = Array.from({ length: this.#few }, (_, k) => k);
@@ -84,7 +92,7 @@ export class ColumnProductRenderer extends ProductRenderer {
           else sums[k]!.writer({ shift: 4 * v }, lanes).write(target);
           code.set(sum[k]!);
         });
-        for (let i = 0; i < block; i++) {
+        for (let i = 0; i < block.rows; i++) {
           sources[i]!.writer({ shift: 4 * v }, lanes).write(y.value);
           code.set(row);
           for (const k of few) this.multiplyAdd(factors[k]![i]!, row, sum[k]!);
@@ -99,7 +107,7 @@ export class ColumnProductRenderer extends ProductRenderer {
   }
 
   /** The factors of a block's rows, in all lanes, and where the rows are. */
-  #block(block: number): { factors: Local[][]; sources: Strip[] } {
+  #block({ rows: count, apart }: Block): { factors: Local[][]; sources: Strip[] } {
     const { code, frame } = this;
     const { x, y, rows } = this.product;
     const { summed } = this;
@@ -108,8 +116,12 @@ export class ColumnProductRenderer extends ProductRenderer {
     const factors: Local[][] = Array.from({ length: this.#few }, () => []);
     const sources: Strip[] = [];
     frame.coordinates.set(summed, at);
-    for (let i = 0; i < block; i++) {
-      code.get(start).address(i).pointerOp("add").set(at);
+    for (let i = 0; i < count; i++) {
+      code
+        .get(start)
+        .address(i * apart)
+        .pointerOp("add")
+        .set(at);
       sources.push(new Strip(frame, { roots: [y.value], along: this.#column, vector: this.#column, lanes: 4 }));
       for (let k = 0; k < this.#few; k++) {
         if (rows.length > 0) code.address(k).set(this.#fewAt());
