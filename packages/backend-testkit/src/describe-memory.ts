@@ -4,6 +4,8 @@ import { openHost } from "./host.ts";
 
 const RUNS = 1000;
 const SIDE = 128;
+/** MiB in {@link RUNS}. */
+const MOST_GROWTH = 32;
 
 /** Runs that donate their state and free their results leave the process, or the page and its workers, as large as it was. */
 export function describeMemory(backend: () => Backend): void {
@@ -27,11 +29,16 @@ export function describeMemory(backend: () => Backend): void {
     };
     const host = await openHost();
     await run(2 * RUNS); // by then native objects that wait for their finalizers are as many as they get
-    const before = await host.usedBytes();
-    await run(RUNS);
-    // A leak of one result a run would be 62 MiB.
-    expect(((await host.usedBytes()) - before) / 2 ** 20, "MiB of growth").toBeLessThan(32);
-    expect((await current.read()).data[0]).toBe(RUNS * 3);
+    // A leak of one result a run would be 62 MiB each time; an allocator's or a collector's own ways are not so regular.
+    let [least, runs] = [Number.POSITIVE_INFINITY, 2 * RUNS];
+    for (let attempt = 0; attempt < 3 && least >= MOST_GROWTH; attempt++) {
+      const before = await host.usedBytes();
+      await run(RUNS);
+      runs += RUNS;
+      least = Math.min(least, ((await host.usedBytes()) - before) / 2 ** 20);
+    }
+    expect(least, "MiB of growth").toBeLessThan(MOST_GROWTH);
+    expect((await current.read()).data[0]).toBe(runs);
     for (const buffer of [current, given]) buffer[Symbol.dispose]();
   });
 }
