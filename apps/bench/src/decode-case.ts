@@ -71,6 +71,7 @@ export async function prepareDecode(
   }
   const energy = energyMeter();
   let bytes = 0;
+  let dispatches: number | null = null;
   const round = async () => {
     const seconds = await timeDecode(generator, tokens, units, () => {
       record.reset();
@@ -78,6 +79,8 @@ export async function prepareDecode(
     });
     energy.stop(units);
     bytes = [...record.runs()].reduce((sum, [graph, runs]) => sum + (bytesRead(graph) * runs) / units, 0);
+    const counted = record.dispatches();
+    dispatches = counted === null ? null : counted / units;
     return seconds;
   };
   return {
@@ -92,6 +95,7 @@ export async function prepareDecode(
         bytesPerToken: bytes,
         rooflineShare: bandwidth > 0 ? bytes / median(seconds) / bandwidth : 0,
         joulesPerToken: energy.joulesPerUnit(),
+        dispatches,
         context: prompt,
       };
     },

@@ -7,6 +7,8 @@ export interface Recording {
   reset(): void;
   /** Every graph that ran since the last reset, and how often. */
   runs(): ReadonlyMap<Graph, number>;
+  /** Dispatches of all runs since the last reset; null where the backend does not count them. */
+  dispatches(): number | null;
   /** Times by kernel since the last call, of the graphs that ran most. Empty where the backend cannot tell. */
   kernels(): KernelTime[];
 }
@@ -15,6 +17,7 @@ export interface Recording {
 export function recording(backend: Backend, { profile = false } = {}): Recording {
   const executables: Executable[] = [];
   const runs = new Map<Graph, number>();
+  let dispatches: number | null = 0;
   return {
     backend: {
       name: backend.name,
@@ -29,6 +32,7 @@ export function recording(backend: Backend, { profile = false } = {}): Recording
         return {
           run(inputs) {
             runs.set(graph, (runs.get(graph) ?? 0) + 1);
+            dispatches = executable.dispatches === undefined ? null : (dispatches ?? 0) + executable.dispatches;
             return executable.run(inputs);
           },
           [Symbol.dispose]: () => executable[Symbol.dispose](),
@@ -36,7 +40,11 @@ export function recording(backend: Backend, { profile = false } = {}): Recording
       },
       async [Symbol.asyncDispose]() {},
     },
-    reset: () => runs.clear(),
+    reset() {
+      runs.clear();
+      dispatches = 0;
+    },
+    dispatches: () => dispatches,
     runs: () => new Map(runs),
     kernels() {
       const times = executables.map((executable) => executable.profile?.() ?? []);

@@ -48,6 +48,8 @@ export interface ModelFigures {
   readonly rooflineShare: number;
   /** Of the CPU package while the variant ran; null where the system does not expose it. */
   readonly joulesPerToken?: number | null;
+  /** Kernels that the device is given for a token's step or an optimizer step; null where the backend does not count them. */
+  readonly dispatches?: number | null;
   /** Decode: tokens in the cache before the first measured one. */
   readonly context?: number;
 }

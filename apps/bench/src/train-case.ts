@@ -45,12 +45,16 @@ export async function prepareTraining(
     throw error;
   }
   const energy = energyMeter();
+  let dispatches: number | null = null;
   const round = async () => {
     energy.start();
+    record.reset();
     const started = performance.now();
     for (let unit = 0; unit < units; unit++) await trainer.run([tokens]);
     const seconds = (performance.now() - started) / 1000 / units;
     energy.stop(units * batch * length);
+    const counted = record.dispatches();
+    dispatches = counted === null ? null : counted / units;
     return seconds;
   };
   return {
@@ -63,6 +67,7 @@ export async function prepareTraining(
       bytesPerToken: null,
       rooflineShare: products.share(rounds),
       joulesPerToken: energy.joulesPerUnit(),
+      dispatches,
     }),
     productRate: (rounds) => products.rate(rounds),
     async [Symbol.asyncDispose]() {

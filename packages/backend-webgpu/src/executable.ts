@@ -157,12 +157,14 @@ export class WebGpuExecutable implements Executable {
   readonly #donated: ReadonlySet<number>;
   readonly #clock: Clock | undefined;
   #open = true;
+  readonly dispatches: number;
   readonly profile?: () => KernelTime[];
 
   constructor(loaded: Loaded, donated: ReadonlySet<number>, clock?: Clock) {
     this.#loaded = loaded;
     this.#donated = donated;
     this.#clock = clock;
+    this.dispatches = loaded.steps.length;
     if (clock) this.profile = () => clock.take();
   }
 

@@ -58,6 +58,8 @@ export interface KernelTime {
 /** A compiled graph. Calls are queued in order; results stay on the device until they are read. */
 export interface Executable extends Disposable {
   run(inputs: readonly Buffer[]): Buffer[];
+  /** Kernels that a run starts on the device, one after the other. Left out: the backend does not count them. */
+  readonly dispatches?: number;
   /** Times by kernel, in the program's order, and the clocks back to 0. There where it was compiled with `profile`. */
   profile?(): KernelTime[];
 }

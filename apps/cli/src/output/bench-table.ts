@@ -110,12 +110,16 @@ export function machineLine(results: readonly Result[]): string {
   const joules = results
     .filter(isMeasurement)
     .map(({ variant, joulesPerToken: j }) => j != null && `${variant} ${digits(j)} J/token`);
+  const dispatches = results
+    .filter(isMeasurement)
+    .flatMap(({ variant, dispatches: n }) => (n == null ? [] : [`${variant} ${digits(n)}`]));
   const facts = [
     `${machine.cpu}, ${machine.threads} threads`,
     bandwidth > 0 && `memory ${bytes(bandwidth)}/s (${machine.bandwidthMethod})`,
     rate > 0 && `fp32 ${flopRate(rate)} (${machine.flopsMethod})`,
     peak > 0 && `peak memory ${bytes(peak)}`,
     onDevice > 0 && `on the device ${bytes(onDevice)}`,
+    dispatches.length > 0 && `dispatches a step: ${dispatches.join(", ")}`,
     ...joules,
   ];
   return facts.filter(Boolean).join(", ");
