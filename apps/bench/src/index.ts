@@ -1,5 +1,7 @@
+export { appendResults } from "./append-results.ts";
 export { type Change, compare, MARGINS, type Verdict } from "./compare.ts";
 export { timeDecode } from "./decode-case.ts";
+export { readEvidence } from "./evidence.ts";
 export { interleave } from "./method.ts";
 export { parseSuite } from "./parse-suite.ts";
 export { openPeers, peersNamed } from "./peers/open.ts";
@@ -17,7 +19,6 @@ export {
   type Phase,
   type Result,
 } from "./result.ts";
-export { appendResults, readResults } from "./result-file.ts";
 export { failed } from "./results.ts";
 export { casesOf, type Progress, type RunOptions, runSuite } from "./run-suite.ts";
 export { interquartile, isWide, median, quantile, ratio, type Spread } from "./statistics.ts";

@@ -156,7 +156,7 @@ describe("wrong input is refused before anything is measured", () => {
     [["--backend", "reference,abacus"], 2, /unknown backend "abacus": known are onnx/],
     [["--backend", "reference:tpu"], 2, /backend reference has no device "tpu": known are cpu/],
     [["--backend", "reference,wasm", "--device", "cpu"], 2, /--device cpu is of one backend: write reference:DEVICE/],
-    [["--against", "none.jsonl"], 1, /there is no result file none\.jsonl/],
+    [["--against", "none.jsonl"], 1, /cannot read the results none\.jsonl: there is no such file/],
   ])("%j", async (flags, code, says) => {
     const ended = await finegrain(["bench", suite, "--backend", "reference", ...flags]);
     expect(ended).toMatchObject({ code, stdout: "" });

@@ -11,7 +11,7 @@ import {
   peersNamed,
   type Result,
   type RunOptions,
-  readResults,
+  readEvidence,
   runSuite,
   type Suite,
 } from "@finegrain/bench";
@@ -71,7 +71,7 @@ const fails = (result: Result, { peers }: BenchValues): boolean =>
 
 /** @throws FinegrainError where the file has nothing of the suite: a wrong file should be known before the measuring. */
 async function earlierResults(path: string, suite: Suite): Promise<Result[]> {
-  const results = (await readResults(path)).filter((result) => result.suite === suite.name);
+  const results = (await readEvidence(path)).results.filter((result) => result.suite === suite.name);
   if (results.length === 0) throw new FinegrainError(`${path} has no result of the suite ${suite.name}`);
   return results;
 }

@@ -2,8 +2,9 @@ import { lstat, mkdtemp, readdir, readFile, symlink, writeFile } from "node:fs/p
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeEach, expect, test } from "vitest";
+import { appendResults } from "../src/append-results.ts";
+import { readEvidence } from "../src/evidence.ts";
 import type { Failure } from "../src/result.ts";
-import { appendResults, readResults } from "../src/result-file.ts";
 
 let folder: string;
 beforeEach(async () => {
@@ -27,7 +28,7 @@ test("keeps what was there, and leaves nothing beside it", async () => {
   await appendResults(path, [result("dense")]);
   await appendResults(path, []);
   await appendResults(path, [result("sparse"), result("grouped")]);
-  expect((await readResults(path)).map(({ variant }) => variant)).toEqual(["dense", "sparse", "grouped"]);
+  expect((await readEvidence(path)).results.map(({ variant }) => variant)).toEqual(["dense", "sparse", "grouped"]);
   expect(await readdir(folder)).toEqual(["results.jsonl"]);
 });
 
@@ -35,7 +36,7 @@ test("a last line that was never ended is kept apart", async () => {
   const path = join(folder, "results.jsonl");
   await writeFile(path, JSON.stringify(result("dense")));
   await appendResults(path, [result("sparse")]);
-  expect(await readResults(path)).toHaveLength(2);
+  expect((await readEvidence(path)).results).toHaveLength(2);
 });
 
 test("of a link, the file behind it is written", async () => {
@@ -45,13 +46,4 @@ test("of a link, the file behind it is written", async () => {
   await appendResults(link, [result("dense")]);
   expect(await readFile(path, "utf8")).toContain('"dense"');
   expect((await lstat(link)).isSymbolicLink()).toBe(true);
-});
-
-test("names the line that is no result", async () => {
-  const path = join(folder, "results.jsonl");
-  await writeFile(path, `${JSON.stringify(result("dense"))}\n{"suite":"s","case":"c"}\n`);
-  await expect(readResults(path)).rejects.toThrow(/results\.jsonl, line 2 is no benchmark result: it has no "phase"/);
-  await writeFile(path, "{");
-  await expect(readResults(path)).rejects.toThrow(/line 1 is not JSON/);
-  await expect(readResults(join(folder, "none.jsonl"))).rejects.toThrow(/there is no result file .*none\.jsonl/);
 });
