@@ -165,7 +165,9 @@ describe("wrong input is refused before anything is measured", () => {
   });
 
   test("a file to be compared with that has nothing of the suite", async () => {
-    const line = { suite: "other", case: "c", phase: "decode", backend: "b", device: "d", variant: "v" };
+    const machine = { cpu: "c", threads: 1, memoryBytes: 1, os: "linux", peakMemoryBytes: 1 };
+    const said = { suite: "other", case: "c", phase: "decode", backend: "b", device: "d", variant: "v" };
+    const line = { ...said, versions: {}, machine, error: "out of memory" };
     await writeFile(results, `${JSON.stringify(line)}\n`);
     const ended = await finegrain(["bench", suite, "--backend", "reference", "--against", results]);
     expect(ended).toMatchObject({ code: 1, stdout: "" });

@@ -62,7 +62,10 @@ describe("the command line", () => {
 
   test("an unknown backend or device is refused with the known ones", async () => {
     const backend = await finegrain(["train", "--data", text, "--backend", "abacus", "--out", join(folder, "none")]);
-    expectSentence(backend, { code: 2, says: /unknown backend "abacus": known are onnx, tfjs, wasm, webgpu, reference/ });
+    expectSentence(backend, {
+      code: 2,
+      says: /unknown backend "abacus": known are onnx, tfjs, wasm, webgpu, reference/,
+    });
     const device = await finegrain(["train", "--data", text, "--device", "tpu", "--out", join(folder, "none")]);
     expectSentence(device, { code: 2, says: /backend onnx has no device "tpu": known are cpu, webgpu, cuda/ });
     expect(await readdir(folder)).not.toContain("none");
