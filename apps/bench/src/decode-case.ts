@@ -79,8 +79,7 @@ export async function prepareDecode(
     });
     energy.stop(units);
     bytes = [...record.runs()].reduce((sum, [graph, runs]) => sum + (bytesRead(graph) * runs) / units, 0);
-    const counted = record.dispatches();
-    dispatches = counted === null ? null : counted / units;
+    dispatches = record.dispatches(units);
     return seconds;
   };
   return {

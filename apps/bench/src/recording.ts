@@ -7,8 +7,8 @@ export interface Recording {
   reset(): void;
   /** Every graph that ran since the last reset, and how often. */
   runs(): ReadonlyMap<Graph, number>;
-  /** Dispatches of all runs since the last reset; null where the backend does not count them. */
-  dispatches(): number | null;
+  /** Dispatches since the last reset, for each of so many units; null where the backend does not count them. */
+  dispatches(units: number): number | null;
   /** Times by kernel since the last call, of the graphs that ran most. Empty where the backend cannot tell. */
   kernels(): KernelTime[];
 }
@@ -44,7 +44,7 @@ export function recording(backend: Backend, { profile = false } = {}): Recording
       runs.clear();
       dispatches = 0;
     },
-    dispatches: () => dispatches,
+    dispatches: (units) => (dispatches === null ? null : dispatches / units),
     runs: () => new Map(runs),
     kernels() {
       const times = executables.map((executable) => executable.profile?.() ?? []);

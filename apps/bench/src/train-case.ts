@@ -53,8 +53,7 @@ export async function prepareTraining(
     for (let unit = 0; unit < units; unit++) await trainer.run([tokens]);
     const seconds = (performance.now() - started) / 1000 / units;
     energy.stop(units * batch * length);
-    const counted = record.dispatches();
-    dispatches = counted === null ? null : counted / units;
+    dispatches = record.dispatches(units);
     return seconds;
   };
   return {

@@ -1,4 +1,4 @@
-import { elementBytes } from "@finegrain/codegen";
+import { bytesOfType } from "@finegrain/codegen";
 import {
   type Buffer,
   FinegrainError,
@@ -9,9 +9,6 @@ import {
   typeName,
 } from "@finegrain/graph";
 import type { Memory } from "./memory.ts";
-
-/** Bytes of a value in the engine's memory. */
-export const bytesOfType = ({ dtype, shape }: TensorType): number => elementBytes(dtype) * size(shape);
 
 /** A tensor in the engine's memory. */
 export class WasmBuffer implements Buffer {

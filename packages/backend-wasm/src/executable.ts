@@ -1,6 +1,6 @@
-import type { Program } from "@finegrain/codegen";
+import { bytesOfType, type Program } from "@finegrain/codegen";
 import { type Buffer, checkInputs, type Executable, FinegrainError, type KernelTime } from "@finegrain/graph";
-import { bytesOfType, WasmBuffer } from "./buffer.ts";
+import { WasmBuffer } from "./buffer.ts";
 import type { Clock } from "./clock.ts";
 import type { Engine } from "./engine.ts";
 import { type Layout, POINTER_BYTES } from "./render/render-program.ts";

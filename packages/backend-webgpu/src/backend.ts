@@ -65,7 +65,6 @@ function targetOf(adapter: GPUAdapter, { subgroups = true, bindingBytes }: WebGp
     wanted: software ? 2 ** 11 : 2 ** 16,
     tiles: !software,
     subgroup: subgroups && adapter.features.has("subgroups") ? (adapter.info.subgroupMinSize ?? 1) : 1,
-    float16: adapter.features.has("shader-f16"),
     bindingBytes: Math.floor(Math.min(bindingBytes ?? most, most) / 256) * 256,
   };
 }

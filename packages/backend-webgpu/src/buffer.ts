@@ -1,20 +1,16 @@
-import { elementBytes } from "@finegrain/codegen";
+import { bytesOfType } from "@finegrain/codegen";
 import {
   type Buffer,
   type DType,
   FinegrainError,
   type HostTensor,
   hostTensor,
-  size,
   type TensorType,
   typeName,
 } from "@finegrain/graph";
 import type { Device } from "./device.ts";
 import type { Failure } from "./failure.ts";
 import type { Allocation } from "./pool.ts";
-
-/** Bytes of a value on the device. */
-export const bytesOfType = ({ dtype, shape }: TensorType): number => elementBytes(dtype) * size(shape);
 
 /** How the device's words are read. A bool is one of them. */
 const words = {

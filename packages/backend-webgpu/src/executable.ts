@@ -1,7 +1,13 @@
-import type { MemoryPlan, Program, ProgramBuffer, ScheduleOptions } from "@finegrain/codegen";
+import {
+  bytesOfType,
+  type MemoryPlan,
+  type Program,
+  type ProgramBuffer,
+  type ScheduleOptions,
+} from "@finegrain/codegen";
 import { type Buffer, checkInputs, type Executable, FinegrainError, type KernelTime, typeName } from "@finegrain/graph";
 import { arrange, expectBindable } from "./arrange.ts";
-import { bytesOfType, WebGpuBuffer } from "./buffer.ts";
+import { WebGpuBuffer } from "./buffer.ts";
 import type { Clock } from "./clock.ts";
 import type { Device } from "./device.ts";
 import { firstOf } from "./failure.ts";
@@ -207,9 +213,11 @@ export class WebGpuExecutable implements Executable {
     const { program, device } = this.#loaded;
     const bound = new Map(program.inputs.map((buffer, i) => [buffer, given[i]!.allocation()]));
     const types = program.graph.outputs.map(({ dtype, shape }) => ({ dtype, shape }));
-    program.outputs.forEach((buffer, i) => {
-      if (buffer.place.kind === "output")
-        bound.set(buffer, device.tensors.take(bytesOfType(types[i]!), `output ${i} of graph "${program.name}"`));
+    const taken = program.outputs.flatMap((buffer, i) => {
+      if (buffer.place.kind !== "output") return [];
+      const allocation = device.tensors.take(bytesOfType(types[i]!), `output ${i} of graph "${program.name}"`);
+      bound.set(buffer, allocation);
+      return [allocation.failure];
     });
     let readClock: (() => void) | undefined;
     const submitted = device.submit(`graph "${program.name}"`, (encoder) => {
@@ -217,8 +225,8 @@ export class WebGpuExecutable implements Executable {
       readClock = this.#clock?.resolve(encoder);
     });
     readClock?.();
-    const allocated = [...bound.values()].map(({ failure }) => failure);
-    const failure = firstOf([...given.map((buffer) => buffer.failure), ...allocated, submitted]);
+    // An input's own failure has that of its memory in it.
+    const failure = firstOf([...given.map((buffer) => buffer.failure), ...taken, submitted]);
     return program.outputs.map((buffer, i) => new WebGpuBuffer(device, types[i]!, bound.get(buffer)!, failure));
   }
 

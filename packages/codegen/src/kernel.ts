@@ -1,4 +1,4 @@
-import type { DType } from "@finegrain/graph";
+import { type DType, size, type TensorType } from "@finegrain/graph";
 import type { ProgramBuffer } from "./buffer.ts";
 import { type Expression, expressionsOf } from "./expression.ts";
 import type { Index } from "./index-form.ts";
@@ -79,5 +79,8 @@ export function readsOf(kernel: Kernel): ProgramBuffer[] {
 
 /** Bytes of an element in a kernel's memory: a bool is an int32 of 0 or 1. */
 export const elementBytes = (dtype: DType): number => (dtype === "float16" ? 2 : dtype === "int8" ? 1 : 4);
+
+/** Bytes of a value that a program is given or makes. */
+export const bytesOfType = ({ dtype, shape }: TensorType): number => elementBytes(dtype) * size(shape);
 
 export const bytesOf = ({ dtype, size }: ProgramBuffer): number => size * elementBytes(dtype);

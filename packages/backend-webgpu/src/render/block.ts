@@ -7,11 +7,6 @@ export class Block {
     this.#names = names;
   }
 
-  /** A block of the same shader, written beside or into this one. */
-  inner(): Block {
-    return new Block(this.#names);
-  }
-
   add(...lines: readonly string[]): this {
     this.lines.push(...lines);
     return this;
@@ -26,7 +21,7 @@ export class Block {
 
   /** `head { ... }`, with what `write` adds inside. */
   nest(head: string, write: (inner: Block) => void): this {
-    const inner = this.inner();
+    const inner = new Block(this.#names);
     write(inner);
     return this.add(`${head} {`, ...inner.lines.map((line) => `  ${line}`), "}");
   }

@@ -70,9 +70,8 @@ export class ExpressionWriter {
       case "place":
         return lanes === 1 ? `i32(${this.index(e.at)})` : `vec4i(${this.#fourIndices(e.at)})`;
       case "call": {
-        const operand = e.args[e.op === "select" ? 1 : 0]!;
         const args = e.args.map((arg, k) => this.value(arg, e.op === "shiftRight" && k === 1 ? 1 : lanes));
-        return scalarOpTable[e.op]({ args, dtype: operand.dtype, result: e.dtype, lanes });
+        return scalarOpTable[e.op]({ args, result: e.dtype, lanes });
       }
     }
   }

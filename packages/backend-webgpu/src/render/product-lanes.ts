@@ -1,9 +1,9 @@
 import { asProduct, type LoopKernel, type Product } from "@finegrain/codegen";
-import { size } from "@finegrain/graph";
 import { Block } from "./block.ts";
 import { ExpressionWriter, isAligned } from "./expression.ts";
 import { loopEnd, type Opening, type RenderedKernel } from "./kernel.ts";
 import { decode, storeResult } from "./loops.ts";
+import { ProductWriter } from "./product-writer.ts";
 
 /** Rows that a lane has sums of at most. */
 const MOST_ROWS = 4;
@@ -31,11 +31,7 @@ function vectorOf({ extents, reduction }: LoopKernel, { y, columns, summed }: Pr
   return [columns.at(-1)!, summed.at(-1)!].find((loop) => all[loop]! % 4 === 0 && isAligned(y.load, loop));
 }
 
-class LanesWriter {
-  readonly #kernel: LoopKernel;
-  readonly #product: Product;
-  readonly #opening: Opening;
-  readonly #all: readonly number[];
+class LanesWriter extends ProductWriter {
   readonly #vector: number;
   /** Whether a vector is four columns, and not four steps of the sum. */
   readonly #wide: boolean;
@@ -44,38 +40,33 @@ class LanesWriter {
   readonly #parts: number;
 
   constructor(kernel: LoopKernel, product: Product, opening: Opening) {
-    this.#kernel = kernel;
-    this.#product = product;
-    this.#opening = opening;
-    this.#all = [...kernel.extents, ...kernel.reduction!.extents]; // a product has one
+    super(kernel, product, opening);
     this.#vector = vectorOf(kernel, product)!; // asked by `asLanes`
     this.#wide = this.#vector < kernel.extents.length;
-    this.#rows = Math.min(MOST_ROWS, this.#extent(product.rows));
-    this.#steps = this.#extent(product.summed) / (this.#wide ? 1 : 4);
+    this.#rows = Math.min(MOST_ROWS, this.extent(product.rows));
+    this.#steps = this.extent(product.summed) / (this.#wide ? 1 : 4);
     const { wanted, lanes } = opening.target;
     const sums =
-      this.#extent([...product.batch, ...product.columns]) * Math.ceil(this.#extent(product.rows) / this.#rows);
+      this.extent([...product.batch, ...product.columns]) * Math.ceil(this.extent(product.rows) / this.#rows);
     let parts = 1;
     while ((sums / (this.#wide ? 4 : 1)) * parts < wanted && 2 * parts <= lanes && this.#steps >= 2 * parts * FEW_STEPS)
       parts *= 2;
     this.#parts = parts;
   }
 
-  #extent = (loops: readonly number[]): number => size(loops.map((loop) => this.#all[loop]!));
-
   write(): RenderedKernel {
-    const { name, target } = this.#opening;
-    const { batch, rows, columns } = this.#product;
+    const { name, target } = this.opening;
+    const { batch, rows, columns } = this.product;
     const width = this.#wide ? 4 : 1;
     const beside = target.lanes / this.#parts;
-    const counts = [this.#extent(batch), this.#extent(rows) / this.#rows, this.#extent(columns) / (beside * width)];
+    const counts = [this.extent(batch), this.extent(rows) / this.#rows, this.extent(columns) / (beside * width)];
     const [, rowBlocks, blocks] = counts.map(Math.ceil) as [number, number, number];
     const body = new Block().nest(`fn ${name}(first: u32, last: u32, lane: u32, zero: u32)`, (outer) => {
       outer.nest("for (var item = first; item < last; item++)", (block) => {
         // What all lanes share comes from the item, what each has from its lane.
         block.add(
           `let column = ${width}u * (item % ${blocks}u * ${beside}u + lane % ${beside}u);`,
-          `let own = min(column, ${this.#extent(columns) - width}u);`,
+          `let own = min(column, ${this.extent(columns) - width}u);`,
           `let row0 = ${this.#rows}u * (item / ${blocks}u % ${rowBlocks}u);`,
           `let batch = item / ${blocks * rowBlocks}u;`,
           `let part = lane / ${beside}u;`,
@@ -85,29 +76,29 @@ class LanesWriter {
       });
     });
     const memory = this.#parts > 1 ? { scratch: target.lanes } : {};
-    return { text: body.lines.join("\n"), items: this.#extent(batch) * rowBlocks * blocks, each: 1, memory };
+    return { text: body.lines.join("\n"), items: this.extent(batch) * rowBlocks * blocks, each: 1, memory };
   }
 
   /** The variables of the loops of a batch and a row; where columns are asked for, theirs too. */
   #loops(block: Block, row: number | undefined, columns: boolean): Map<number, string> {
-    const loops = decode(block, "batch", this.#product.batch, this.#all);
+    const loops = decode(block, "batch", this.product.batch, this.all);
     const add = (item: string, of: readonly number[]) => {
-      for (const [loop, variable] of decode(block, item, of, this.#all)) loops.set(loop, variable);
+      for (const [loop, variable] of decode(block, item, of, this.all)) loops.set(loop, variable);
     };
-    if (row !== undefined) add(this.#row(block, row), this.#product.rows);
-    if (columns) add("own", this.#product.columns);
+    if (row !== undefined) add(this.#row(block, row), this.product.rows);
+    if (columns) add("own", this.product.columns);
     return loops;
   }
 
   /** The last row stands for those beyond it. */
   #row(block: Block, row: number): string {
-    const extent = this.#extent(this.#product.rows);
+    const extent = this.extent(this.product.rows);
     return block.let(extent % this.#rows === 0 ? `row0 + ${row}u` : `min(row0 + ${row}u, ${extent - 1}u)`);
   }
 
   #sum(block: Block): void {
-    const { bindings } = this.#opening;
-    const { x, y, summed } = this.#product;
+    const { bindings } = this.opening;
+    const { x, y, summed } = this.product;
     const rows = Array.from({ length: this.#rows }, (_, row) => this.#loops(block, row, false));
     const columns = this.#loops(block, undefined, true);
     for (const row of rows.keys()) block.add(`var total${row} = vec4f(0);`);
@@ -115,7 +106,7 @@ class LanesWriter {
     block.nest(
       `for (var step = ${this.#parts === 1 ? "0u" : "part"}; step < ${end}; step += ${this.#parts}u)`,
       (inner) => {
-        const steps = decode(inner, this.#wide ? "step" : inner.let("4u * step"), summed, this.#all);
+        const steps = decode(inner, this.#wide ? "step" : inner.let("4u * step"), summed, this.all);
         const writer = (loops: ReadonlyMap<number, string>) =>
           new ExpressionWriter(
             bindings,
@@ -135,7 +126,7 @@ class LanesWriter {
 
   /** Bring a row's parts together, in the lanes of the first. */
   #join(block: Block, row: number): void {
-    const beside = this.#opening.target.lanes / this.#parts;
+    const beside = this.opening.target.lanes / this.#parts;
     block.add("workgroupBarrier();", `scratch[lane] = bitcast<vec4u>(total${row});`, "workgroupBarrier();");
     block.nest(`for (var k = 1u; part == 0u && k < ${loopEnd(this.#parts)}; k++)`, (inner) => {
       inner.add(`total${row} += bitcast<vec4f>(scratch[lane + k * ${beside}u]);`);
@@ -143,16 +134,16 @@ class LanesWriter {
   }
 
   #store(block: Block): void {
-    const { bindings } = this.#opening;
-    const { rows, columns } = this.#product;
-    const [height, width] = [this.#extent(rows), this.#extent(columns)];
+    const { bindings } = this.opening;
+    const { rows, columns } = this.product;
+    const [height, width] = [this.extent(rows), this.extent(columns)];
     block.nest(`if (${this.#parts > 1 ? "part == 0u && " : ""}column < ${width}u)`, (within) => {
       for (let row = 0; row < this.#rows; row++) {
         const store = (inner: Block) => {
           const loops = this.#loops(inner, row, true);
           const reduced = this.#wide ? `total${row}` : inner.let(`dot(total${row}, vec4f(1))`);
-          const four = this.#wide && this.#vector === this.#kernel.extents.length - 1;
-          if (four || !this.#wide) storeResult(this.#kernel, { block: inner, loops, bindings, reduced, four });
+          const four = this.#wide && this.#vector === this.kernel.extents.length - 1;
+          if (four || !this.#wide) storeResult(this.kernel, { block: inner, loops, bindings, reduced, four });
           else this.#storeApart(inner, row);
         };
         if (height % this.#rows === 0) store(within);
@@ -163,11 +154,11 @@ class LanesWriter {
 
   /** Four columns that are not neighbours of the innermost loop. */
   #storeApart(block: Block, row: number): void {
-    const { bindings } = this.#opening;
+    const { bindings } = this.opening;
     for (let lane = 0; lane < 4; lane++) {
       const loops = this.#loops(block, row, true);
       loops.set(this.#vector, block.let(`${loops.get(this.#vector)} + ${lane}u`));
-      storeResult(this.#kernel, { block, loops, bindings, reduced: `total${row}.${"xyzw"[lane]}` });
+      storeResult(this.kernel, { block, loops, bindings, reduced: `total${row}.${"xyzw"[lane]}` });
     }
   }
 }

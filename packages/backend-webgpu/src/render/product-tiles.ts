@@ -4,6 +4,7 @@ import { Block } from "./block.ts";
 import { ExpressionWriter, isAligned } from "./expression.ts";
 import { loopEnd, type Opening, type RenderedKernel } from "./kernel.ts";
 import { decode, storeResult } from "./loops.ts";
+import { ProductWriter } from "./product-writer.ts";
 
 /** Products with fewer rows or columns are sums of their own. */
 const FEW = 8;
@@ -42,25 +43,18 @@ interface Side {
   readonly tile: number;
 }
 
-class TilesWriter {
-  readonly #kernel: LoopKernel;
-  readonly #product: Product;
-  readonly #opening: Opening;
-  readonly #all: readonly number[];
+class TilesWriter extends ProductWriter {
   readonly #rows: Side;
   readonly #columns: Side;
   readonly #depth: number;
 
   constructor(kernel: LoopKernel, product: Product, opening: Opening) {
-    this.#kernel = kernel;
-    this.#product = product;
-    this.#opening = opening;
-    this.#all = [...kernel.extents, ...kernel.reduction!.extents]; // a product has one
+    super(kernel, product, opening);
     const { rows, columns, summed } = product;
-    this.#depth = this.#extent(summed);
+    this.#depth = this.extent(summed);
     const side = Math.sqrt(opening.target.lanes);
     const make = (letter: "x" | "y", loops: readonly number[]): Side => {
-      const extent = this.#extent(loops);
+      const extent = this.extent(loops);
       const own = extent >= 8 * side ? 8 : 4;
       return { letter, loops, extent, own, tile: own * side };
     };
@@ -68,13 +62,11 @@ class TilesWriter {
     this.#columns = make("y", columns);
   }
 
-  #extent = (loops: readonly number[]): number => size(loops.map((loop) => this.#all[loop]!));
-
   write(): RenderedKernel {
-    const { name } = this.#opening;
+    const { name } = this.opening;
     const [rows, columns] = [this.#rows, this.#columns];
     const tiles = [
-      this.#extent(this.#product.batch),
+      this.extent(this.product.batch),
       Math.ceil(rows.extent / rows.tile),
       Math.ceil(columns.extent / columns.tile),
     ];
@@ -100,16 +92,16 @@ class TilesWriter {
 
   /** `fn NAME_x(batch, row, k) -> vec4f`: four neighbours of an operand at one summed iteration; 0 beyond the sum's end. */
   #loader({ letter, loops, extent }: Side): string {
-    const { name, bindings } = this.#opening;
-    const { batch, summed } = this.#product;
-    const factor = this.#product[letter];
+    const { name, bindings } = this.opening;
+    const { batch, summed } = this.product;
+    const factor = this.product[letter];
     const vector = loops.at(-1)!;
-    const four = this.#all[vector]! % 4 === 0;
+    const four = this.all[vector]! % 4 === 0;
     return new Block()
       .nest(`fn ${name}_${letter}(batch: u32, first: u32, k: u32) -> vec4f`, (block) => {
         if (this.#depth % DEPTH !== 0) block.add(`if (k >= ${this.#depth}u) { return vec4f(0); }`);
-        const fixed = new Map([...decode(block, "batch", batch, this.#all), ...decode(block, "k", summed, this.#all)]);
-        const at = (item: string) => new Map([...fixed, ...decode(block, item, loops, this.#all)]);
+        const fixed = new Map([...decode(block, "batch", batch, this.all), ...decode(block, "k", summed, this.all)]);
+        const at = (item: string) => new Map([...fixed, ...decode(block, item, loops, this.all)]);
         const value = (item: string, lanes: 1 | 4) =>
           new ExpressionWriter(bindings, [{ block, loops: at(item) }], { vector }).value(factor.value, lanes);
         // What lies beyond the end is computed, and not stored.
@@ -122,9 +114,9 @@ class TilesWriter {
 
   /** Lines that bring a part of an operand into the workgroup's memory. Neighbouring lanes read what lies side by side. */
   #fetch(block: Block, { letter, loops, tile }: Side, start: string): void {
-    const { name, target } = this.#opening;
+    const { name, target } = this.opening;
     const quads = tile / 4;
-    const contiguous = isAligned(this.#product[letter].load, loops.at(-1)!);
+    const contiguous = isAligned(this.product[letter].load, loops.at(-1)!);
     const [quad, depth] = contiguous ? [`i % ${quads}u`, `i / ${quads}u`] : [`i / ${DEPTH}u`, `i % ${DEPTH}u`];
     block.nest(`for (var i = lane; i < ${loopEnd(DEPTH * quads)}; i += ${target.lanes}u)`, (inner) => {
       inner.add(`let quad = ${quad};`, `let depth = ${depth};`);
@@ -135,7 +127,7 @@ class TilesWriter {
   }
 
   #multiply(block: Block): void {
-    const { target } = this.#opening;
+    const { target } = this.opening;
     const [rows, columns] = [this.#rows, this.#columns];
     const side = Math.sqrt(target.lanes);
     block.add(`let own_row = lane / ${side}u;`, `let own_column = lane % ${side}u;`);
@@ -154,7 +146,7 @@ class TilesWriter {
 
   /** One summed iteration. */
   #step(block: Block, depth: string): void {
-    const side = Math.sqrt(this.#opening.target.lanes);
+    const side = Math.sqrt(this.opening.target.lanes);
     const part = ({ letter, tile, own }: Side, place: string) =>
       Array.from({ length: own / 4 }, (_, q) =>
         block.let(`tile_${letter}[${depth} * ${tile / 4}u + ${place} + ${q * side}u]`),
@@ -166,7 +158,7 @@ class TilesWriter {
   }
 
   #store(block: Block): void {
-    const { name, target } = this.#opening;
+    const { name, target } = this.opening;
     const [rows, columns] = [this.#rows, this.#columns];
     const side = Math.sqrt(target.lanes);
     for (let r = 0; r < rows.own; r++)
@@ -178,18 +170,18 @@ class TilesWriter {
 
   /** `fn NAME_store(batch, row, column, sums)`: the epilogue of four neighbours in a row. */
   #storing(): string {
-    const { name, bindings } = this.#opening;
-    const { batch } = this.#product;
+    const { name, bindings } = this.opening;
+    const { batch } = this.product;
     const [rows, columns] = [this.#rows, this.#columns];
     return new Block()
       .nest(`fn ${name}_store(batch: u32, row: u32, column0: u32, sums: vec4f)`, (block) => {
         const { extent } = columns;
         block.add(`if (row >= ${rows.extent}u) { return; }`);
-        const fixed = [...decode(block, "batch", batch, this.#all), ...decode(block, "row", rows.loops, this.#all)];
+        const fixed = [...decode(block, "batch", batch, this.all), ...decode(block, "row", rows.loops, this.all)];
         block.nest(`for (var lane = 0u; lane < 4u && column0 + lane < ${extent}u; lane++)`, (inner) => {
           inner.add("let column = column0 + lane;");
-          const loops = new Map([...fixed, ...decode(inner, "column", columns.loops, this.#all)]);
-          storeResult(this.#kernel, { block: inner, loops, bindings, reduced: "sums[lane]" });
+          const loops = new Map([...fixed, ...decode(inner, "column", columns.loops, this.all)]);
+          storeResult(this.kernel, { block: inner, loops, bindings, reduced: "sums[lane]" });
         });
       })
       .lines.join("\n");

@@ -13,8 +13,6 @@ interface Plan {
   readonly vector: Vector;
   /** Lanes that share one sum. */
   readonly parts: number;
-  /** Sums, of vectors where they are columns. */
-  readonly sums: number;
   /** Steps of one sum. */
   readonly steps: number;
 }
@@ -37,7 +35,7 @@ export function renderReduce(kernel: LoopKernel, opening: Opening): RenderedKern
   return { text, items, each: share(items, together), memory: plan.parts === 1 ? {} : { scratch: lanes } };
 }
 
-function planReduction({ extents, reduction }: LoopKernel & { reduction?: Reduction }, { target, row }: Opening): Plan {
+function planReduction({ extents, reduction }: LoopKernel, { target, row }: Opening): Plan {
   const { op, body, extents: reduced } = reduction!;
   const all = [...extents, ...reduced];
   const [column, depth] = [extents.length - 1, all.length - 1];
@@ -62,7 +60,7 @@ function planReduction({ extents, reduction }: LoopKernel & { reduction?: Reduct
   let parts = 1;
   while ((sums * parts < wanted || parts < least) && 2 * parts <= target.lanes && steps >= 2 * parts * FEW_STEPS)
     parts *= 2;
-  return { vector, parts, sums, steps };
+  return { vector, parts, steps };
 }
 
 class Writer {

@@ -4,8 +4,6 @@ import type { DType } from "@finegrain/graph";
 /** One call of an element-wise op: the text of its operands, each a name or a literal. */
 interface Site {
   readonly args: readonly string[];
-  /** Of the first operand that is not a condition. */
-  readonly dtype: DType;
   readonly result: DType;
   readonly lanes: 1 | 4;
 }

@@ -8,8 +8,6 @@ export interface Target {
   readonly subgroup: number;
   /** Whether products are worth tiles in the workgroups' memory: on a CPU all memory is the same. */
   readonly tiles: boolean;
-  /** Whether shaders may use f16. */
-  readonly float16: boolean;
   /** Bytes of the largest binding. */
   readonly bindingBytes: number;
 }
