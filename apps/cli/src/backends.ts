@@ -35,10 +35,13 @@ const BACKENDS: Readonly<Record<string, Entry>> = {
     },
   },
   webgpu: {
-    devices: ["gpu", "software"],
+    devices: ["gpu", "float16", "software"],
     async open(device) {
       const { webgpuBackend } = await import("@finegrain/backend-webgpu");
-      return webgpuBackend({ software: device === "software" });
+      return webgpuBackend({
+        software: device === "software",
+        arithmetic: device === "float16" ? "float16" : "float32",
+      });
     },
   },
   reference: {

@@ -49,6 +49,7 @@ test("devices says of each what it is, or how to add it", async () => {
     "wasm:cpu",
     "wasm:memory64",
     "webgpu:gpu",
+    "webgpu:float16",
     "webgpu:software",
     "reference:cpu",
   ]);

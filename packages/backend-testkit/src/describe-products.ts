@@ -26,8 +26,10 @@ const cases: [spec: string, ...shapes: (readonly (keyof typeof extents)[])[]][] 
 /**
  * Products of the sizes at which a backend that writes its own kernels writes them in different ways: a few rows, tiles whole and cut, blocks that
  * do not divide, rows that are picked.
+ *
+ * @param tolerance how far a result may be from the reference's, as for `expectAgreement`.
  */
-export function describeProducts(backend: () => Backend): void {
+export function describeProducts(backend: () => Backend, tolerance = 2e-5): void {
   test.each(cases)("%s of %j and %j", async (spec, left, right) => {
     const shapes = [left, right].map((axes) => axes!.map((axis) => extents[axis]));
     const inputs = shapes.map((shape) => input(shape));
@@ -35,7 +37,7 @@ export function describeProducts(backend: () => Backend): void {
     const bias = input([product.shape.at(-1)!]);
     const outputs: Tensor[] = [product, relu(add(einsum(inputs[1]!, inputs[0]!, swapped(spec)), bias))];
     const values = [...inputs, bias].map((x, i) => randomValue(x, i + 1));
-    await expectAgreement(backend(), graph({ name: spec, inputs: [...inputs, bias], outputs }), values, 2e-5);
+    await expectAgreement(backend(), graph({ name: spec, inputs: [...inputs, bias], outputs }), values, tolerance);
   });
 
   test("rows that are picked as the graph runs", async () => {
@@ -48,7 +50,7 @@ export function describeProducts(backend: () => Backend): void {
       backend(),
       graph({ name: "rows", inputs: [x, table, choice], outputs: [hidden, y] }),
       values,
-      2e-5,
+      tolerance,
     );
   });
 }

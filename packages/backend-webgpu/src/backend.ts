@@ -4,6 +4,7 @@ import {
   type CompileOptions,
   type DeviceInfo,
   donatedInputs,
+  FinegrainError,
   type Graph,
   type HostTensor,
   type OpName,
@@ -21,6 +22,11 @@ export interface WebGpuOptions {
   readonly software?: boolean;
   /** Sums between the invocations of a subgroup. Default: where the adapter has them. */
   readonly subgroups?: boolean;
+  /**
+   * In what products of matrices are multiplied. With "float16" both operands are rounded to it, what is beyond 65504 becomes infinite, and
+   * no more than four products are summed before float32 takes over. Products of few rows stay in float32: memory bounds them. Default "float32".
+   */
+  readonly arithmetic?: "float32" | "float16";
   /** Kernels that one dispatch runs at most. More of them run faster, and take longer to compile. Default 12. */
   readonly kernelsPerDispatch?: number;
   /** Bytes of a binding at most: a larger tensor is bound in parts. Default: what the adapter has, which is also the most. A multiple of 256. */
@@ -41,7 +47,7 @@ export async function webgpuBackend(options: WebGpuOptions = {}): Promise<Backen
     requiredFeatures: featuresOf(adapter, target),
     requiredLimits: limitsOf(adapter),
   });
-  const name = adapterName(adapter);
+  const name = `${adapterName(adapter)}${target.half ? ", float16 arithmetic" : ""}`;
   return new WebGpuBackend(new Device(`webgpu:${name}`, device, target), adapter, {
     maxBuffers: adapter.limits.maxStorageBuffersPerShaderStage,
     maxKernels: options.kernelsPerDispatch ?? 12,
@@ -49,21 +55,26 @@ export async function webgpuBackend(options: WebGpuOptions = {}): Promise<Backen
   });
 }
 
-const featuresOf = (adapter: GPUAdapter, { subgroup }: Target): GPUFeatureName[] => {
-  const wanted = [...(subgroup > 1 ? ["subgroups"] : []), "timestamp-query"];
+const featuresOf = (adapter: GPUAdapter, { subgroup, half }: Target): GPUFeatureName[] => {
+  const wanted = [...(subgroup > 1 ? ["subgroups"] : []), ...(half ? ["shader-f16"] : []), "timestamp-query"];
   // Features of the standard, whose types tfjs brings in an older form that lacks some.
   return wanted.filter((feature) => (adapter.features as ReadonlySet<string>).has(feature)) as GPUFeatureName[];
 };
 
 const LANES = 64;
 
-function targetOf(adapter: GPUAdapter, { subgroups = true, bindingBytes }: WebGpuOptions): Target {
+function targetOf(adapter: GPUAdapter, options: WebGpuOptions): Target {
+  const { subgroups = true, bindingBytes, arithmetic = "float32" } = options;
   const software = adapter.info.isFallbackAdapter;
+  const half = arithmetic === "float16";
+  if (half && !adapter.features.has("shader-f16"))
+    throw new FinegrainError(`${adapterName(adapter)} has no float16 arithmetic (the WebGPU feature shader-f16)`);
   const most = adapter.limits.maxStorageBufferBindingSize;
   return {
     lanes: LANES,
     wanted: software ? 2 ** 11 : 2 ** 16,
-    tiles: !software,
+    tiles: half || !software,
+    half,
     subgroup: subgroups && adapter.features.has("subgroups") ? (adapter.info.subgroupMinSize ?? 1) : 1,
     bindingBytes: Math.floor(Math.min(bindingBytes ?? most, most) / 256) * 256,
   };

@@ -11,9 +11,12 @@ export interface Opening {
   readonly row: number | undefined;
 }
 
-/** The arrays of workgroup memory, with the types of their elements. */
-export const workgroupArrays = { scratch: "vec4u", tile_x: "vec4f", tile_y: "vec4f" } as const;
-export type WorkgroupArray = keyof typeof workgroupArrays;
+/** The arrays of workgroup memory. */
+export const workgroupArrays = ["scratch", "tile_x", "tile_y"] as const;
+export type WorkgroupArray = (typeof workgroupArrays)[number];
+
+/** The type of the elements of a product's tiles: four neighbours. */
+export const tileType = ({ half }: Target): "vec4h" | "vec4f" => (half ? "vec4h" : "vec4f");
 
 /** A kernel as WGSL. */
 export interface RenderedKernel {

@@ -2,7 +2,7 @@ import { asProduct, type LoopKernel, type Product } from "@finegrain/codegen";
 import { size } from "@finegrain/graph";
 import { Block } from "./block.ts";
 import { ExpressionWriter, isAligned } from "./expression.ts";
-import { loopEnd, type Opening, type RenderedKernel } from "./kernel.ts";
+import { loopEnd, type Opening, type RenderedKernel, tileType } from "./kernel.ts";
 import { decode, storeResult } from "./loops.ts";
 import { ProductWriter } from "./product-writer.ts";
 
@@ -10,8 +10,8 @@ import { ProductWriter } from "./product-writer.ts";
 const FEW = 8;
 /** Summed iterations whose operands are in the workgroup's memory at once. */
 const DEPTH = 16;
-/** Summed iterations that are written one after the other. */
-const UNROLLED = 2;
+/** Summed iterations that are written one after the other; where tiles are float16, as many are summed so before float32 takes over. */
+const UNROLLED = { vec4f: 2, vec4h: 4 };
 
 /** The kernel as a product of matrices that is worth tiles, if it is one. */
 export function asTiles(kernel: LoopKernel): Product | undefined {
@@ -47,11 +47,13 @@ class TilesWriter extends ProductWriter {
   readonly #rows: Side;
   readonly #columns: Side;
   readonly #depth: number;
+  readonly #type: "vec4f" | "vec4h";
 
   constructor(kernel: LoopKernel, product: Product, opening: Opening) {
     super(kernel, product, opening);
     const { rows, columns, summed } = product;
     this.#depth = this.extent(summed);
+    this.#type = tileType(opening.target);
     const side = Math.sqrt(opening.target.lanes);
     const make = (letter: "x" | "y", loops: readonly number[]): Side => {
       const extent = this.extent(loops);
@@ -121,7 +123,7 @@ class TilesWriter extends ProductWriter {
     block.nest(`for (var i = lane; i < ${loopEnd(DEPTH * quads)}; i += ${target.lanes}u)`, (inner) => {
       inner.add(`let quad = ${quad};`, `let depth = ${depth};`);
       inner.add(
-        `tile_${letter}[depth * ${quads}u + quad] = ${name}_${letter}(batch, ${start} + 4u * quad, k + depth);`,
+        `tile_${letter}[depth * ${quads}u + quad] = ${this.#type}(${name}_${letter}(batch, ${start} + 4u * quad, k + depth));`,
       );
     });
   }
@@ -137,24 +139,29 @@ class TilesWriter extends ProductWriter {
       this.#fetch(inner, rows, "row0");
       this.#fetch(inner, columns, "column0");
       inner.add("workgroupBarrier();");
-      inner.nest(`for (var d = 0u; d < ${loopEnd(DEPTH)}; d += ${UNROLLED}u)`, (step) => {
-        for (let k = 0; k < UNROLLED; k++) this.#step(step, `(d + ${k}u)`);
-      });
+      const unrolled = UNROLLED[this.#type];
+      inner.nest(`for (var d = 0u; d < ${loopEnd(DEPTH)}; d += ${unrolled}u)`, (step) => this.#steps(step, unrolled));
       inner.add("workgroupBarrier();");
     });
   }
 
-  /** One summed iteration. */
-  #step(block: Block, depth: string): void {
+  /** So many summed iterations from `d` on. */
+  #steps(block: Block, count: number): void {
     const side = Math.sqrt(this.opening.target.lanes);
-    const part = ({ letter, tile, own }: Side, place: string) =>
+    const part = ({ letter, tile, own }: Side, place: string, depth: string) =>
       Array.from({ length: own / 4 }, (_, q) =>
         block.let(`tile_${letter}[${depth} * ${tile / 4}u + ${place} + ${q * side}u]`),
       );
     const [rows, columns] = [this.#rows, this.#columns];
-    const [x, y] = [part(rows, "own_row"), part(columns, "own_column")];
+    const depths = Array.from({ length: count }, (_, k) => `(d + ${k}u)`);
+    const x = depths.map((depth) => part(rows, "own_row", depth));
+    const y = depths.map((depth) => part(columns, "own_column", depth));
     for (let r = 0; r < rows.own; r++)
-      for (let c = 0; c < columns.own / 4; c++) block.add(`sum_${r}_${c} += ${x[r >> 2]}.${"xyzw"[r & 3]} * ${y[c]};`);
+      for (let c = 0; c < columns.own / 4; c++) {
+        const terms = depths.map((_, k) => `${x[k]![r >> 2]}.${"xyzw"[r & 3]} * ${y[k]![c]}`);
+        if (this.#type === "vec4h") block.add(`sum_${r}_${c} += vec4f(${terms.join(" + ")});`);
+        else for (const term of terms) block.add(`sum_${r}_${c} += ${term};`);
+      }
   }
 
   #store(block: Block): void {

@@ -1,7 +1,7 @@
 import type { Branch, Dispatch, Kernel, MemoryPlan, ProgramBuffer } from "@finegrain/codegen";
 import { size } from "@finegrain/graph";
 import { type Binding, Bindings } from "./bindings.ts";
-import { type Opening, type RenderedKernel, type WorkgroupArray, workgroupArrays } from "./kernel.ts";
+import { type Opening, type RenderedKernel, tileType, type WorkgroupArray, workgroupArrays } from "./kernel.ts";
 import { renderMap } from "./map.ts";
 import { asLanes, renderLanes } from "./product-lanes.ts";
 import { asTiles, renderTiles } from "./product-tiles.ts";
@@ -11,8 +11,6 @@ import { prelude } from "./scalar-ops.ts";
 import { renderScatterAdd } from "./scatter-add.ts";
 import type { Target } from "./target.ts";
 import { comesBefore, renderTopK } from "./top-k.ts";
-
-const arrayNames = Object.keys(workgroupArrays) as WorkgroupArray[]; // its own keys
 
 /** A dispatch as WGSL. Equal layers have equal texts, and share a pipeline. */
 export interface Shader {
@@ -38,7 +36,7 @@ export function renderDispatch({ branches }: Dispatch, plan: MemoryPlan, target:
     const rendered = branch.kernels.map((kernel) => {
       const one = render(kernel, { name: `k${functions.length}`, bindings, target, row: rowOf(kernel, branch.rows) });
       functions.push(one.text);
-      for (const name of arrayNames) memory[name] = Math.max(memory[name] ?? 0, one.memory?.[name] ?? 0);
+      for (const name of workgroupArrays) memory[name] = Math.max(memory[name] ?? 0, one.memory?.[name] ?? 0);
       return { ...one, name: `k${functions.length - 1}` };
     });
     workgroups += branch.rows || Math.ceil(rendered[0]!.items / rendered[0]!.each);
@@ -53,10 +51,14 @@ export function renderDispatch({ branches }: Dispatch, plan: MemoryPlan, target:
   );
   const whole = [
     ...(target.subgroup > 1 ? ["enable subgroups;"] : []),
+    ...(target.half ? ["enable f16;"] : []),
     "var<private> infinity_bits: u32 = 0x7f800000u;\nvar<private> nan_bits: u32 = 0x7fc00000u;",
-    ...arrayNames
+    ...workgroupArrays
       .filter((name) => memory[name])
-      .map((name) => `var<workgroup> ${name}: array<${workgroupArrays[name]}, ${memory[name]}>;`),
+      .map((name) => {
+        const type = name === "scratch" ? "vec4u" : tileType(target);
+        return `var<workgroup> ${name}: array<${type}, ${memory[name]}>;`;
+      }),
     text,
     prelude,
     multiplyHigh,

@@ -8,6 +8,8 @@ export interface Target {
   readonly subgroup: number;
   /** Whether products are worth tiles in the workgroups' memory: on a CPU all memory is the same. */
   readonly tiles: boolean;
+  /** Whether tiles are float16, multiplied as such; sums are float32 all the same. */
+  readonly half: boolean;
   /** Bytes of the largest binding. */
   readonly bindingBytes: number;
 }
