@@ -42,11 +42,19 @@ export async function prepareCase(entry: Case, options: PrepareOptions): Promise
   return { variants, failures };
 }
 
-/** For every variant of a case, in order, what makes it ready. */
-export function preparations(entry: Case, options: PrepareOptions): (() => Promise<Prepared>)[] {
+/** For every variant of a case, in order, what makes it ready, under another name where one is given. */
+export function preparations(entry: Case, options: PrepareOptions): ((name?: string) => Promise<Prepared>)[] {
   return entry.phase === "op"
-    ? entry.variants.map((variant) => () => prepareOp(options.backend, entry.op, variant))
-    : entry.variants.map((variant) => () => prepareModel(entry, variant, options));
+    ? entry.variants.map(
+        (variant) =>
+          (name = variant.name) =>
+            prepareOp(options.backend, entry.op, { ...variant, name }),
+      )
+    : entry.variants.map(
+        (variant) =>
+          (name = variant.name) =>
+            prepareModel(entry, { ...variant, name }, options),
+      );
 }
 
 function prepareModel(

@@ -10,6 +10,7 @@ import { decodeBytes, parametersOf } from "../src/peers/dense-model.ts";
 import { gpt2Tensors, writeGpt2 } from "../src/peers/gguf.ts";
 import { jaxJs } from "../src/peers/jax-js.ts";
 import { llamaCpp } from "../src/peers/llama-cpp.ts";
+import { onnxRuntime } from "../src/peers/onnx-runtime.ts";
 import { openPeers, PEERS, peersNamed } from "../src/peers/open.ts";
 import { isAbsence, type Peer } from "../src/peers/peer.ts";
 import { pytorch } from "../src/peers/pytorch.ts";
@@ -127,7 +128,7 @@ describe("a peer's lines", () => {
     expect(peersNamed("pytorch, jax-js").map(({ name }) => name)).toEqual(["pytorch", "jax-js"]);
     expect(peersNamed("all")).toBe(PEERS);
     expect(() => peersNamed("tensorflow")).toThrow(
-      'there is no peer "tensorflow": known are pytorch, llama.cpp, jax-js, or all of them as "all"',
+      'there is no peer "tensorflow": known are pytorch, llama.cpp, onnxruntime, jax-js, or all of them as "all"',
     );
   });
 });
@@ -166,6 +167,12 @@ describe("the real ones", async () => {
   await holds(pytorch(["python3", "-S"]), /^not installed \(pip install torch\): No module named 'torch'$/, []);
   await holds(llamaCpp, /^not installed \(npm install node-llama-cpp\)$/, [
     "d dense (GPT-2: GELU, no bias of the logits)",
+  ]);
+  await holds(onnxRuntime, /^not installed \(npm install @finegrain\/backend-onnx onnxruntime-node\)$/, [
+    "d dense",
+    "t dense",
+    "l dense",
+    "m 8 x 8 x 8",
   ]);
   await holds(jaxJs, /^not installed \(npm install @jax-js\/jax\)$/, ["l dense", "m 8 x 8 x 8"]);
 });

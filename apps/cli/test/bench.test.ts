@@ -189,5 +189,5 @@ test("says of a peer that it has nothing of a case, and of a name that it is no 
   expect((await lines()).map(({ backend }) => backend)).toEqual(["reference", "reference", "jax-js"]);
   const unknown = await finegrain(["bench", suite, "--peers", "jaxjs"]);
   expect(unknown).toMatchObject({ code: 1, stdout: "" });
-  expect(unknown.stderr).toContain('there is no peer "jaxjs": known are pytorch, llama.cpp, jax-js');
+  expect(unknown.stderr).toContain('there is no peer "jaxjs": known are pytorch, llama.cpp, onnxruntime, jax-js');
 });

@@ -2,11 +2,12 @@ import { FinegrainError } from "@finegrain/graph";
 import { errorSentence } from "../result.ts";
 import { jaxJs } from "./jax-js.ts";
 import { llamaCpp } from "./llama-cpp.ts";
+import { onnxRuntime } from "./onnx-runtime.ts";
 import { isAbsence, type Peer, type PeerAbsence, type PeerPlace, type PeerSession } from "./peer.ts";
 import { pytorch } from "./pytorch.ts";
 
 /** Every peer that `--peers` can name. */
-export const PEERS: readonly Peer[] = [pytorch(), llamaCpp, jaxJs];
+export const PEERS: readonly Peer[] = [pytorch(), llamaCpp, onnxRuntime, jaxJs];
 
 /** Peers that were asked for, started or not. */
 export interface OpenPeers extends AsyncDisposable {

@@ -1,11 +1,15 @@
+import type { Backend } from "@finegrain/graph";
 import type { ModelConfig, Storage } from "@finegrain/nn";
 import type { Contestant } from "../method.ts";
 import { opFigures } from "../op-case.ts";
+import { preparations } from "../prepare-case.ts";
+import { WeightPool } from "../random-weights.ts";
 import { errorSentence, type Result } from "../result.ts";
 import { failed, type MeasuredCase, results } from "../results.ts";
 import { median } from "../statistics.ts";
-import { BASELINE, type Case, type ModelCase, type OpCase } from "../suites.ts";
+import { BASELINE, type Case, type ModelCase, type ModelJson, type OpCase } from "../suites.ts";
 import { type Prepared, tokenSpeed } from "../variant.ts";
+import { isDense } from "./dense-model.ts";
 import type { OpenPeers } from "./open.ts";
 import { isAbsence, type Peer, type PeerModel, type PeerSession } from "./peer.ts";
 
@@ -65,11 +69,12 @@ async function preparePeer(peer: Peer, session: PeerSession, entry: Case, option
   const prefix = `${session.name}: `;
   const variants: Prepared[] = [];
   const failures = new Map<string, string>();
-  const preparations = entry.phase === "op" ? ops(session, entry) : models(session, entry, options.storage);
-  for (const [i, prepare] of preparations.entries()) {
+  const pool = session.backend && new WeightPool(session.backend);
+  const ready = preparationsOf(session, entry, options.storage, pool);
+  for (const [i, prepare] of ready.entries()) {
     if (options.signal?.aborted) break;
     const name = prefix + entry.variants[i]!.name; // one preparation each
-    options.report(`preparing ${name}`, i, preparations.length);
+    options.report(`preparing ${name}`, i, ready.length);
     try {
       const variant = await prepare(name);
       if (variant) variants.push(variant);
@@ -88,11 +93,26 @@ async function preparePeer(peer: Peer, session: PeerSession, entry: Case, option
     },
     async [Symbol.asyncDispose]() {
       for (const variant of variants) await variant[Symbol.asyncDispose]();
+      pool?.[Symbol.dispose]();
     },
   };
 }
 
 type Preparation = (name: string) => Promise<Prepared | undefined>;
+
+/** For every variant of a case, in order, what makes the peer's ready. */
+function preparationsOf(session: PeerSession, entry: Case, storage: Storage, pool: WeightPool | undefined) {
+  if (pool) return ourOwn(session.backend!, pool, entry, storage); // the pool is its
+  return entry.phase === "op" ? ops(session, entry) : models(session, entry, storage);
+}
+
+/** Our own variants on the peer's backend, where they are dense. */
+const ourOwn = (backend: Backend, pool: WeightPool, entry: Case, storage: Storage): Preparation[] =>
+  preparations(entry, { backend, pool, storage }).map((prepare, i) => async (name) => {
+    if (entry.phase === "op") return prepare(name);
+    const { model, storage: own = storage } = entry.variants[i]!; // one preparation each
+    return isDense(configOf(model)) && own === "float32" ? prepare(name) : undefined;
+  });
 
 const ops = (session: PeerSession, { op, variants }: OpCase): Preparation[] =>
   variants.map(({ shape }) => async (name) => {
@@ -109,11 +129,13 @@ const ops = (session: PeerSession, { op, variants }: OpCase): Preparation[] =>
 
 const models = (session: PeerSession, entry: ModelCase, otherwise: Storage): Preparation[] =>
   entry.variants.map(({ model: json, storage = otherwise }) => async (name) => {
-    const config = json as unknown as ModelConfig; // ours has been made of it, or has said why not
     const { phase, measure } = entry;
-    const model = await session.prepareModel?.({ phase, config, measure, storage });
+    const model = await session.prepareModel?.({ phase, config: configOf(json), measure, storage });
     return model && preparedModel(name, entry, model);
   });
+
+/** Ours has been made of it, or has said why not. */
+const configOf = (json: ModelJson) => json as unknown as ModelConfig;
 
 /** A peer's model as one of ours. */
 function preparedModel(variant: string, { phase, measure }: ModelCase, model: PeerModel): Prepared {

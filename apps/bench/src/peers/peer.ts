@@ -1,4 +1,4 @@
-import type { DeviceInfo } from "@finegrain/graph";
+import type { Backend, DeviceInfo } from "@finegrain/graph";
 import type { ModelConfig, Storage } from "@finegrain/nn";
 import type { OpKind } from "../op-programs.ts";
 import type { ModelPhase } from "../result.ts";
@@ -48,6 +48,8 @@ export interface PeerSession extends AsyncDisposable {
   readonly name: string;
   /** Its `provider` is the peer's name and version. */
   readonly device: DeviceInfo;
+  /** Where the peer runs our own dense graphs, in kernels of its own: what runs them, in the place of the two below. */
+  readonly backend?: Backend;
   /**
    * Make a model ready to be measured. Left out by a peer that has none.
    * @returns undefined where the peer has no such thing: `Peer.scope` says what it has.

@@ -22,7 +22,7 @@ export const benchFlags = {
   peers: {
     type: "text",
     value: "NAMES",
-    help: "other libraries to measure in the same rounds: pytorch, llama.cpp, jax-js, or all that are there",
+    help: "other libraries to measure in the same rounds: pytorch, llama.cpp, onnxruntime, jax-js, or all that are there",
   },
   quick: { type: "switch", help: "fewer rounds: done within a minute" },
   profile: { type: "switch", help: "no comparison: the time of every kernel of a round, where the backend can tell" },
