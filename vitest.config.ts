@@ -40,6 +40,7 @@ const packages = ["packages", "apps"].flatMap((folder) =>
 export default defineConfig({
   test: {
     pool: "forks",
+    globalSetup: "test/temporary-folder.ts",
     projects: [...packages, { test: { name: "workspace", root, include: ["test/**/*.test.ts"], testTimeout: 30_000 } }],
   },
 });
