@@ -4,6 +4,7 @@ import { Arena } from "@finegrain/codegen";
 import { type DType, FinegrainError } from "@finegrain/graph";
 import type { MemoryImport } from "./assembler/module.ts";
 import { HEAP_START } from "./control.ts";
+import { detectFeatures } from "./features.ts";
 
 const PAGE = 65536;
 const GIB = 2 ** 30;
@@ -79,9 +80,10 @@ export class Memory {
 
   #complaint(end: number, wanted: number): string {
     const { maximum, wide } = this.import;
-    const help = wide
-      ? "a machine with more memory, or weights of fewer bits,"
-      : "memory64 (in Node 24 and current browsers) or weights of fewer bits";
+    const wider = detectFeatures().memory64
+      ? "memory64, which this runtime has (`--device memory64` on the command line),"
+      : "memory64 (in Node 24 and current browsers)";
+    const help = wide ? "a machine with more memory, or weights of fewer bits," : `${wider} or weights of fewer bits`;
     return `${gib(wanted)} more is needed, ${gib(end)} in all, and this memory ends at ${gib(maximum * PAGE)}: ${help} would help`;
   }
 }
