@@ -1,4 +1,4 @@
-import { fuse, planMemory } from "@finegrain/codegen";
+import { Arena, fuse } from "@finegrain/codegen";
 import { type CompileOptions, FinegrainError, type Graph } from "@finegrain/graph";
 import { Clock } from "./clock.ts";
 import { control } from "./control.ts";
@@ -26,33 +26,33 @@ export class Engine {
 
   async load(graph: Graph, { donate = [], profile = false }: CompileOptions): Promise<Loaded> {
     const program = fuse(graph, donate);
-    const plan = planMemory(program);
-    const rendered = new RenderedProgram(program, plan, this.target, { memory: this.memory.import, profile });
+    const rendered = new RenderedProgram(program, this.target, { memory: this.memory.import, profile });
+    const { plan } = rendered;
     const clock = profile ? new Clock(rendered.steps.map(({ kernel }) => kernel)) : undefined;
-    const sizes = {
-      arena: plan.bytes,
-      table: POINTER_BYTES * (program.inputs.length + program.outputs.length),
-      scratch: rendered.scratchBytes * this.target.threads,
-    };
-    const layout = {
-      arena: this.memory.take(sizes.arena),
-      table: this.memory.take(sizes.table),
-      scratch: this.memory.take(sizes.scratch),
-    };
-    const bytes = rendered.encode(layout);
+    // One piece, so that a program has room for all of its parts or takes none.
+    const parts = new Arena();
+    const [arena, table, scratch] = [
+      parts.take(plan.bytes),
+      parts.take(POINTER_BYTES * (program.inputs.length + program.outputs.length)),
+      parts.take(rendered.scratchBytes * this.target.threads),
+    ];
+    const { bytes } = parts;
+    const start = this.memory.take(bytes);
+    const layout = { arena: start + arena, table: start + table, scratch: start + scratch };
+    const code = rendered.encode(layout);
     for (const [{ dtype, place }, offset] of plan.offsets)
       if (place.kind === "constant") this.memory.view(dtype, layout.arena + offset, place.data.length).set(place.data);
-    const module = await WebAssembly.compile(bytes);
+    const module = await WebAssembly.compile(code);
     const instance = await WebAssembly.instantiate(module, {
       env: { memory: this.memory.memory, mark: (step: number) => clock?.mark(step) },
     });
     const number = this.#programs++;
     await this.#workers.load(number, module);
-    return { program, clock, layout, sizes, number, run: instance.exports.run as Loaded["run"] }; // as renderProgram wrote it
+    return { program, clock, layout, start, bytes, number, run: instance.exports.run as Loaded["run"] }; // as renderProgram wrote it
   }
 
-  unload({ layout, sizes, number }: Loaded): void {
-    for (const part of ["arena", "table", "scratch"] as const) this.memory.give(layout[part], sizes[part]);
+  unload({ start, bytes, number }: Loaded): void {
+    this.memory.give(start, bytes);
     this.#workers.drop(number);
   }
 

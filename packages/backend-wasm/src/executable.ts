@@ -9,8 +9,9 @@ import { type Layout, POINTER_BYTES } from "./render/render-program.ts";
 export interface Loaded {
   readonly program: Program;
   readonly layout: Layout;
-  /** Bytes of each part of the layout. */
-  readonly sizes: Layout;
+  /** The address of all of it, and how many bytes it is. */
+  readonly start: number;
+  readonly bytes: number;
   /** Where the program was compiled with `profile`. */
   readonly clock: Clock | undefined;
   /** Of the engine's programs. */

@@ -1,4 +1,4 @@
-import { fuse, planMemory } from "@finegrain/codegen";
+import { fuse } from "@finegrain/codegen";
 import { presets, scalingLM } from "@finegrain/nn";
 import { decodeGraph } from "@finegrain/runtime";
 import { expect, test } from "vitest";
@@ -12,7 +12,7 @@ test.each(["paper-800m-dense", "paper-800m-sparse"] as const)(
     const program = fuse(graph, donate);
     const target = { wide: false, relaxed: false, threads: 2 };
     const memory = { initial: 1, maximum: 65536, shared: true, wide: false };
-    const rendered = new RenderedProgram(program, planMemory(program), target, { memory, profile: false });
+    const rendered = new RenderedProgram(program, target, { memory, profile: false });
     const bytes = rendered.encode({ arena: 1024, table: 1024, scratch: 1024 });
     await WebAssembly.compile(bytes);
     expect((performance.now() - started) / 1000, "seconds").toBeLessThan(3);

@@ -8,4 +8,6 @@ export * from "./kernel-cost.ts";
 export * from "./plan-memory.ts";
 export * from "./product.ts";
 export * from "./program.ts";
+export { canShareRows } from "./rows.ts";
 export * from "./schedule.ts";
+export * from "./task.ts";

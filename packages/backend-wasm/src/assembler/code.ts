@@ -22,11 +22,14 @@ export class Code {
   readonly #bytes = new Bytes();
   readonly #locals: ValueType[] = [];
   readonly parameters: readonly ValueType[];
+  /** Of the function, if it has one. */
+  readonly result: ValueType | undefined;
   /** Addresses of 64 bits. */
   readonly wide: boolean;
 
-  constructor(parameters: readonly ValueType[], wide: boolean) {
+  constructor(parameters: readonly ValueType[], wide: boolean, result?: ValueType) {
     this.parameters = parameters;
+    this.result = result;
     this.wide = wide;
   }
 

@@ -13,7 +13,8 @@ export interface MemoryImport {
 /** A module of functions over one imported memory (`env.memory`). */
 export class Module {
   readonly #functions: { code: Code; type: number }[] = [];
-  readonly #types = new Map<string, number>();
+  readonly #types: Uint8Array[] = [];
+  readonly #numbers = new Map<string, number>();
   readonly #exports: { name: string; index: number }[] = [];
   readonly #imports: { name: string; type: number }[] = [];
   readonly #memory: MemoryImport;
@@ -31,17 +32,16 @@ export class Module {
   /** @returns the function's index. */
   add(code: Code, exported?: string): number {
     const index = this.#imports.length + this.#functions.length;
-    this.#functions.push({ code, type: this.#type(code.parameters) });
+    this.#functions.push({ code, type: this.#type(code.parameters, code.result) });
     if (exported !== undefined) this.#exports.push({ name: exported, index });
     return index;
   }
 
-  #type(parameters: readonly ValueType[]): number {
-    const key = parameters.join(" ");
-    const known = this.#types.get(key);
-    if (known !== undefined) return known;
-    this.#types.set(key, this.#types.size);
-    return this.#types.size - 1;
+  #type(parameters: readonly ValueType[], result?: ValueType): number {
+    const key = [...parameters, "to", result].join(" ");
+    const known = this.#numbers.get(key) ?? this.#types.push(functionType(parameters, result)) - 1;
+    this.#numbers.set(key, known);
+    return known;
   }
 
   encode(): Uint8Array<ArrayBuffer> {
@@ -51,7 +51,7 @@ export class Module {
       for (const entry of entries) body.append(entry);
       module.byte(id).unsigned(body.length).append(body.done());
     };
-    section(1, [...this.#types.keys()].map(functionType));
+    section(1, this.#types);
     section(2, [this.#memoryImport(), ...this.#imports.map(functionImport)]);
     section(
       3,
@@ -78,10 +78,11 @@ export class Module {
 const functionImport = ({ name, type }: { name: string; type: number }): Uint8Array =>
   new Bytes().name("env").name(name).byte(0).unsigned(type).done();
 
-/** A function type without results. */
-function functionType(key: string): Uint8Array {
-  const parameters = key === "" ? [] : (key.split(" ") as ValueType[]); // the keys are made of them
-  const bytes = new Bytes().byte(0x60).unsigned(parameters.length);
-  for (const type of parameters) bytes.byte(types[type]);
-  return bytes.unsigned(0).done();
+function functionType(parameters: readonly ValueType[], result: ValueType | undefined): Uint8Array {
+  const bytes = new Bytes().byte(0x60);
+  for (const list of [parameters, result ? [result] : []]) {
+    bytes.unsigned(list.length);
+    for (const type of list) bytes.byte(types[type]);
+  }
+  return bytes.done();
 }

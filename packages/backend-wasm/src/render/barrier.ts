@@ -8,11 +8,12 @@ const SPINS = 20_000;
 const PATIENCE = 1e9;
 
 /**
- * Waits until every thread is here. The last to come lets the others go; those that wait look at a counter for a while, and then
- * sleep, unless their parameter says that they must not (a page's main thread).
+ * Waits until every thread is here. The last to come goes on at once, with 1 as the result: it may do what only one has to, and then lets the others
+ * go, whose result is 0. Those that wait look at a counter for a while, and then sleep, unless their parameter says that they must not (a
+ * page's main thread).
  */
-export function barrierFunction({ wide, threads }: Target): Code {
-  const code = new Code(["i32"], wide);
+export function arriveFunction({ wide, threads }: Target): Code {
+  const code = new Code(["i32"], wide, "i32");
   const maySleep = code.parameter(0);
   const [generation, spins] = [code.local("i32"), code.local("i32")];
   const word = (name: keyof typeof control) => code.address(control[name]);
@@ -30,19 +31,12 @@ export function barrierFunction({ wide, threads }: Target): Code {
     .atomic("i32.atomic.rmw.add")
     .i32(threads - 1)
     .do("i32.eq");
-  code.if(() => {
-    word("arrived").i32(0).atomic("i32.atomic.store");
-    word("generation").get(generation).i32(1).do("i32.add").atomic("i32.atomic.store");
-    word("sleeping")
-      .atomic("i32.atomic.load")
-      .if(() => word("generation").i32(threads).atomic("memory.atomic.notify").do("drop"));
-    code.do("return");
-  });
+  code.if(() => code.i32(1).do("return"));
   code.loop(() => {
     code.i32(SPINS).set(spins);
     code.loop(() => {
       passed();
-      code.if(() => code.do("return"));
+      code.if(() => code.i32(0).do("return"));
       code.get(spins).i32(1).do("i32.sub").tee(spins).branchIf(0);
     });
     unlessFailed();
@@ -58,5 +52,18 @@ export function barrierFunction({ wide, threads }: Target): Code {
     }),
   );
   word("sleeping").i32(1).atomic("i32.atomic.rmw.sub").do("drop");
+  code.i32(0);
+  return code;
+}
+
+/** Lets those go that wait: for the last that arrived. */
+export function releaseFunction({ wide, threads }: Target): Code {
+  const code = new Code([], wide);
+  const word = (name: keyof typeof control) => code.address(control[name]);
+  word("arrived").i32(0).atomic("i32.atomic.store");
+  word("generation").i32(1).atomic("i32.atomic.rmw.add").do("drop");
+  word("sleeping")
+    .atomic("i32.atomic.load")
+    .if(() => word("generation").i32(threads).atomic("memory.atomic.notify").do("drop"));
   return code;
 }

@@ -11,7 +11,7 @@ export class ElementwiseRenderer extends LoopRenderer {
     const strip = (count: Count | undefined) => this.#strip(inner, count);
     if (inner < 0) {
       strip(undefined);
-      return { units: 1, grain: 1, work: this.work };
+      return { units: 1, grain: 1, rows: 1, work: this.work };
     }
     const length = kernel.extents[inner]!;
     if (inner === 0) {
@@ -19,10 +19,11 @@ export class ElementwiseRenderer extends LoopRenderer {
       const count = code.local("pointer");
       code.get(opening.end).get(opening.begin).pointerOp("sub").set(count);
       strip({ local: count });
-      return { units: length, grain: 16, work: this.work };
+      return { units: length, grain: 16, rows: length, work: this.work };
     }
     this.forUnits(inner, () => strip({ known: length }));
-    return { units: size(kernel.extents) / length, grain: 1, work: this.work };
+    const units = size(kernel.extents) / length;
+    return { units, grain: 1, rows: units, work: this.work };
   }
 
   #strip(inner: number, count: Count | undefined): void {

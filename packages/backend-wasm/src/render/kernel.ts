@@ -14,6 +14,8 @@ export interface RenderedKernel {
   readonly units: number;
   /** Ranges begin at multiples of this. */
   readonly grain: number;
+  /** As many equal ranges of units, or a divisor of that, are as many equal ranges of the kernel's parallel iterations, row-major. */
+  readonly rows: number;
   /** Operations, roughly: what says whether threads are worth their barrier. */
   readonly work: number;
   /** Bytes that a thread needs to itself while it works on a range. Default 0. */

@@ -48,6 +48,13 @@ export abstract class LoopRenderer {
     });
   }
 
+  /** Iterations of those of the units' loops, from the first, that are the kernel's in their order. */
+  protected rowsOf(outer: readonly { readonly loop: number; readonly extent: number }[]): number {
+    const { extents } = this.kernel;
+    const other = outer.findIndex(({ loop, extent }, k) => loop !== k || extent !== extents[k]);
+    return size(outer.slice(0, other < 0 ? outer.length : other).map(({ extent }) => extent));
+  }
+
   /** Run `body` in nested loops, of these extents. */
   protected nest(loops: readonly number[], extents: readonly number[], body: () => void): void {
     const [loop] = loops;

@@ -38,13 +38,13 @@ export class ColumnProductRenderer extends ProductRenderer {
     const length = kernel.extents[column]!;
     if (outer.length > 0) {
       this.forUnitsOf(outer, () => this.#sum({ known: length }));
-      return { units: size(outer.map(({ extent }) => extent)), grain: 1, work: this.work };
+      return { units: size(outer.map(({ extent }) => extent)), grain: 1, rows: this.rowsOf(outer), work: this.work };
     }
     const count = code.local("pointer");
     frame.coordinates.set(column, opening.begin);
     code.get(opening.end).get(opening.begin).pointerOp("sub").set(count);
     this.#sum({ local: count });
-    return { units: length, grain: 16, work: this.work };
+    return { units: length, grain: 16, rows: kernel.extents.length === 1 ? length : 1, work: this.work };
   }
 
   /** All of the summed loop over some columns. */

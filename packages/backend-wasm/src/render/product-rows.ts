@@ -39,7 +39,7 @@ export class RowProductRenderer extends ProductRenderer {
       extent: kernel.extents[loop]! / (shared.get(loop) ?? 1),
     }));
     this.forUnitsOf(outer, () => this.#rows());
-    return { units: size(outer.map(({ extent }) => extent)), grain: 1, work: this.work };
+    return { units: size(outer.map(({ extent }) => extent)), grain: 1, rows: this.rowsOf(outer), work: this.work };
   }
 
   /** The products of a block of the matrix's rows and a few vectors. */

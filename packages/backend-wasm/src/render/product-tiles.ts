@@ -76,7 +76,7 @@ export class TileProductRenderer extends ProductRenderer {
         code.address(0).set(first).address(this.#n).set(end);
         this.#all(first, end);
       });
-      return { units: times, grain: 1, work: this.work, scratch };
+      return { units: times, grain: 1, rows: this.rowsOf(outer), work: this.work, scratch };
     }
     code.get(opening.begin).address(TILE.columns).pointerOp("mul").set(first);
     code.get(opening.end).address(TILE.columns).pointerOp("mul").set(end);
@@ -86,7 +86,7 @@ export class TileProductRenderer extends ProductRenderer {
       outer.map(({ extent }) => extent),
       () => this.#all(first, end),
     );
-    return { units: Math.ceil(this.#n / TILE.columns), grain: 1, work: this.work, scratch };
+    return { units: Math.ceil(this.#n / TILE.columns), grain: 1, rows: 1, work: this.work, scratch };
   }
 
   /** In the thread's own memory, the panels of x, those of y, and a tile. */

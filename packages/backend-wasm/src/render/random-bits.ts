@@ -32,7 +32,7 @@ export function renderRandomBits({ key, counter, to }: RandomBitsKernel, opening
     for (let round = 0; round < ROUNDS; round++) philoxRound(code, words, keys);
     for (const [k, word] of words.entries()) storeWord(code, { at: pointers.get(to)!, block, word, k, size: to.size });
   });
-  return { units, grain: 4, work: 60 * to.size };
+  return { units, grain: 4, rows: 1, work: 60 * to.size };
 }
 
 function philoxRound(code: Code, words: readonly [Local, Local, Local, Local], keys: readonly [Local, Local]): void {

@@ -16,13 +16,14 @@ export class ColumnRenderer extends ReducingRenderer {
       const count = code.local("pointer");
       code.get(opening.begin).set(at).get(opening.end).get(opening.begin).pointerOp("sub").set(count);
       this.#columns(at, { local: count });
-      return { units: length, grain: 16, work: this.work };
+      return { units: length, grain: 16, rows: length, work: this.work };
     }
     this.forUnits(column, () => {
       code.address(0).set(at);
       this.#columns(at, { known: length });
     });
-    return { units: size(kernel.extents) / length, grain: 1, work: this.work };
+    const units = size(kernel.extents) / length;
+    return { units, grain: 1, rows: units, work: this.work };
   }
 
   #columns(at: Local, count: Count): void {

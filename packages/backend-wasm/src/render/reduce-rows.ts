@@ -22,7 +22,8 @@ export class RowRenderer extends ReducingRenderer {
       wide[0]!.merge(single);
       this.finish([wide[0]!.result], undefined, 1);
     });
-    return { units: size(kernel.extents), grain: 1, work: this.work };
+    const units = size(kernel.extents);
+    return { units, grain: 1, rows: units, work: this.work };
   }
 
   #row(last: number, wide: readonly Accumulator[], single: Accumulator): void {

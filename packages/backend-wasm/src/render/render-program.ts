@@ -1,7 +1,7 @@
-import type { MemoryPlan, Program, ProgramBuffer } from "@finegrain/codegen";
+import { type MemoryPlan, type Program, type ProgramBuffer, planMemory } from "@finegrain/codegen";
 import { Code, type Local } from "../assembler/code.ts";
 import { type MemoryImport, Module } from "../assembler/module.ts";
-import { barrierFunction } from "./barrier.ts";
+import { arriveFunction, releaseFunction } from "./barrier.ts";
 import type { RenderedKernel, Target } from "./kernel.ts";
 import { buffersOf, kernelKey, renderKernel } from "./render-kernel.ts";
 import { Schedule, type Step } from "./schedule.ts";
@@ -27,24 +27,24 @@ interface RenderOptions {
 
 /** A program's kernels as functions, before it is known where its memory is. */
 export class RenderedProgram {
+  /** Where temporaries and constants are in the arena. */
+  readonly plan: MemoryPlan;
   readonly #program: Program;
-  readonly #plan: MemoryPlan;
   readonly #target: Target;
   readonly #module: Module;
   readonly #schedule: Schedule;
-  readonly #barrier: number | undefined;
+  readonly #barrier: Barrier | undefined;
 
   /** Of the function that is told when a step ends. */
   readonly #mark: number | undefined;
 
-  constructor(program: Program, plan: MemoryPlan, target: Target, { memory, profile }: RenderOptions) {
+  constructor(program: Program, target: Target, { memory, profile }: RenderOptions) {
     this.#program = program;
-    this.#plan = plan;
     this.#target = target;
     this.#module = new Module(memory);
     this.#mark = profile ? this.#module.importFunction("mark", ["i32"]) : undefined;
-    this.#barrier = target.threads > 1 ? this.#module.add(barrierFunction(target)) : undefined;
-    this.#schedule = new Schedule(plan.offsets, target.threads);
+    this.#barrier = target.threads > 1 ? barrier(this.#module, target) : undefined;
+    this.#schedule = new Schedule(target.threads);
     const functions = new Map<string, { index: number; rendered: RenderedKernel }>();
     for (const kernel of program.kernels) {
       const key = kernelKey(kernel);
@@ -56,6 +56,10 @@ export class RenderedProgram {
       }
       this.#schedule.add(kernel, known.rendered, known.index);
     }
+    this.plan = planMemory(
+      program,
+      this.#schedule.groups.map((group) => group.map(({ kernel }) => kernel)),
+    );
   }
 
   /** Bytes that each thread needs to itself. */
@@ -64,67 +68,66 @@ export class RenderedProgram {
   }
 
   get steps(): readonly Step[] {
-    return this.#schedule.steps;
+    return this.#schedule.groups.flat();
   }
 
   /** The module: a function for every kernel that differs from the others, and `run(thread, maySleep)`, which every thread calls. */
   encode(layout: Layout): Uint8Array<ArrayBuffer> {
-    const [program, plan, target, barrier] = [this.#program, this.#plan, this.#target, this.#barrier];
+    const [program, plan, target, barrier] = [this.#program, this.plan, this.#target, this.#barrier];
     const caller = new Caller({ program, plan, target, layout, scratchBytes: this.scratchBytes });
     const run =
       this.#mark === undefined
-        ? runFunction(this.steps, caller, barrier)
+        ? runFunction(this.#schedule.groups, caller, barrier)
         : markedRunFunction(this.steps, caller, barrier, this.#mark);
     this.#module.add(run, "run");
     return this.#module.encode();
   }
 }
 
-/** Goes through the whole program. */
-function runFunction(steps: readonly Step[], caller: Caller, barrier: number | undefined): Code {
-  const { code } = caller;
-  const wait = () => {
-    if (barrier !== undefined) code.get(code.parameter(1)).call(barrier);
-  };
-  for (let at = 0; at < steps.length; ) {
-    const step = steps[at]!;
-    if (step.barrier) wait();
-    if (!step.serial) {
-      caller.share(step);
-      at++;
-      continue;
-    }
-    // The first thread goes through neighbours of its own at once.
-    let end = at + 1;
-    while (end < steps.length && steps[end]!.serial && !steps[end]!.barrier) end++;
-    const group = steps.slice(at, end);
-    code.get(code.parameter(0)).do("i32.eqz");
-    code.if(() => {
-      for (const member of group) caller.whole(member);
-    });
-    at = end;
+/** Numbers of the functions that make one. */
+interface Barrier {
+  readonly arrive: number;
+  readonly release: number;
+}
+
+const barrier = (module: Module, target: Target): Barrier => ({
+  arrive: module.add(arriveFunction(target)),
+  release: module.add(releaseFunction(target)),
+});
+
+/** Goes through the whole program: all threads meet after each group, where the last to come does what is only one thread's. */
+function runFunction(groups: readonly (readonly Step[])[], caller: Caller, barrier: Barrier | undefined): Code {
+  const isForOne = (at: number) => groups[at]?.every(({ by }) => by === "first");
+  for (let at = 0; at < groups.length; at++) {
+    caller.all(groups[at]!);
+    if (barrier === undefined) continue;
+    caller.meet(barrier, isForOne(at + 1) ? groups[++at]! : []);
   }
-  wait();
-  return code;
+  if (groups.length === 0) meetOnce(caller, barrier);
+  return caller.code;
 }
 
 /** Goes through the whole program step by step: all threads meet after each, and the first says that it is done. */
-function markedRunFunction(steps: readonly Step[], caller: Caller, barrier: number | undefined, mark: number): Code {
+function markedRunFunction(steps: readonly Step[], caller: Caller, barrier: Barrier | undefined, mark: number): Code {
   const { code } = caller;
   for (const [at, step] of steps.entries()) {
-    if (!step.serial) caller.share(step);
-    else
-      code
-        .get(code.parameter(0))
-        .do("i32.eqz")
-        .if(() => caller.whole(step));
-    if (barrier !== undefined) code.get(code.parameter(1)).call(barrier);
+    caller.all([step]);
+    if (barrier !== undefined) caller.meet(barrier, []);
     code
       .get(code.parameter(0))
       .do("i32.eqz")
       .if(() => code.i32(at).call(mark));
   }
+  if (steps.length === 0) meetOnce(caller, barrier);
   return code;
+}
+
+/**
+ * Nobody ends a run that somebody has not begun, even where there is nothing to do: who comes late would look for a program that may be dropped by
+ * then, or take the next run for this one.
+ */
+function meetOnce(caller: Caller, barrier: Barrier | undefined): void {
+  if (barrier !== undefined) caller.meet(barrier, []);
 }
 
 interface Site {
@@ -159,15 +162,45 @@ class Caller {
     if (this.code.wide) this.code.do("i64.extend_i32_u");
   }
 
-  whole(step: Step): void {
+  /** The steps of a group, or what the function's thread does of them. */
+  all(steps: readonly Step[]): void {
+    const { code } = this;
+    for (let at = 0; at < steps.length; ) {
+      if (steps[at]!.by !== "first") {
+        this.#share(steps[at++]!);
+        continue;
+      }
+      const from = at;
+      while (steps[at]?.by === "first") at++;
+      code
+        .get(code.parameter(0))
+        .do("i32.eqz")
+        .if(() => {
+          for (const step of steps.slice(from, at)) this.#whole(step);
+        });
+    }
+  }
+
+  /** All threads wait for each other, and one goes through these steps before they go on. */
+  meet({ arrive, release }: Barrier, steps: readonly Step[]): void {
+    const { code } = this;
+    code.get(code.parameter(1)).call(arrive);
+    code.if(() => {
+      for (const step of steps) this.#whole(step);
+      code.call(release);
+    });
+  }
+
+  #whole(step: Step): void {
     this.#pointers(step);
     this.code.address(0).address(step.rendered.units).get(this.#scratch).call(step.index);
   }
 
   /** The part of the thread that the function's parameter names. */
-  share(step: Step): void {
+  #share(step: Step): void {
     const { units, grain } = step.rendered;
-    const part = Math.ceil(units / this.#site.target.threads / grain) * grain;
+    const { threads } = this.#site.target;
+    const part = step.by === "rows" ? units / threads : Math.ceil(units / threads / grain) * grain;
     const { code } = this;
     const [begin, end] = [code.local("pointer"), code.local("pointer")];
     const smaller = (local: Local) =>

@@ -63,5 +63,5 @@ export function renderScatterAdd(kernel: ScatterAddKernel, opening: Opening): Wo
       else code.laneAccess("v128.store32_lane", 0);
     });
   });
-  return { units: width, grain: 16, work: (count + rows) * width };
+  return { units: width, grain: 16, rows: 1, work: (count + rows) * width };
 }

@@ -1,4 +1,4 @@
-import { bytesOf, type Kernel, type ProgramBuffer, readsOf } from "@finegrain/codegen";
+import { bytesOf, canShareRows, depends, type Kernel, type ProgramBuffer, type Task, taskOf } from "@finegrain/codegen";
 import type { RenderedKernel } from "./kernel.ts";
 
 /** A kernel's call in a program. */
@@ -7,53 +7,105 @@ export interface Step {
   readonly rendered: RenderedKernel;
   /** Of the kernel's function in the module. */
   readonly index: number;
-  /** Done by the first thread alone. */
-  readonly serial: boolean;
-  /** All threads meet before it. */
-  readonly barrier: boolean;
+  /** Of all threads each does its equal part of the rows, or of the units; or the first does all. */
+  readonly by: "rows" | "units" | "first";
 }
 
 /** A kernel with less work than this is not worth a barrier on both sides. */
 const WORTH_THREADS = 20_000;
+/** Bytes of a value that is not worth making, and keeping, before its turn. */
+const WORTH_DELAY = 2 ** 16;
 
-interface Access {
-  readonly from: number;
-  readonly to: number;
-  /** Values that are no part of the arena are apart from each other. */
-  readonly buffer: ProgramBuffer | undefined;
+interface Placed extends Omit<Step, "by"> {
+  by: Step["by"];
+  readonly task: Task;
+  /** Of its group. */
+  readonly at: number;
 }
 
-/** Where threads have to wait for each other: before a kernel that touches what another thread may still be at. */
+/**
+ * Steps in groups, between which all threads meet. Within a group each thread goes through the steps by itself: what a step touches of another's
+ * in its group is of the same thread. Steps come as early as what they wait for lets them.
+ */
 export class Schedule {
-  readonly steps: Step[] = [];
-  readonly #offsets: ReadonlyMap<ProgramBuffer, number>;
+  readonly #groups: Placed[][] = [];
   readonly #threads: number;
-  #open: { reads: Access[]; writes: Access[]; serial: boolean }[] = [];
+  readonly #touching = new Map<ProgramBuffer, { readonly writers: Placed[]; readonly readers: Placed[] }>();
 
-  constructor(offsets: ReadonlyMap<ProgramBuffer, number>, threads: number) {
-    this.#offsets = offsets;
+  constructor(threads: number) {
     this.#threads = threads;
   }
 
-  add(kernel: Kernel, rendered: RenderedKernel, index: number): void {
-    const serial = this.#threads === 1 || rendered.work < WORTH_THREADS || rendered.units <= rendered.grain;
-    const reads = readsOf(kernel).map((x) => this.#access(x));
-    const writes = [this.#access(kernel.to)];
-    const barrier = this.#open.some(
-      (other) =>
-        !(serial && other.serial) &&
-        (meet(other.writes, reads) || meet(other.writes, writes) || meet(other.reads, writes)),
-    );
-    if (barrier) this.#open = [];
-    this.#open.push({ reads, writes, serial });
-    this.steps.push({ kernel, rendered, index, serial, barrier });
+  get groups(): readonly (readonly Step[])[] {
+    return this.#groups;
   }
 
-  #access(buffer: ProgramBuffer): Access {
-    const from = this.#offsets.get(buffer);
-    return from === undefined ? { from: 0, to: 0, buffer } : { from, to: from + bytesOf(buffer), buffer: undefined };
+  /** The next kernel in the program's order. */
+  add(kernel: Kernel, rendered: RenderedKernel, index: number): void {
+    const task = taskOf(kernel);
+    const { by, at } = this.#threads === 1 ? this.#alone() : this.#place(task, rendered);
+    const placed: Placed = { kernel, rendered, index, by, task, at };
+    this.#groups[at] ??= [];
+    this.#groups[at].push(placed);
+    for (const { buffer, writes } of task.accesses) this.#of(buffer)[writes ? "writers" : "readers"].push(placed);
+  }
+
+  /** Without other threads every kernel is a group: nothing is worth keeping for longer. */
+  #alone(): Pick<Placed, "by" | "at"> {
+    return { by: "first", at: this.#groups.length };
+  }
+
+  #place(task: Task, rendered: RenderedKernel): Pick<Placed, "by" | "at"> {
+    const { work, units, grain } = rendered;
+    const before = this.#before(task);
+    const last = Math.max(-1, ...before.map(({ at }) => at));
+    const beside = before.filter(({ at }) => at === last);
+    const earliest = bytesOf(task.kernel.to) < WORTH_DELAY ? 0 : this.#groups.length - 1;
+    const [behind, after] = [Math.max(0, last, earliest), Math.max(last + 1, earliest)];
+    const small = work < WORTH_THREADS || units <= grain;
+    if (small && beside.every(({ by }) => by === "first")) return { by: "first", at: behind };
+    const inRows = this.#inRows(rendered);
+    if (inRows && this.#shareRows(beside, task)) return { by: "rows", at: behind };
+    return { by: small ? "first" : inRows ? "rows" : "units", at: after };
+  }
+
+  #inRows({ rows }: RenderedKernel): boolean {
+    return rows % this.#threads === 0;
+  }
+
+  #of(buffer: ProgramBuffer) {
+    const known = this.#touching.get(buffer) ?? { writers: [], readers: [] };
+    this.#touching.set(buffer, known);
+    return known;
+  }
+
+  /** What the kernel has to wait for. */
+  #before(task: Task): Placed[] {
+    const touching = task.accesses.flatMap(({ buffer, writes }) => {
+      const { writers, readers } = this.#of(buffer);
+      return writes ? [...writers, ...readers] : writers;
+    });
+    return touching.filter((earlier) => depends(earlier.task, task));
+  }
+
+  /**
+   * Whether the next one can be done in rows behind others of a group. Those that are the first thread's then turn into rows too, with all
+   * that they have to do with in their group.
+   */
+  #shareRows(beside: readonly Placed[], next: Task): boolean {
+    const apart = (a: Task, b: Task) => canShareRows([a, b], this.#threads);
+    if (!beside.every(({ task, by }) => by !== "units" && apart(task, next))) return false;
+    const turned = new Set(beside.filter(({ by }) => by === "first"));
+    // What is added to a set that is walked is walked too.
+    for (const one of turned) {
+      if (!this.#inRows(one.rendered)) return false;
+      for (const other of this.#groups[one.at]!) {
+        if (other === one || !depends(one.task, other.task)) continue;
+        if (other.by === "units" || !apart(one.task, other.task)) return false;
+        if (other.by === "first") turned.add(other);
+      }
+    }
+    for (const one of turned) one.by = "rows";
+    return true;
   }
 }
-
-const meet = (a: readonly Access[], b: readonly Access[]): boolean =>
-  a.some((x) => b.some((y) => (x.buffer || y.buffer ? x.buffer === y.buffer : x.from < y.to && y.from < x.to)));

@@ -28,7 +28,7 @@ export function renderTopK({ from, rows, length, k, to }: TopKKernel, opening: O
     if (length > k) heap.offer(k, length);
     heap.sort(k);
   });
-  return { units: rows, grain: 1, work: rows * (length + 8 * k * Math.ceil(Math.log2(k + 1))) };
+  return { units: rows, grain: 1, rows, work: rows * (length + 8 * k * Math.ceil(Math.log2(k + 1))) };
 }
 
 /** Indices of values in memory. Of two, the lesser is the one of the smaller value, and of equals the one of the higher index. */
