@@ -1,10 +1,10 @@
 import { describeProducts } from "@finegrain/backend-testkit";
 import { afterAll, describe } from "vitest";
+import { detectFeatures } from "../src/features.ts";
 import { wasmBackend } from "../src/index.ts";
 
-const backends = [1, 2].map((threads) => wasmBackend({ threads }));
-afterAll(() => Promise.all(backends.map((backend) => backend[Symbol.asyncDispose]())));
+const wide = detectFeatures().memory64 ? [{ threads: 1, memory64: true }] : [];
+const backends = [{ threads: 1 }, { threads: 2 }, ...wide].map((options) => [options, wasmBackend(options)] as const);
+afterAll(() => Promise.all(backends.map(([, backend]) => backend[Symbol.asyncDispose]())));
 
-describe.each(backends.map((backend) => [backend.device.threads, backend] as const))("on %d threads", (_, backend) =>
-  describeProducts(() => backend),
-);
+describe.each(backends)("with %j", (_, backend) => describeProducts(() => backend));

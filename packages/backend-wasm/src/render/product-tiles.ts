@@ -8,9 +8,9 @@ import { type ProductOptions, ProductRenderer } from "./product-renderer.ts";
 
 /**
  * The tile of the result that is kept in registers. Of x64's 16 vectors V8 keeps one for itself; a fused multiply-add leaves room for 12 sums,
- * a product of its own for 10.
+ * a product of its own for 10, and so does a vector whose lanes are the factors (see `#factors`).
  */
-const TILE = { rows: { fused: 6, separate: 5 }, columns: 8 };
+const TILE = { rows: { fused: 6, separate: 5, inVectors: 5 }, columns: 8 };
 /**
  * Packed operands that stay in the second level of cache: a block of rows, and the columns that pass by it. Rows may be
  * packed all at once where the third level holds them.
@@ -56,9 +56,11 @@ export class TileProductRenderer extends ProductRenderer {
     this.#m = kernel.extents[this.#row]!;
     this.#n = kernel.extents[this.#column]!;
     this.#k = reduction.extents[0]!;
-    const tallest = target.relaxed ? TILE.rows.fused : TILE.rows.separate;
+    const packed = this.#m > WORTH_PACKING;
+    const { fused, separate, inVectors } = TILE.rows;
+    const tallest = target.wide && packed ? inVectors : target.relaxed ? fused : separate;
     this.#tall = Math.ceil(this.#m / Math.ceil(this.#m / tallest));
-    this.#x = layout(product.x.load, this.#row, this.summed, this.#m <= WORTH_PACKING ? 0 : this.#tall);
+    this.#x = layout(product.x.load, this.#row, this.summed, packed ? this.#tall : 0);
     this.#columns = blockOf(this.#n, TILE.columns, BLOCK_BYTES.columns / WORD / this.#k);
     const again = WORD * this.#m * this.#k > BLOCK_BYTES.whole || this.#columns > FEW_COLUMNS;
     this.#rows = this.#x.packed && again ? blockOf(this.#m, this.#tall, BLOCK_BYTES.rows / WORD / this.#k) : this.#m;
@@ -238,10 +240,10 @@ export class TileProductRenderer extends ProductRenderer {
     const { code } = this;
     const [x, y, k] = this.#pointers(3) as [Local, Local, Local];
     const [low, high, factor] = [1, 2, 3].map(() => code.local("v128")) as [Local, Local, Local];
-    const unroll = [2, 1].find((n) => this.#k % n === 0)!;
+    const { turns, factor: writeFactor } = this.#factors(x);
     code.get(xFrom).set(x).get(yFrom).set(y);
-    code.count(k, { to: () => code.address(this.#k), step: unroll }, () => {
-      for (let turn = 0; turn < unroll; turn++) {
+    code.count(k, { to: () => code.address(this.#k), step: turns }, () => {
+      for (let turn = 0; turn < turns; turn++) {
         code
           .get(y)
           .vectorAccess("v128.load", WORD * TILE.columns * turn)
@@ -251,25 +253,53 @@ export class TileProductRenderer extends ProductRenderer {
           .vectorAccess("v128.load", WORD * (TILE.columns * turn + 4))
           .set(high);
         tile.forEach(([left, right], row) => {
-          code
-            .get(x)
-            .vectorAccess("v128.load32_splat", WORD * (this.#x.step * turn + this.#x.across * row))
-            .set(factor);
+          writeFactor(turn, row);
+          code.set(factor);
           this.multiplyAdd(factor, low, left);
           this.multiplyAdd(factor, high, right);
         });
       }
       code
         .get(y)
-        .address(WORD * TILE.columns * unroll)
+        .address(WORD * TILE.columns * turns)
         .pointerOp("add")
         .set(y);
       code
         .get(x)
-        .address(WORD * this.#x.step * unroll)
+        .address(WORD * this.#x.step * turns)
         .pointerOp("add")
         .set(x);
     });
+  }
+
+  /** How many turns of the summed loop are written out, and what pushes an element of x, from its address at their start, in all lanes. */
+  #factors(x: Local): { turns: number; factor(turn: number, row: number): void } {
+    const { code } = this;
+    const { packed, across, step } = this.#x;
+    const turns = [2, 1].find((n) => this.#k % n === 0)!;
+    const inVectors = this.target.wide && packed && [4, 2, 1].find((n) => this.#k % n === 0 && (n * step) % 4 === 0);
+    if (!inVectors)
+      return {
+        turns,
+        factor: (turn, row) => {
+          code.get(x).vectorAccess("v128.load32_splat", WORD * (step * turn + across * row));
+        },
+      };
+    // The bounds of every access to a 64-bit memory are checked, which takes longer than to take a lane of four that were read at once.
+    const four = code.local("v128");
+    let held = -1;
+    const factor = (turn: number, row: number) => {
+      const at = step * turn + row;
+      const [vector, lane] = [Math.floor(at / 4), at % 4];
+      if (vector !== held)
+        code
+          .get(x)
+          .vectorAccess("v128.load", 4 * WORD * vector)
+          .set(four);
+      held = vector;
+      code.get(four).get(four).shuffle([lane, lane, lane, lane]);
+    };
+    return { turns: inVectors, factor };
   }
 
   #finishWhole(tile: Tile, m: Local): void {
