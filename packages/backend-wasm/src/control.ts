@@ -19,6 +19,8 @@ export const control = {
   messages: 448,
   /** Not 0 once a thread has failed: nobody waits for it any longer. */
   failed: 512,
+  /** Waits at barriers that are to be short, until a long one is tried again. */
+  shortWaits: 576,
 } as const;
 
 /** Where buffers may begin. */

@@ -2,8 +2,13 @@ import { Code } from "../assembler/code.ts";
 import { control } from "../control.ts";
 import type { Target } from "./kernel.ts";
 
-/** Looks at the generation before a thread goes to sleep: some tens of microseconds. */
-const SPINS = 20_000;
+/**
+ * Looks at the generation before a thread goes to sleep: some hundred microseconds, since to be woken takes about as long as a small kernel. Where that was
+ * in vain the others seem to wait for this processor, and the next ones are short: each takes time from who is waited for.
+ */
+const SPINS = { long: 100_000, short: 5_000 };
+/** So many in a row, before a long one is tried again. */
+const SHORT_WAITS = 8;
 /** A thread that sleeps looks after so many nanoseconds whether another one failed. */
 const PATIENCE = 1e9;
 
@@ -15,7 +20,7 @@ const PATIENCE = 1e9;
 export function arriveFunction({ wide, threads }: Target): Code {
   const code = new Code(["i32"], wide, "i32");
   const maySleep = code.parameter(0);
-  const [generation, spins] = [code.local("i32"), code.local("i32")];
+  const [generation, spins, short] = [code.local("i32"), code.local("i32"), code.local("i32")];
   const word = (name: keyof typeof control) => code.address(control[name]);
   const passed = () => {
     word("generation").atomic("i32.atomic.load").get(generation).do("i32.ne");
@@ -32,16 +37,26 @@ export function arriveFunction({ wide, threads }: Target): Code {
     .i32(threads - 1)
     .do("i32.eq");
   code.if(() => code.i32(1).do("return"));
+  const setShort = (waits: () => unknown) => {
+    word("shortWaits");
+    waits();
+    code.atomic("i32.atomic.store");
+  };
+  word("shortWaits").atomic("i32.atomic.load").set(short);
   code.loop(() => {
-    code.i32(SPINS).set(spins);
+    code.i32(SPINS.short).i32(SPINS.long).get(short).do("select").set(spins);
     code.loop(() => {
       passed();
-      code.if(() => code.i32(0).do("return"));
+      code.if(() => {
+        code.get(short).if(() => setShort(() => code.i32(0)));
+        code.i32(0).do("return");
+      });
       code.get(spins).i32(1).do("i32.sub").tee(spins).branchIf(0);
     });
     unlessFailed();
     code.get(maySleep).do("i32.eqz").branchIf(0);
   });
+  setShort(() => code.get(short).i32(1).do("i32.sub").i32(SHORT_WAITS).get(short).do("select"));
   word("sleeping").i32(1).atomic("i32.atomic.rmw.add").do("drop");
   code.block(() =>
     code.loop(() => {
