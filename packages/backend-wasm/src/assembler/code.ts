@@ -20,7 +20,11 @@ type PointerOp = "add" | "sub" | "mul" | "div_u" | "rem_u" | "lt_u" | "ge_u" | "
 /** The body of a function, written instruction by instruction. Addresses are i64 where memory is wide, else i32. */
 export class Code {
   readonly #bytes = new Bytes();
+  /** Instructions at the function's start. */
+  readonly #start = new Bytes();
   readonly #locals: ValueType[] = [];
+  /** Where vectors of constants are, by their lanes. */
+  readonly #constants = new Map<string, Local>();
   readonly parameters: readonly ValueType[];
   /** Of the function, if it has one. */
   readonly result: ValueType | undefined;
@@ -81,11 +85,21 @@ export class Code {
     return this.wide ? this.i64(value) : this.i32(value);
   }
 
-  /** Four lanes of 32 bits. */
+  /** Four lanes of 32 bits. They are made at the function's start, unless they are zeros: Node 24's V8 would make them anew in every turn of a loop. */
   lanes(values: readonly [number, number, number, number], type: "f32" | "i32"): this {
-    const array = type === "f32" ? new Float32Array(values) : new Int32Array(values);
-    this.#bytes.byte(0xfd).unsigned(12).append(new Uint8Array(array.buffer));
-    return this;
+    const array = new Uint8Array((type === "f32" ? new Float32Array(values) : new Int32Array(values)).buffer);
+    const constant = (to: Bytes) => to.byte(0xfd).unsigned(12).append(array);
+    if (array.every((byte) => byte === 0)) {
+      constant(this.#bytes);
+      return this;
+    }
+    const key = array.join();
+    const known = this.#constants.get(key);
+    if (known !== undefined) return this.get(known);
+    const local = this.local("v128");
+    this.#constants.set(key, local);
+    constant(this.#start).byte(0x21).unsigned(local);
+    return this.get(local);
   }
 
   splat(value: number, type: "f32" | "i32"): this {
@@ -221,7 +235,7 @@ export class Code {
   encode(): Uint8Array {
     const body = new Bytes().unsigned(this.#locals.length);
     for (const type of this.#locals) body.unsigned(1).byte(types[type]);
-    body.append(this.#bytes.done()).byte(0x0b);
+    body.append(this.#start.done()).append(this.#bytes.done()).byte(0x0b);
     return new Bytes().unsigned(body.length).append(body.done()).done();
   }
 }
