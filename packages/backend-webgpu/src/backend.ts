@@ -61,7 +61,10 @@ const featuresOf = (adapter: GPUAdapter, { subgroup, half }: Target): GPUFeature
   return wanted.filter((feature) => (adapter.features as ReadonlySet<string>).has(feature)) as GPUFeatureName[];
 };
 
+/** Invocations of a workgroup, whose square root is a side of a product's tiles. */
 const LANES = 64;
+/** As {@link LANES}, on a CPU: one vector of its own, so that none of its lanes waits for another at a barrier. */
+const CPU_LANES = 8;
 
 function targetOf(adapter: GPUAdapter, options: WebGpuOptions): Target {
   const { subgroups = true, bindingBytes, arithmetic = "float32" } = options;
@@ -70,10 +73,12 @@ function targetOf(adapter: GPUAdapter, options: WebGpuOptions): Target {
   if (half && !adapter.features.has("shader-f16"))
     throw new FinegrainError(`${adapterName(adapter)} has no float16 arithmetic (the WebGPU feature shader-f16)`);
   const most = adapter.limits.maxStorageBufferBindingSize;
+  const tiles = half || !software;
   return {
-    lanes: LANES,
-    wanted: software ? 2 ** 11 : 2 ** 16,
-    tiles: half || !software,
+    lanes: tiles ? LANES : CPU_LANES,
+    wanted: software ? 2 ** 6 : 2 ** 16,
+    cpu: software,
+    tiles,
     half,
     subgroup: subgroups && adapter.features.has("subgroups") ? (adapter.info.subgroupMinSize ?? 1) : 1,
     bindingBytes: Math.floor(Math.min(bindingBytes ?? most, most) / 256) * 256,

@@ -147,7 +147,7 @@ function offsetsOf(device: Device, { temporaries }: Shader, plan: MemoryPlan): G
   if (temporaries.length === 0) return undefined;
   const elements = new Uint32Array(Math.ceil(temporaries.length / 4) * 4);
   temporaries.forEach((buffer, k) => {
-    elements[k] = ((plan.offsets.get(buffer) ?? 0) % device.target.bindingBytes) / 4;
+    elements[k] = ((plan.offsets.get(buffer) ?? 0) % device.target.bindingBytes) / (device.target.cpu ? 16 : 4);
   });
   const uniform = device.gpu.createBuffer({
     size: elements.byteLength,

@@ -79,11 +79,13 @@ export class Bindings {
   #declareArena(bind: (binding: Binding, declaration: string) => void, lines: string[]): void {
     const words = Math.ceil(this.#temporaries.size / 4);
     bind({ kind: "offsets" }, `var<uniform> offsets: array<vec4u, ${words}>`);
+    const { cpu } = this.#target;
     const slabs = new Map<number, string>();
     const bound = (slab: number): string => {
       if (!slabs.has(slab)) {
         slabs.set(slab, `arena${slabs.size}`);
-        bind({ kind: "arena", slab }, `var<storage, read_write> ${slabs.get(slab)}: array<u32>`);
+        const type = cpu ? "vec4u" : "u32";
+        bind({ kind: "arena", slab }, `var<storage, read_write> ${slabs.get(slab)}: array<${type}>`);
       }
       return slabs.get(slab)!; // set above
     };
@@ -91,9 +93,9 @@ export class Bindings {
       const first = Math.floor((this.#plan.offsets.get(buffer) ?? 0) / this.#target.bindingBytes);
       const windows = this.#windows(bytesOf(buffer)).map(({ at }) => {
         const slab = bound(first + at);
-        return (i: string) => `${slab}[offsets[${k >> 2}][${k & 3}] + ${i}]`;
+        return (word: string) => `${slab}[offsets[${k >> 2}][${k & 3}] + ${word}]`;
       });
-      lines.push(...this.#functions(buffer, named, windows, { writable: true, raw: true }));
+      lines.push(...this.#functions(buffer, named, windows, { writable: true, raw: true, wide: cpu }));
     }
   }
 
@@ -147,7 +149,7 @@ interface Layout {
   readonly writable: boolean;
   /** All are u32. */
   readonly raw?: boolean;
-  /** A word is a vector of four. */
+  /** A word is a vector of four. Where it is written, its parts must not be one word to the device: lanes write neighbours at once. */
   readonly wide?: boolean;
 }
 
@@ -161,10 +163,10 @@ function accessors(
   words: Words,
   { writable, raw = false, wide = false }: Layout,
 ): string[] {
-  const perWord = wide ? 4 : 4 / elementBytes(dtype);
-  const word = words(perWord === 1 ? "i" : `i / ${perWord}u`);
+  const perWord = 4 / elementBytes(dtype);
+  const word = wide ? `${words("i / 4u")}[i % 4u]` : words(perWord === 1 ? "i" : `i / ${perWord}u`);
   const reads = {
-    float32: wide ? `${word}[i % 4u]` : raw ? `bitcast<f32>(${word})` : word,
+    float32: raw ? `bitcast<f32>(${word})` : word,
     int32: raw ? `bitcast<i32>(${word})` : word,
     bool: `(${word} != 0u)`,
     float16: `unpack2x16float(${word})[i % 2u]`,
@@ -181,10 +183,10 @@ const typeOf = (dtype: ProgramBuffer["dtype"]): string =>
   dtype === "bool" ? "bool" : dtype === "float32" || dtype === "float16" ? "f32" : "i32";
 
 /** Four elements that lie side by side from a multiple of four on. */
-function fourOf(name: string, { dtype }: ProgramBuffer, words: Words, { wide = false }: Layout): string {
+function fourOf(name: string, { dtype }: ProgramBuffer, words: Words, { wide = false, raw = false }: Layout): string {
   const type = `vec4<${typeOf(dtype)}>`;
   const four = wide
-    ? words("i / 4u")
+    ? wideWord(dtype, words("i / 4u"), raw)
     : dtype === "float16"
       ? `${type}(unpack2x16float(${words("i / 2u")}), unpack2x16float(${words("i / 2u + 1u")}))`
       : dtype === "int8"
@@ -192,6 +194,9 @@ function fourOf(name: string, { dtype }: ProgramBuffer, words: Words, { wide = f
         : `${type}(${[0, 1, 2, 3].map((k) => `${name}(i + ${k}u)`).join(", ")})`;
   return `fn ${name}_four(i: u32) -> ${type} { return ${four}; }`;
 }
+
+const wideWord = (dtype: ProgramBuffer["dtype"], word: string, raw: boolean): string =>
+  dtype === "bool" ? `(${word} != vec4u(0))` : raw ? `bitcast<vec4<${typeOf(dtype)}>>(${word})` : word;
 
 /** The same functions of a buffer that several bindings hold. */
 function joined(

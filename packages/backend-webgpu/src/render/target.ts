@@ -6,6 +6,11 @@ export interface Target {
   readonly wanted: number;
   /** Invocations of the smallest subgroup; 1 where subgroups are not used. */
   readonly subgroup: number;
+  /**
+   * Whether it is a CPU, whose driver reads memory lane by lane: what counts is how many reads a lane does, of whatever size. Lanes that write
+   * parts of one vector do not get in each other's way.
+   */
+  readonly cpu: boolean;
   /** Whether products are worth tiles in the workgroups' memory: on a CPU all memory is the same. */
   readonly tiles: boolean;
   /** Whether tiles are float16, multiplied as such; sums are float32 all the same. */
