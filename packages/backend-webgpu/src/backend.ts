@@ -76,7 +76,7 @@ function targetOf(adapter: GPUAdapter, options: WebGpuOptions): Target {
   const tiles = half || !software;
   return {
     lanes: tiles ? LANES : CPU_LANES,
-    wanted: software ? 2 ** 6 : 2 ** 16,
+    wanted: software ? 2 ** 5 : 2 ** 16,
     cpu: software,
     tiles,
     half,

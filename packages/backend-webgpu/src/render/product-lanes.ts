@@ -1,14 +1,18 @@
-import { asProduct, type LoopKernel, type Product } from "@finegrain/codegen";
+import { asProduct, type Factor, type LoopKernel, type Product } from "@finegrain/codegen";
 import { Block } from "./block.ts";
-import { ExpressionWriter, isAligned } from "./expression.ts";
+import { ExpressionWriter, isAligned, type Scope, unsigned } from "./expression.ts";
 import { loopEnd, type Opening, type RenderedKernel } from "./kernel.ts";
 import { decode, storeResult } from "./loops.ts";
 import { ProductWriter } from "./product-writer.ts";
 
 /** Rows that a lane has sums of at most. */
 const MOST_ROWS = 4;
+/** As {@link MOST_ROWS}, on a CPU, whose lanes read a row each and give it to the others. */
+const MOST_ROWS_CPU = 8;
 /** Columns, or vectors of four of them, that a lane of a CPU has sums of at most: so often it uses what it read of a row. */
 const MOST_COLUMNS = 4;
+/** Sums that a lane of a CPU has at most, of four each: registers hold no more. */
+const MOST_SUMS = 8;
 /** A sum is not cut into parts of fewer steps than this. */
 const FEW_STEPS = 16;
 
@@ -21,10 +25,16 @@ export function renderLanes(kernel: LoopKernel, product: Product, opening: Openi
 }
 
 /** The kernel as a product whose `y` can be read in vectors, along its columns or along the sum. */
-export function asLanes(kernel: LoopKernel): Product | undefined {
+export function asLanes(kernel: LoopKernel, { row, target }: Opening): Product | undefined {
   const product = asProduct(kernel);
   if (!product || product.columns.length === 0 || product.summed.length === 0) return undefined;
-  return vectorOf(kernel, product) === undefined ? undefined : product;
+  const vector = vectorOf(kernel, product);
+  if (vector === undefined || row === undefined) return vector === undefined ? undefined : product;
+  // One of a chain, where a workgroup's row is of columns alone, and long enough for all lanes.
+  const alone = product.columns.length === kernel.extents.length;
+  return target.cpu && alone && row % (target.lanes * (vector < kernel.extents.length ? 4 : 1)) === 0
+    ? product
+    : undefined;
 }
 
 /** The loop whose neighbours are the lanes of a vector. */
@@ -40,53 +50,89 @@ class LanesWriter extends ProductWriter {
   readonly #rows: number;
   /** Columns of a lane, or vectors of them. */
   readonly #columns: number;
+  /** Steps of the sum that are read of `x` at once. */
+  readonly #reach: 1 | 4;
+  /** Reads of `x` for a sum. */
   readonly #steps: number;
   readonly #parts: number;
+  /** Whether each lane of a subgroup reads `x` for one row and step, and the others take it from there. */
+  readonly #shared: boolean;
 
   constructor(kernel: LoopKernel, product: Product, opening: Opening) {
     super(kernel, product, opening);
     this.#vector = vectorOf(kernel, product)!; // asked by `asLanes`
     this.#wide = this.#vector < kernel.extents.length;
-    this.#rows = Math.min(MOST_ROWS, this.extent(product.rows));
-    this.#steps = this.extent(product.summed) / (this.#wide ? 1 : 4);
-    const { wanted, lanes, cpu } = opening.target;
-    const sums =
-      (this.extent([...product.batch, ...product.columns]) * Math.ceil(this.extent(product.rows) / this.#rows)) /
-      (this.#wide ? 4 : 1);
+    const { lanes, subgroup, cpu } = opening.target;
+    const wanted = opening.row === undefined ? opening.target.wanted : lanes;
+    const height = this.extent(product.rows);
+    const across = (opening.row ?? this.extent([...product.batch, ...product.columns])) / (this.#wide ? 4 : 1);
+    const sums = (rows: number) => across * Math.ceil(height / rows);
+    const tall = cpu && height >= MOST_ROWS_CPU && sums(MOST_ROWS_CPU) >= wanted;
+    this.#rows = tall ? MOST_ROWS_CPU : Math.min(MOST_ROWS, height);
     let columns = 1;
-    while (cpu && sums >= 2 * columns * wanted && columns < MOST_COLUMNS) columns *= 2;
+    const most = cpu ? Math.min(MOST_COLUMNS, MOST_SUMS / this.#rows) : 1;
+    while (2 * columns <= most && sums(this.#rows) >= 2 * columns * wanted) columns *= 2;
     this.#columns = columns;
+    const length = this.extent(product.summed);
+    const last = product.summed.at(-1)!;
+    const quads = cpu && this.#rows > 1 && this.all[last]! % 4 === 0 && isAligned(product.x.load, last);
+    this.#reach = !this.#wide || quads ? 4 : 1;
+    this.#steps = length / this.#reach;
     let parts = 1;
-    while (sums * parts < columns * wanted && 2 * parts <= lanes && this.#steps >= 2 * parts * FEW_STEPS) parts *= 2;
+    while (sums(this.#rows) * parts < columns * wanted && 2 * parts <= lanes && this.#steps >= 2 * parts * FEW_STEPS)
+      parts *= 2;
     this.#parts = parts;
+    const group = lanes / this.#rows;
+    const even = Number.isInteger(group) && this.#steps % group === 0;
+    this.#shared = cpu && subgroup === lanes && this.#rows > 1 && parts === 1 && even;
   }
 
   write(): RenderedKernel {
-    const { name, target } = this.opening;
-    const { batch, rows, columns } = this.product;
-    const width = this.#wide ? 4 : 1;
+    const { name, target, row } = this.opening;
+    const { batch, rows } = this.product;
     const beside = target.lanes / this.#parts;
-    const across = beside * this.#columns;
-    const counts = [this.extent(batch), this.extent(rows) / this.#rows, this.extent(columns) / (across * width)];
-    const [, rowBlocks, blocks] = counts.map(Math.ceil) as [number, number, number];
+    const across = beside * this.#columns * (this.#wide ? 4 : 1);
+    const blocks = Math.ceil(this.#width / across);
+    const rowBlocks = Math.ceil(this.extent(rows) / this.#rows);
+    const items = this.extent(batch) * rowBlocks * blocks;
+    const [start, step] = row === undefined ? ["item", "item++"] : ["base", `base += ${across}u`];
     const body = new Block().nest(`fn ${name}(first: u32, last: u32, lane: u32, zero: u32)`, (outer) => {
-      outer.nest("for (var item = first; item < last; item++)", (block) => {
+      outer.nest(`for (var ${start} = first; ${start} < last; ${step})`, (block) => {
         // What all lanes share comes from the item, what each has from its lane.
-        block.add(
-          ...this.#each((column) => [
-            `let column${column} = ${width}u * (item % ${blocks}u * ${across}u + ${column * beside}u + lane % ${beside}u);`,
-            `let own${column} = min(column${column}, ${this.extent(columns) - width}u);`,
-          ]),
-          `let row0 = ${this.#rows}u * (item / ${blocks}u % ${rowBlocks}u);`,
-          `let batch = item / ${blocks * rowBlocks}u;`,
-          `let part = lane / ${beside}u;`,
-        );
+        if (row === undefined)
+          block.add(
+            `let base = ${across}u * (item % ${blocks}u);`,
+            `let row0 = ${this.#rows}u * (item / ${blocks}u % ${rowBlocks}u);`,
+            `let batch = item / ${blocks * rowBlocks}u;`,
+          );
+        this.#place(block, beside);
         this.#sum(block);
         this.#store(block);
       });
     });
     const memory = this.#parts > 1 ? { scratch: target.lanes } : {};
-    return { text: body.lines.join("\n"), items: this.extent(batch) * rowBlocks * blocks, each: 1, memory };
+    return { text: body.lines.join("\n"), items: row === undefined ? items : this.#width, each: 1, memory };
+  }
+
+  /** The columns, the last ones for those beyond the end, and the part of their sums that a lane has. */
+  #place(block: Block, beside: number): void {
+    const width = this.#wide ? 4 : 1;
+    block.add(
+      ...this.#each((column) => [
+        `let column${column} = base + ${width}u * (${column * beside}u + lane % ${beside}u);`,
+        `let own${column} = min(column${column}, ${this.#end} - ${width}u);`,
+      ]),
+      `let part = lane / ${beside}u;`,
+    );
+  }
+
+  get #width(): number {
+    return this.extent(this.product.columns);
+  }
+
+  /** Text of the end of the columns: of all, or of a workgroup's row. */
+  get #end(): string {
+    return this.opening.row === undefined ? `${this.#width}u` : "last";
   }
 
   /** What each column of a lane takes. */
@@ -95,51 +141,78 @@ class LanesWriter extends ProductWriter {
   }
 
   /** The variables of the loops of a batch and of one of a lane's rows or columns, or both. */
-  #loops(block: Block, { row, column }: { row?: number; column?: number }): Map<number, string> {
-    const loops = decode(block, "batch", this.product.batch, this.all);
+  #loops(block: Block, { row, column }: { row?: number | string; column?: number }): Map<number, string> {
+    const loops = new Map<number, string>();
     const add = (item: string, of: readonly number[]) => {
       for (const [loop, variable] of decode(block, item, of, this.all)) loops.set(loop, variable);
     };
+    add("batch", this.product.batch);
     if (row !== undefined) add(this.#row(block, row), this.product.rows);
     if (column !== undefined) add(`own${column}`, this.product.columns);
     return loops;
   }
 
   /** The last row stands for those beyond it. */
-  #row(block: Block, row: number): string {
+  #row(block: Block, row: number | string): string {
     const extent = this.extent(this.product.rows);
-    return block.let(extent % this.#rows === 0 ? `row0 + ${row}u` : `min(row0 + ${row}u, ${extent - 1}u)`);
+    if (extent === 1) return "0u";
+    const at = `row0 + ${typeof row === "number" ? unsigned(row) : row}`;
+    return block.let(extent % this.#rows === 0 ? at : `min(${at}, ${extent - 1}u)`);
   }
 
   #sum(block: Block): void {
-    const { bindings } = this.opening;
-    const { x, y, summed } = this.product;
-    const rows = Array.from({ length: this.#rows }, (_, row) => this.#loops(block, { row }));
+    const rows = Array.from({ length: this.#rows }, (_, row) => row);
     const columns = this.#each((column) => [this.#loops(block, { column })]);
-    for (const row of rows.keys()) block.add(...this.#each((column) => [`var ${total(row, column)} = vec4f(0);`]));
-    const end = loopEnd(this.#steps);
-    block.nest(
-      `for (var step = ${this.#parts === 1 ? "0u" : "part"}; step < ${end}; step += ${this.#parts}u)`,
-      (inner) => {
-        const steps = decode(inner, this.#wide ? "step" : inner.let("4u * step"), summed, this.all);
-        const writer = (loops: ReadonlyMap<number, string>) =>
-          new ExpressionWriter(
-            bindings,
-            [
-              { block, loops },
-              { block: inner, loops: steps },
-            ],
-            { vector: this.#vector },
-          );
-        const theirs = columns.map((loops) => writer(loops).value(y.value, 4));
-        for (const [row, loops] of rows.entries()) {
-          const ours = writer(loops).value(x.value, this.#wide ? 1 : 4);
-          inner.add(...theirs.map((value, column) => `${total(row, column)} += ${ours} * ${value};`));
-        }
-      },
-    );
+    for (const row of rows) block.add(...this.#each((column) => [`var ${total(row, column)} = vec4f(0);`]));
+    const group = this.#shared ? this.opening.target.lanes / this.#rows : 1;
+    const [start, end] = [this.#parts === 1 ? "0u" : "part", loopEnd(this.#steps)];
+    // Of a row, or where it is shared of the row of a lane.
+    const own = (this.#shared ? [`lane % ${this.#rows}u`] : rows).map((row) => this.#loops(block, { row }));
+    block.nest(`for (var step = ${start}; step < ${end}; step += ${this.#parts * group}u)`, (inner) => {
+      const read = (step: string) =>
+        own.map((loops) => this.#value(this.product.x, { block, loops }, this.#at(inner, `${this.#reach}u * ${step}`)));
+      if (!this.#shared) {
+        const ours = read("step");
+        this.#multiply({ block: inner, step: "step", ours }, { block, columns });
+        return;
+      }
+      const [mine] = read(inner.let(`step + lane / ${this.#rows}u`));
+      const give = (each: Block, k: string) => {
+        const ours = rows.map((row) => each.let(`subgroupShuffle(${mine}, ${k} * ${this.#rows}u + ${row}u)`));
+        this.#multiply({ block: each, step: each.let(`step + ${k}`), ours }, { block, columns });
+      };
+      if (group === 1) give(inner, "0u");
+      else inner.nest(`for (var k = 0u; k < ${loopEnd(group)}; k++)`, (each) => give(each, "k"));
+    });
     if (this.#parts === 1) return;
-    for (const row of rows.keys()) for (const column of columns.keys()) this.#join(block, total(row, column));
+    for (const row of rows) for (const column of columns.keys()) this.#join(block, total(row, column));
+  }
+
+  /** The loops of the sum at one of its elements. */
+  #at(block: Block, element: string): Scope {
+    return { block, loops: decode(block, block.let(element), this.product.summed, this.all) };
+  }
+
+  /** Text of what is read of an operand: of one element, or of four neighbours. What all steps have in common is read once. */
+  #value(factor: Factor, outer: Scope, inner: Scope): string {
+    const isX = factor === this.product.x;
+    const vector = isX ? this.product.summed.at(-1)! : this.#vector; // a product sums something
+    const writer = new ExpressionWriter(this.opening.bindings, [outer, inner], { vector });
+    return writer.value(factor.value, isX && this.#reach === 1 ? 1 : 4);
+  }
+
+  /** Add the products of a step: of what was read of each row, `ours`, with what each column has there. */
+  #multiply(
+    { block, step, ours }: { block: Block; step: string; ours: readonly string[] },
+    outer: { block: Block; columns: readonly ReadonlyMap<number, string>[] },
+  ): void {
+    for (let k = 0; k < (this.#wide ? this.#reach : 1); k++) {
+      const at = this.#at(block, `${this.#reach}u * ${step} + ${k}u`);
+      const theirs = outer.columns.map((loops) => this.#value(this.product.y, { block: outer.block, loops }, at));
+      const part = this.#wide && this.#reach === 4 ? `.${"xyzw"[k]}` : "";
+      for (const [row, x] of ours.entries())
+        block.add(...theirs.map((value, column) => `${total(row, column)} += ${x}${part} * ${value};`));
+    }
   }
 
   /** Bring the parts of a sum together, in the lanes of the first. */
@@ -152,9 +225,9 @@ class LanesWriter extends ProductWriter {
   }
 
   #store(block: Block): void {
-    const [height, width] = [this.extent(this.product.rows), this.extent(this.product.columns)];
+    const height = this.extent(this.product.rows);
     for (let column = 0; column < this.#columns; column++)
-      block.nest(`if (${this.#parts > 1 ? "part == 0u && " : ""}column${column} < ${width}u)`, (within) => {
+      block.nest(`if (${this.#parts > 1 ? "part == 0u && " : ""}column${column} < ${this.#end})`, (within) => {
         for (let row = 0; row < this.#rows; row++)
           if (height % this.#rows === 0) this.#storeSum(within, row, column);
           else within.nest(`if (row0 + ${row}u < ${height}u)`, (inner) => this.#storeSum(inner, row, column));

@@ -108,10 +108,9 @@ function render(kernel: Kernel, opening: Opening): RenderedKernel {
       return renderRandomBits(kernel, opening);
     case "loop": {
       if (!kernel.reduction) return renderMap(kernel, opening);
-      if (opening.row !== undefined) return renderReduce(kernel, opening);
-      const tiles = opening.target.tiles ? asTiles(kernel) : undefined;
+      const tiles = opening.row === undefined && opening.target.tiles ? asTiles(kernel) : undefined;
       if (tiles) return renderTiles(kernel, tiles, opening);
-      const lanes = asLanes(kernel);
+      const lanes = asLanes(kernel, opening);
       return lanes ? renderLanes(kernel, lanes, opening) : renderReduce(kernel, opening);
     }
   }
