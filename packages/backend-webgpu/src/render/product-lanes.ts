@@ -170,7 +170,7 @@ class LanesWriter extends ProductWriter {
     const own = (this.#shared ? [`lane % ${this.#rows}u`] : rows).map((row) => this.#loops(block, { row }));
     block.nest(`for (var step = ${start}; step < ${end}; step += ${this.#parts * group}u)`, (inner) => {
       const read = (step: string) =>
-        own.map((loops) => this.#value(this.product.x, { block, loops }, this.#at(inner, `${this.#reach}u * ${step}`)));
+        own.map((loops) => this.#value(this.product.x, { block, loops }, this.#at(inner, step)));
       if (!this.#shared) {
         const ours = read("step");
         this.#multiply({ block: inner, step: "step", ours }, { block, columns });
@@ -188,9 +188,10 @@ class LanesWriter extends ProductWriter {
     for (const row of rows) for (const column of columns.keys()) this.#join(block, total(row, column));
   }
 
-  /** The loops of the sum at one of its elements. */
-  #at(block: Block, element: string): Scope {
-    return { block, loops: decode(block, block.let(element), this.product.summed, this.all) };
+  /** The loops of the sum at the k-th element of a step. */
+  #at(block: Block, step: string, k = 0): Scope {
+    const element = this.#reach === 1 ? step : block.let(`${this.#reach}u * ${step} + ${k}u`);
+    return { block, loops: decode(block, element, this.product.summed, this.all) };
   }
 
   /** Text of what is read of an operand: of one element, or of four neighbours. What all steps have in common is read once. */
@@ -207,7 +208,7 @@ class LanesWriter extends ProductWriter {
     outer: { block: Block; columns: readonly ReadonlyMap<number, string>[] },
   ): void {
     for (let k = 0; k < (this.#wide ? this.#reach : 1); k++) {
-      const at = this.#at(block, `${this.#reach}u * ${step} + ${k}u`);
+      const at = this.#at(block, step, k);
       const theirs = outer.columns.map((loops) => this.#value(this.product.y, { block: outer.block, loops }, at));
       const part = this.#wide && this.#reach === 4 ? `.${"xyzw"[k]}` : "";
       for (const [row, x] of ours.entries())

@@ -56,7 +56,7 @@ export const scalarOpTable: Readonly<Record<ScalarOp, Render>> = {
   shiftRight: ({ args: [x, bits], lanes }) =>
     lanes === 1
       ? `bitcast<i32>(bitcast<u32>(${x}) >> u32(${bits}))`
-      : `bitcast<vec4i>(bitcast<vec4u>(${x}) >> vec4u(${bits}))`,
+      : `bitcast<vec4i>(bitcast<vec4u>(${x}) >> vec4u(u32(${bits})))`,
 };
 
 const types = { float32: "f32", int32: "i32", bool: "bool", float16: "f32", int8: "i32" } as const;
