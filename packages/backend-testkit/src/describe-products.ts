@@ -1,4 +1,16 @@
-import { add, argMax, type Backend, einsum, gather, graph, input, relu, type Tensor } from "@finegrain/graph";
+import {
+  add,
+  argMax,
+  type Backend,
+  einsum,
+  gather,
+  graph,
+  input,
+  reduceMax,
+  relu,
+  reshape,
+  type Tensor,
+} from "@finegrain/graph";
 import { test } from "vitest";
 import { randomValue } from "./random-value.ts";
 import { expectAgreement } from "./run-graph.ts";
@@ -38,6 +50,15 @@ export function describeProducts(backend: () => Backend, tolerance = 2e-5): void
     const outputs: Tensor[] = [product, relu(add(einsum(inputs[1]!, inputs[0]!, swapped(spec)), bias))];
     const values = [...inputs, bias].map((x, i) => randomValue(x, i + 1));
     await expectAgreement(backend(), graph({ name: spec, inputs: [...inputs, bias], outputs }), values, tolerance);
+  });
+
+  test("a vector's product, of which blocks are reduced", async () => {
+    const [x, w, bias] = [input([1, 27]), input([27, 1024]), input([1024])];
+    const blocks = reshape(add(einsum(x, w, "B R, R F -> B F"), bias), [1, 4, 256]);
+    const most = reduceMax(blocks, { axes: [2] });
+    const values = [x, w, bias].map((type, i) => randomValue(type, i + 1));
+    const outputs = [blocks, most];
+    await expectAgreement(backend(), graph({ name: "blocks", inputs: [x, w, bias], outputs }), values, tolerance);
   });
 
   test("rows that are picked as the graph runs", async () => {
