@@ -66,6 +66,12 @@ const LANES = 64;
 /** As {@link LANES}, on a CPU: one vector of its own, so that none of its lanes waits for another at a barrier. */
 const CPU_LANES = 8;
 
+/** Cores of this machine; two where a runtime does not tell, as Node 20 does not. */
+function cores(): number {
+  const { navigator } = globalThis as { navigator?: { hardwareConcurrency?: number } }; // which Node's types lack
+  return navigator?.hardwareConcurrency ?? 2;
+}
+
 function targetOf(adapter: GPUAdapter, options: WebGpuOptions): Target {
   const { subgroups = true, bindingBytes, arithmetic = "float32" } = options;
   const software = adapter.info.isFallbackAdapter;
@@ -76,7 +82,7 @@ function targetOf(adapter: GPUAdapter, options: WebGpuOptions): Target {
   const tiles = half || !software;
   return {
     lanes: tiles ? LANES : CPU_LANES,
-    wanted: software ? 2 ** 5 : 2 ** 16,
+    wanted: software ? 2 * CPU_LANES * cores() : 2 ** 16,
     cpu: software,
     tiles,
     half,
