@@ -1,6 +1,7 @@
 """PyTorch as a peer of `finegrain bench`: a process that reads a JSON object a line, and answers each with one.
 
-    {"do": "hello", "device": "cpu" | "cuda", "threads": 2}  ->  {"torch": "2.9.1", "description": "..."}
+    {"do": "hello", "devices": ["cuda", "cpu"], "threads": 2}
+                                                             ->  {"torch": "2.9.1", "device": "cpu", "description": "..."}
     {"do": "prepare", "phase": "decode" | "train" | "layer" | "op", "model": {...}, "measure": {...}}
                                                              ->  {"task": 1, "parameters": 1000, "productFlops": 0}
     {"do": "round", "task": 1}                               ->  {"seconds": 0.1}   a unit: a token, a step, a pass
@@ -23,15 +24,17 @@ def load(request):
         import torch
     except ImportError as error:
         return None, {"missing": str(error)}
-    if request["device"] == "cuda" and not torch.cuda.is_available():
+    there = [device for device in request["devices"] if device == "cpu" or torch.cuda.is_available()]
+    if not there:
         return None, {"missing": "torch sees no CUDA device"}
+    device = there[0]
     torch.set_num_threads(request["threads"])
     torch.manual_seed(0)
     import pytorch_models
 
-    description = torch.cuda.get_device_name() if request["device"] == "cuda" else torch.backends.cpu.get_cpu_capability()
-    server = Server(pytorch_models, request["device"])
-    return server, {"torch": torch.__version__, "description": description, "threads": torch.get_num_threads()}
+    description = torch.cuda.get_device_name() if device == "cuda" else torch.backends.cpu.get_cpu_capability()
+    about = {"device": device, "description": description, "threads": torch.get_num_threads()}
+    return Server(pytorch_models, device), {"torch": torch.__version__, **about}
 
 
 class Server:

@@ -3,7 +3,7 @@ import type { Probe } from "./limits.ts";
 import { type ProductRun, prepareProducts } from "./matrix-products.ts";
 
 /** Rows, columns and depth of the products that are tried: the larger, the nearer to the machine's rate. */
-const SIZES = [512, 1024, 2048, 4096];
+const SIZES = [512, 1024, 2048, 4096, 8192];
 /** Seconds from which a product is long enough: the next would take eight times as long. */
 const LONG = 0.015;
 /** Runs of which the fastest tells, since others may have the machine meanwhile. */

@@ -12,6 +12,8 @@ export interface DeviceInfo {
   readonly provider: string;
   /** Bytes that the device can hold, where known. */
   readonly memory?: number;
+  /** Whether the processor stands in for the device: a software adapter. Left out where it does not, or nothing tells. */
+  readonly software?: boolean;
   /** Threads that a run uses, where it is a CPU's. */
   readonly threads?: number;
   /** What it can do beyond what every device of its kind can, as its API calls it: "shader-f16", "subgroups". */

@@ -6,7 +6,7 @@ import type { numpy } from "@jax-js/jax";
 import { type MatrixProduct, flops as productFlops } from "../matrix-products.ts";
 import { repeatedNoise } from "../random-weights.ts";
 import { isDense } from "./dense-model.ts";
-import type { ModelTask, OpTask, Peer, PeerModel, PeerVariant } from "./peer.ts";
+import type { ModelTask, OpTask, Peer, PeerModel, PeerPlace, PeerVariant } from "./peer.ts";
 
 type Jax = typeof import("@jax-js/jax");
 type Values = numpy.Array;
@@ -16,15 +16,15 @@ const ROUND = 0.03;
 const MOST_RUNS = 256;
 
 /**
- * jax-js in this process, on its WebAssembly device, which is one thread in Node: threads of its own are Web Workers, which
- * Node has not, and its WebGPU device wants a browser's `navigator.gpu`. Functions are compiled by its `jit`.
+ * jax-js in this process: on its WebGPU device where our backend is on one, else on its WebAssembly device, which is one thread
+ * in Node, since threads of its own are Web Workers, which Node has not. Functions are compiled by its `jit`.
  *
  * Matrix products, and the dense feed-forward layer forwards and backwards, by its `valueAndGrad`.
  */
 export const jaxJs: Peer = {
   name: "jax-js",
-  scope: "float32 in one thread of WebAssembly: trains the dense layer; matrix products",
-  async open() {
+  scope: "float32 on WebGPU or in one thread of WebAssembly: trains the dense layer; matrix products",
+  async open(place) {
     let jax: Jax;
     try {
       jax = await import("@jax-js/jax");
@@ -33,22 +33,44 @@ export const jaxJs: Peer = {
       if ((error as NodeJS.ErrnoException).code !== "ERR_MODULE_NOT_FOUND") throw error; // import rejects with an Error
       return { reason: "not installed (npm install @jax-js/jax)" };
     }
-    await jax.init("wasm");
-    jax.defaultDevice("wasm");
+    const kind = place.kind === "webgpu" ? "webgpu" : "wasm";
+    const there = kind === "webgpu" ? await withGpu(() => jax.init(kind)) : await jax.init(kind);
+    if (!there.includes(kind)) return { reason: "not there: it opened no WebGPU adapter" };
+    jax.defaultDevice(kind);
     return {
-      name: "jax-js:wasm",
-      device: {
-        kind: "wasm",
-        description: cpus()[0]?.model.trim() ?? "cpu",
-        provider: `jax-js ${version()}`,
-        threads: 1,
-      },
+      name: `jax-js:${kind}`,
+      device: { kind, provider: `jax-js ${version()}`, ...(kind === "webgpu" ? adapterOf(place) : processor()) },
       prepareModel: (task) => prepareLayer(jax, task),
       prepareOp: (task) => prepareOp(jax, task),
       async [Symbol.asyncDispose]() {},
     };
   },
 };
+
+const processor = () => ({ description: cpus()[0]?.model.trim() ?? "cpu", threads: 1 });
+
+const adapterOf = ({ description = "webgpu", software }: PeerPlace) => ({
+  description,
+  ...(software !== undefined && { software }),
+});
+
+/** For as long as the process, which Dawn ends where a GPU that is still in use is collected. */
+let dawn: object | undefined;
+
+/** `open` with Dawn's `navigator.gpu`, which Node has not; `navigator.userAgent`, which Node 20 has not either, stays. */
+async function withGpu<T>(open: () => Promise<T>): Promise<T> {
+  const { create, globals } = await import("webgpu");
+  Object.assign(globalThis, globals);
+  dawn ??= create([]);
+  const scope = globalThis as { navigator?: { gpu?: object } }; // which Node's types lack
+  if (!scope.navigator) Object.defineProperty(scope, "navigator", { value: { userAgent: "Node.js" } });
+  Object.defineProperty(scope.navigator, "gpu", { value: dawn, configurable: true });
+  try {
+    return await open();
+  } finally {
+    Reflect.deleteProperty(scope.navigator!, "gpu"); // our own backend would take it for a browser's
+  }
+}
 
 /** The package exports nothing that tells. */
 function version(): string {

@@ -9,6 +9,9 @@ export interface PeerPlace {
   /** The backend's `DeviceInfo.kind`: "cpu", "cuda", "webgpu", "reference". */
   readonly kind: string;
   readonly threads: number;
+  /** The backend's, as its `DeviceInfo` has them. */
+  readonly description?: string;
+  readonly software?: boolean;
 }
 
 /** A model of a case, as a peer is asked to run it. */

@@ -13,8 +13,8 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
 };
 
 /**
- * PyTorch, run eagerly by `python3` of the PATH in a process of its own: on the CPU with as many threads as ours, on CUDA
- * where our backend is.
+ * PyTorch, run eagerly by `python3` of the PATH in a process of its own: on CUDA where our backend is, or is on a GPU by WebGPU
+ * and torch sees one, else on the CPU with as many threads as ours.
  *
  * Dense models and, forwards and backwards, those with llm-random's layers in its own products. Positions that rotate and
  * SwiGLU are not among them.
@@ -38,9 +38,12 @@ export const pytorch = (python: readonly [string, ...string[]] = ["python3"]): P
   },
 });
 
-async function greet(lines: JsonLines, { kind, threads }: PeerPlace): Promise<PeerSession | PeerAbsence> {
-  const device = kind === "cuda" ? "cuda" : "cpu";
-  const answer = await lines.request({ do: "hello", device, threads });
+/** Where torch is to run: on the first of these that it has. */
+const devicesFor = ({ kind, software }: PeerPlace): string[] =>
+  kind === "cuda" ? ["cuda"] : kind === "webgpu" && !software ? ["cuda", "cpu"] : ["cpu"];
+
+async function greet(lines: JsonLines, place: PeerPlace): Promise<PeerSession | PeerAbsence> {
+  const answer = await lines.request({ do: "hello", devices: devicesFor(place), threads: place.threads });
   if (typeof answer.missing === "string") {
     await lines[Symbol.asyncDispose]();
     const isInstalled = !answer.missing.includes("No module named");
@@ -48,6 +51,7 @@ async function greet(lines: JsonLines, { kind, threads }: PeerPlace): Promise<Pe
       reason: isInstalled ? `not there: ${answer.missing}` : `not installed (pip install torch): ${answer.missing}`,
     };
   }
+  const device = textOf(answer, "device");
   return {
     name: `pytorch:${device}`,
     device: {

@@ -100,8 +100,8 @@ async function* runOn(
   }
   await using backend = opened;
   out.print(out.style.dim(`${backend.name}, ${backend.device.description}, ${backend.device.provider}`));
-  const { kind, threads = availableParallelism() } = backend.device;
-  await using peers = await openPeers(named, { kind, threads });
+  const { threads = availableParallelism(), ...device } = backend.device;
+  await using peers = await openPeers(named, { ...device, threads });
   const onProgress = benchProgress(out, backend.name);
   const options: RunOptions = { backend, peers, quick, rounds, storage, signal, onProgress };
   if (values.profile) return await printProfiles(out, suite, options);
