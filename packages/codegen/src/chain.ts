@@ -5,13 +5,7 @@ import type { Work } from "./work.ts";
 
 /** Elements of a row, where a chain is of element-wise kernels alone and any cut would do. */
 const ROW_LENGTHS = [256, 512, 1024];
-/**
- * Steps of a kernel that one workgroup may do alone, one step being a multiplication, say: 256 lanes do as many in the time that
- * starting another dispatch takes, a few microseconds.
- */
-const FEW_STEPS = 2 ** 15;
-/** As {@link FEW_STEPS}, where so many workgroups share a chain that a device is not left idle, and more of them would read the same again. */
-const STEPS = 2 ** 17;
+/** So many workgroups share a chain that a device is not left idle, and more of them would read the same again. */
 const MANY_ROWS = 8;
 /** Products of so many steps are worth tiles, and so are alone: a workgroup that has several rows reads what they share once. */
 const WORTH_TILES = 2 ** 22;
@@ -24,25 +18,42 @@ const SHORT_SUM = 64;
 /** Kernels of a chain, so that a shader stays of a size that drivers compile well. */
 const LONGEST = 16;
 
-/** Whether a kernel may be one of a chain of as many rows. */
-function suits({ iterations, steps, scattered, product }: Work, rows: number): boolean {
-  if (iterations === undefined) return rows === 1 && steps <= FEW_STEPS;
-  // What a vector is multiplied with is read as fast as memory is: by the whole device, or in no time.
-  const few = rows < MANY_ROWS || product === "vector";
-  return steps / rows <= (few ? FEW_STEPS : STEPS) && (scattered <= SHORT_SUM || iterations / rows >= LINE_LANES);
+/** What a chain is cut for. */
+export interface ChainOptions {
+  /** Lanes of a workgroup: a row with less work than they do at once wastes them. */
+  readonly lanes: number;
+  /** Steps of a kernel that a workgroup may do. */
+  readonly steps: StepLimits;
 }
 
-/**
- * In how many rows the kernels, which stand in their order, can run as one chain, and are quick enough so; undefined where they are not.
- * @param lanes of a workgroup: a row with less work than they do at once wastes them.
- */
-export function rowsOf(tasks: readonly Task[], lanes: number): number | undefined {
+/** Steps of a kernel that a workgroup of a chain may do, one step being a multiplication, say. */
+export interface StepLimits {
+  /** Alone, or with few others: what takes no longer than starting another dispatch, a few microseconds. */
+  readonly few: number;
+  /** Where eight or more share the chain. */
+  readonly many: number;
+}
+
+/** Whether a kernel may be one of a chain of as many rows. */
+function suits({ iterations, steps, scattered, product }: Work, rows: number, limits: StepLimits): boolean {
+  if (iterations === undefined) return rows === 1 && steps <= limits.few;
+  // What a vector is multiplied with is read as fast as memory is: by the whole device, or in no time.
+  const few = rows < MANY_ROWS || product === "vector";
+  return (
+    steps / rows <= (few ? limits.few : limits.many) && (scattered <= SHORT_SUM || iterations / rows >= LINE_LANES)
+  );
+}
+
+/** In how many rows the kernels, which stand in their order, can run as one chain, and are quick enough so; undefined where they are not. */
+export function rowsOf(tasks: readonly Task[], { lanes, steps: limits }: ChainOptions): number | undefined {
   const works = tasks.map(({ work }) => work);
   if (tasks.length > LONGEST || works.some(worthTiles)) return undefined;
   const most = Math.max(...works.map(({ steps }) => steps));
   return candidates(tasks).find(
     (rows) =>
-      (rows === 1 || most / rows >= lanes) && works.every((work) => suits(work, rows)) && canShareRows(tasks, rows),
+      (rows === 1 || most / rows >= lanes) &&
+      works.every((work) => suits(work, rows, limits)) &&
+      canShareRows(tasks, rows),
   );
 }
 

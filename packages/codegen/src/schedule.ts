@@ -1,5 +1,5 @@
 import type { ProgramBuffer } from "./buffer.ts";
-import { rowsOf } from "./chain.ts";
+import { type ChainOptions, rowsOf, type StepLimits } from "./chain.ts";
 import { bytesOf, type Kernel } from "./kernel.ts";
 import type { Program } from "./program.ts";
 import { depends, type Task, taskOf } from "./task.ts";
@@ -32,6 +32,8 @@ export interface ScheduleOptions {
   readonly maxKernels?: number;
   /** Lanes that a workgroup has at least: rows are not cut smaller than keeps them busy. Default 64. */
   readonly lanes?: number;
+  /** Default: 2^15 where they are few, 2^17 where they are many. */
+  readonly steps?: StepLimits;
 }
 
 /** Put a program's kernels into few dispatches that keep the meaning of their order. */
@@ -70,7 +72,7 @@ class Scheduler {
   readonly #slabs: number;
   readonly #maxBranches: number;
   readonly #maxKernels: number;
-  readonly #lanes: number;
+  readonly #chain: ChainOptions;
   /** What touches a buffer, so that not every pair of kernels has to be looked at. */
   readonly #touching = new Map<ProgramBuffer, { readonly writers: Placed[]; readonly readers: Placed[] }>();
 
@@ -80,12 +82,12 @@ class Scheduler {
     this.#slabs = options.slabs ?? 1;
     this.#maxBranches = options.maxBranches ?? 8;
     this.#maxKernels = options.maxKernels ?? 12;
-    this.#lanes = options.lanes ?? 64;
+    this.#chain = { lanes: options.lanes ?? 64, steps: options.steps ?? { few: 2 ** 15, many: 2 ** 17 } };
   }
 
   add(task: Task): void {
     const last = this.#lastBefore(task);
-    const at = this.#chain(task, last) ? last : this.#branch(task, last + 1);
+    const at = this.#append(task, last) ? last : this.#branch(task, last + 1);
     for (const { buffer, writes } of task.accesses) this.#of(buffer)[writes ? "writers" : "readers"].push({ task, at });
   }
 
@@ -107,12 +109,12 @@ class Scheduler {
   }
 
   /** Put the kernel behind those of the dispatch that it has to wait for, as one branch with them, if it can be. */
-  #chain(task: Task, at: number): boolean {
+  #append(task: Task, at: number): boolean {
     const dispatch = this.dispatches[at];
     if (!dispatch || !this.#hasRoom(dispatch, task)) return false;
     const before = dispatch.branches.filter(({ tasks }) => tasks.some((earlier) => depends(earlier, task)));
     const tasks = [...before.flatMap(({ tasks }) => tasks), task];
-    const rows = rowsOf(tasks, this.#lanes);
+    const rows = rowsOf(tasks, this.#chain);
     if (rows === undefined) return false;
     dispatch.branches = [...dispatch.branches.filter((branch) => !before.includes(branch)), { rows, tasks }];
     for (const buffer of buffersOf(task)) dispatch.buffers.add(buffer);
