@@ -4,6 +4,15 @@ import { type Allocation, Pool } from "./pool.ts";
 import type { Shader } from "./render/shader.ts";
 import type { Target } from "./render/target.ts";
 
+/** Numbers on their way to the host. */
+interface Staged {
+  readonly staging: Allocation;
+  /** Of the numbers. */
+  readonly bytes: number;
+  /** Of the copy: a multiple of four. */
+  readonly size: number;
+}
+
 /** A GPU that was opened: its memory, its pipelines and its end. */
 export class Device {
   readonly name: string;
@@ -97,11 +106,29 @@ export class Device {
   }
 
   /** The numbers of an allocation as bytes. @throws FinegrainError where the device ended. */
-  async read({ gpu }: Allocation, bytes: number): Promise<ArrayBuffer> {
+  async read(allocation: Allocation, bytes: number): Promise<ArrayBuffer> {
     this.expectAlive();
+    let staged: Staged;
+    const copied = this.submit("a read", (encoder) => {
+      staged = this.stage(encoder, allocation, bytes);
+    });
+    return this.collect(staged!, copied); // set by what submits
+  }
+
+  /** Record the copy of an allocation's numbers to where the host can read them. */
+  stage(encoder: GPUCommandEncoder, { gpu }: Allocation, bytes: number): Staged {
     const size = Math.ceil(Math.max(bytes, 1) / 4) * 4;
     const staging = this.staging.take(size, "a tensor that is read");
-    const copied = this.submit("a read", (encoder) => encoder.copyBufferToBuffer(gpu, 0, staging.gpu, 0, size));
+    encoder.copyBufferToBuffer(gpu, 0, staging.gpu, 0, size);
+    return { staging, bytes, size };
+  }
+
+  /**
+   * Staged numbers as bytes, once the device has done what it was given to do until now.
+   * @param copied the failure of the commands that copy them.
+   * @throws FinegrainError where the device ended.
+   */
+  async collect({ staging, bytes, size }: Staged, copied: Failure): Promise<ArrayBuffer> {
     const mapping: Promise<undefined>[] = [];
     const mapped = this.attempt("a read", () => mapping.push(staging.gpu.mapAsync(GPUMapMode.READ, 0, size)));
     try {

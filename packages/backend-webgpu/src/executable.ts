@@ -28,6 +28,8 @@ interface Step {
 
 /** Bind groups of one dispatch that are kept: a decode step has two or so sets of buffers. */
 const MOST_GROUPS = 8;
+/** Bytes of an output that is small. */
+const SMALL = 1024;
 /** Workgroups along one dimension of a dispatch. */
 const MOST_ALONG = 65_535;
 
@@ -162,6 +164,8 @@ export class WebGpuExecutable implements Executable {
   readonly #loaded: Loaded;
   readonly #donated: ReadonlySet<number>;
   readonly #clock: Clock | undefined;
+  /** Small outputs that were read of an earlier run: each run brings them to the host, and a read waits for no run behind it. */
+  readonly #brought = new Set<number>();
   #open = true;
   readonly dispatches: number;
   readonly profile?: () => KernelTime[];
@@ -220,14 +224,26 @@ export class WebGpuExecutable implements Executable {
       return [allocation.failure];
     });
     let readClock: (() => void) | undefined;
+    const staged = new Map<number, ReturnType<Device["stage"]>>();
     const submitted = device.submit(`graph "${program.name}"`, (encoder) => {
       this.#loaded.record(encoder, bound, this.#clock);
       readClock = this.#clock?.resolve(encoder);
+      for (const i of this.#brought)
+        staged.set(i, device.stage(encoder, bound.get(program.outputs[i]!)!, bytesOfType(types[i]!)));
     });
     readClock?.();
     // An input's own failure has that of its memory in it.
     const failure = firstOf([...given.map((buffer) => buffer.failure), ...taken, submitted]);
-    return program.outputs.map((buffer, i) => new WebGpuBuffer(device, types[i]!, bound.get(buffer)!, failure));
+    return program.outputs.map((buffer, i) => {
+      const bytes = staged.get(i);
+      const brought = bytes && device.collect(bytes, submitted);
+      brought?.catch(() => {}); // it may never be read
+      const onRead = bytesOfType(types[i]!) <= SMALL ? () => this.#brought.add(i) : undefined;
+      return new WebGpuBuffer(device, types[i]!, bound.get(buffer)!, failure, {
+        ...(brought && { brought }),
+        ...(onRead && { onRead }),
+      });
+    });
   }
 
   [Symbol.dispose](): void {
