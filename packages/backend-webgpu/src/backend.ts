@@ -52,6 +52,7 @@ export async function webgpuBackend(options: WebGpuOptions = {}): Promise<Backen
     maxBuffers: adapter.limits.maxStorageBuffersPerShaderStage,
     maxKernels: options.kernelsPerDispatch ?? 12,
     lanes: target.lanes,
+    ...(!target.cpu && { steps: STEPS }),
   });
 }
 
@@ -61,8 +62,12 @@ const featuresOf = (adapter: GPUAdapter, { subgroup, half }: Target): GPUFeature
   return wanted.filter((feature) => (adapter.features as ReadonlySet<string>).has(feature)) as GPUFeatureName[];
 };
 
-/** Invocations of a workgroup, whose square root is a side of a product's tiles. */
-const LANES = 64;
+/** Invocations of a workgroup on a GPU. */
+const LANES = 256;
+/** Steps that so many do together in the time that starting another dispatch takes. */
+const STEPS = { few: 2 ** 13, many: 2 ** 16 };
+/** Invocations that a GPU runs at once, about. */
+const MOST_LANES = 2 ** 17;
 /** As {@link LANES}, on a CPU: one vector of its own, so that none of its lanes waits for another at a barrier. */
 const CPU_LANES = 8;
 
@@ -81,12 +86,13 @@ function targetOf(adapter: GPUAdapter, options: WebGpuOptions): Target {
   const most = adapter.limits.maxStorageBufferBindingSize;
   const tiles = half || !software;
   return {
-    lanes: tiles ? LANES : CPU_LANES,
-    wanted: software ? 2 * CPU_LANES * cores() : 2 ** 16,
+    lanes: software ? CPU_LANES : LANES,
+    wanted: software ? 2 * CPU_LANES * cores() : MOST_LANES,
     cpu: software,
     tiles,
     half,
     subgroup: subgroups && adapter.features.has("subgroups") ? (adapter.info.subgroupMinSize ?? 1) : 1,
+    workgroupBytes: adapter.limits.maxComputeWorkgroupStorageSize,
     bindingBytes: Math.floor(Math.min(bindingBytes ?? most, most) / 256) * 256,
   };
 }

@@ -21,8 +21,12 @@ async function openDawn(): Promise<GPU> {
     throw new FinegrainError("WebGPU in Node needs the package webgpu: npm install webgpu", { cause });
   });
   Object.assign(globalThis, globals);
-  // Our shaders stay within their buffers by themselves: an index that is data is clamped. Checks of every access would come on top.
-  return create(["enable-dawn-features=disable_robustness"]);
+  return create([
+    // Our shaders stay within their buffers by themselves: an index that is data is clamped. Checks of every access would come on top.
+    "enable-dawn-features=disable_robustness",
+    // Kernels take microseconds, and pages on the web are told of hundredths of milliseconds.
+    "disable-dawn-features=timestamp_quantization",
+  ]);
 }
 
 /**
@@ -74,6 +78,7 @@ export const deviceInfo = (adapter: GPUAdapter): DeviceInfo => ({
   kind: "webgpu",
   description: adapter.info.description || adapterName(adapter),
   provider: `WebGPU (${adapter.info.vendor} ${adapter.info.architecture})`,
+  ...(adapter.info.isFallbackAdapter && { software: true }),
   features: [...adapter.features].sort(),
   limits: limitsOf(adapter),
 });

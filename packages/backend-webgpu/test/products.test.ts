@@ -1,21 +1,14 @@
-import { describeProducts } from "@finegrain/backend-testkit";
-import type { Backend } from "@finegrain/graph";
-import { afterAll, beforeAll, describe } from "vitest";
+import { describeProducts, expectAgreement, randomValue } from "@finegrain/backend-testkit";
+import { type Backend, einsum, graph, input } from "@finegrain/graph";
+import { afterAll, beforeAll, describe, test } from "vitest";
 import { webgpuBackend } from "../src/index.ts";
-import { altered, alteredGpu } from "./altered-gpu.ts";
+import { asGpu } from "./as-gpu.ts";
 
 process.env.GALLIVM_PERF ??= "nopt";
 
-/** The adapter here is a CPU: this one is written for as if it were a GPU, in tiles of workgroup memory. */
-const asHardware = () =>
-  alteredGpu(
-    () => ({}),
-    ({ info }) => ({ info: altered(info, { isFallbackAdapter: false }) }),
-  );
-
 const ways: Record<string, () => Promise<Backend>> = {
   "in lanes, as for a CPU": () => webgpuBackend(),
-  "in tiles, as for a GPU": async () => webgpuBackend({ gpu: await asHardware() }),
+  "in tiles, as for a GPU": async () => webgpuBackend({ gpu: await asGpu() }),
 };
 
 describe.each(Object.entries(ways))("products %s", (_, open) => {
@@ -25,4 +18,15 @@ describe.each(Object.entries(ways))("products %s", (_, open) => {
   });
   afterAll(async () => backend?.[Symbol.asyncDispose]());
   describeProducts(() => backend);
+});
+test("a product with tiles enough for the whole of a GPU", async () => {
+  await using backend = await webgpuBackend({ gpu: await asGpu() });
+  const [x, y] = [input([64, 130, 20]), input([64, 20, 200])];
+  const program = graph({ name: "tiles", inputs: [x, y], outputs: [einsum(x, y, "B M K, B K N -> B M N")] });
+  await expectAgreement(
+    backend,
+    program,
+    [x, y].map((type, i) => randomValue(type, i + 1)),
+    2e-5,
+  );
 });

@@ -30,8 +30,8 @@ export interface RenderedKernel {
   readonly memory?: Partial<Record<WorkgroupArray, number>>;
 }
 
-/** Text of the end of a loop, from which a compiler cannot tell how long it is: one for a CPU takes minutes for what it unrolled. */
-export const loopEnd = (count: number): string => `(${count}u + zero)`;
+/** Text of the end of a loop. A compiler for a CPU cannot tell from it how long the loop is: it takes minutes for what it unrolled. */
+export const loopEnd = (count: number, { cpu }: Target): string => (cpu ? `(${count}u + zero)` : `${count}u`);
 
 /** The most workgroups that a kernel is spread over: beyond, each does more. */
 const MOST_WORKGROUPS = 4096;

@@ -1,6 +1,7 @@
 import { asProduct, type Factor, type LoopKernel, type Product } from "@finegrain/codegen";
 import { Block } from "./block.ts";
 import { ExpressionWriter, isAligned, type Scope, unsigned } from "./expression.ts";
+import { joinParts } from "./join-parts.ts";
 import { loopEnd, type Opening, type RenderedKernel } from "./kernel.ts";
 import { decode, storeResult } from "./loops.ts";
 import { ProductWriter } from "./product-writer.ts";
@@ -13,8 +14,14 @@ const MOST_ROWS_CPU = 8;
 const MOST_COLUMNS = 4;
 /** Sums that a lane of a CPU has at most, of four each: registers hold no more. */
 const MOST_SUMS = 8;
-/** A sum is not cut into parts of fewer steps than this. */
-const FEW_STEPS = 16;
+/** A sum is not cut into parts of fewer steps than this. A GPU has lanes to spare. */
+const FEW_STEPS = 4;
+/** As {@link FEW_STEPS}, on a CPU. */
+const FEW_STEPS_CPU = 16;
+/** Lanes of a GPU that read neighbours together fill a line of memory. */
+const LINE_LANES = 8;
+/** Steps of a sum that a lane of a GPU reads at once. */
+const UNROLLED = 4;
 
 /**
  * A product in which every lane has columns of its own, and all lanes the same rows: what they read of the operand `x` is one address for all
@@ -55,6 +62,8 @@ class LanesWriter extends ProductWriter {
   /** Reads of `x` for a sum. */
   readonly #steps: number;
   readonly #parts: number;
+  /** Whether neighbouring lanes have parts of one sum, and not the same part of neighbouring sums. */
+  readonly #along: boolean;
   /** Whether each lane of a subgroup reads `x` for one row and step, and the others take it from there. */
   readonly #shared: boolean;
 
@@ -78,8 +87,16 @@ class LanesWriter extends ProductWriter {
     const quads = cpu && this.#rows > 1 && this.all[last]! % 4 === 0 && isAligned(product.x.load, last);
     this.#reach = !this.#wide || quads ? 4 : 1;
     this.#steps = length / this.#reach;
+    this.#along = !this.#wide && !cpu;
+    const least = this.#along ? LINE_LANES : 1;
+    const few = cpu ? FEW_STEPS_CPU : FEW_STEPS;
+    const mostParts = cpu || this.#along ? lanes : lanes / LINE_LANES;
     let parts = 1;
-    while (sums(this.#rows) * parts < columns * wanted && 2 * parts <= lanes && this.#steps >= 2 * parts * FEW_STEPS)
+    while (
+      (sums(this.#rows) * parts < columns * wanted || parts < least) &&
+      2 * parts <= mostParts &&
+      this.#steps >= 2 * parts * few
+    )
       parts *= 2;
     this.#parts = parts;
     const group = lanes / this.#rows;
@@ -117,12 +134,15 @@ class LanesWriter extends ProductWriter {
   /** The columns, the last ones for those beyond the end, and the part of their sums that a lane has. */
   #place(block: Block, beside: number): void {
     const width = this.#wide ? 4 : 1;
+    const [own, part] = this.#along
+      ? [`lane / ${this.#parts}u`, `lane % ${this.#parts}u`]
+      : [`lane % ${beside}u`, `lane / ${beside}u`];
     block.add(
       ...this.#each((column) => [
-        `let column${column} = base + ${width}u * (${column * beside}u + lane % ${beside}u);`,
+        `let column${column} = base + ${width}u * (${column * beside}u + ${own});`,
         `let own${column} = min(column${column}, ${this.#end} - ${width}u);`,
       ]),
-      `let part = lane / ${beside}u;`,
+      `let part = ${part};`,
     );
   }
 
@@ -165,15 +185,19 @@ class LanesWriter extends ProductWriter {
     const columns = this.#each((column) => [this.#loops(block, { column })]);
     for (const row of rows) block.add(...this.#each((column) => [`var ${total(row, column)} = vec4f(0);`]));
     const group = this.#shared ? this.opening.target.lanes / this.#rows : 1;
-    const [start, end] = [this.#parts === 1 ? "0u" : "part", loopEnd(this.#steps)];
+    const [start, end] = [this.#parts === 1 ? "0u" : "part", loopEnd(this.#steps, this.opening.target)];
     // Of a row, or where it is shared of the row of a lane.
     const own = (this.#shared ? [`lane % ${this.#rows}u`] : rows).map((row) => this.#loops(block, { row }));
-    block.nest(`for (var step = ${start}; step < ${end}; step += ${this.#parts * group}u)`, (inner) => {
+    const even = this.#steps % (this.#parts * UNROLLED) === 0;
+    const unrolled = even && !this.opening.target.cpu ? UNROLLED : 1;
+    block.nest(`for (var step = ${start}; step < ${end}; step += ${this.#parts * group * unrolled}u)`, (inner) => {
       const read = (step: string) =>
         own.map((loops) => this.#value(this.product.x, { block, loops }, this.#at(inner, step)));
       if (!this.#shared) {
-        const ours = read("step");
-        this.#multiply({ block: inner, step: "step", ours }, { block, columns });
+        for (let k = 0; k < unrolled; k++) {
+          const step = unrolled === 1 ? "step" : inner.let(`step + ${k * this.#parts}u`);
+          this.#multiply({ block: inner, step, ours: read(step) }, { block, columns });
+        }
         return;
       }
       const [mine] = read(inner.let(`step + lane / ${this.#rows}u`));
@@ -182,7 +206,7 @@ class LanesWriter extends ProductWriter {
         this.#multiply({ block: each, step: each.let(`step + ${k}`), ours }, { block, columns });
       };
       if (group === 1) give(inner, "0u");
-      else inner.nest(`for (var k = 0u; k < ${loopEnd(group)}; k++)`, (each) => give(each, "k"));
+      else inner.nest(`for (var k = 0u; k < ${loopEnd(group, this.opening.target)}; k++)`, (each) => give(each, "k"));
     });
     if (this.#parts === 1) return;
     for (const row of rows) for (const column of columns.keys()) this.#join(block, total(row, column));
@@ -218,10 +242,10 @@ class LanesWriter extends ProductWriter {
 
   /** Bring the parts of a sum together, in the lanes of the first. */
   #join(block: Block, sum: string): void {
-    const beside = this.opening.target.lanes / this.#parts;
-    block.add("workgroupBarrier();", `scratch[lane] = bitcast<vec4u>(${sum});`, "workgroupBarrier();");
-    block.nest(`for (var k = 1u; part == 0u && k < ${loopEnd(this.#parts)}; k++)`, (inner) => {
-      inner.add(`${sum} += bitcast<vec4f>(scratch[lane + k * ${beside}u]);`);
+    const stride = this.#along ? 1 : this.opening.target.lanes / this.#parts;
+    joinParts(block, { parts: this.#parts, stride }, this.opening.target, {
+      keep: [`scratch[lane] = bitcast<vec4u>(${sum});`],
+      add: (other) => [`${sum} += bitcast<vec4f>(scratch[${other}]);`],
     });
   }
 

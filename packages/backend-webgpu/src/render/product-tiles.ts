@@ -5,24 +5,54 @@ import { ExpressionWriter, isAligned } from "./expression.ts";
 import { loopEnd, type Opening, type RenderedKernel, tileType } from "./kernel.ts";
 import { decode, storeResult } from "./loops.ts";
 import { ProductWriter } from "./product-writer.ts";
+import type { Target } from "./target.ts";
 
 /** Products with fewer rows or columns are sums of their own. */
 const FEW = 8;
 /** Summed iterations whose operands are in the workgroup's memory at once. */
 const DEPTH = 16;
-/** Summed iterations that are written one after the other; where tiles are float16, as many are summed so before float32 takes over. */
+/** Of which so many are written one after the other for a CPU: float16 ones are summed so before float32 takes over. A GPU has them all so. */
 const UNROLLED = { vec4f: 2, vec4h: 4 };
+/** Elements of a lane along a side of its square of registers: at most, and where a tile is as small as it gets. */
+const [OWN, LEAST_OWN] = [8, 4];
+/** Lanes of a workgroup: where there are tiles enough for the whole of a GPU, and where not. The square roots are the sides of a tile in lanes. */
+const [LARGE, SMALL] = [256, 64];
+/** So many tiles keep a GPU busy, and it does fewer than so many of the smallest in less time as sums that lanes share. */
+const [MANY_TILES, FEW_TILES] = [128, 16];
+/** Lanes that stand beside each other in a tile, and below each other: what they read together is a line of the workgroup's memory. */
+const [BESIDE, BELOW] = [8, 4];
+/** Vectors between the end of one summed iteration and the next in the workgroup's memory, so that they do not share its banks. */
+const PADDING = 1;
 
 /** The kernel as a product of matrices that is worth tiles, if it is one. */
-export function asTiles(kernel: LoopKernel): Product | undefined {
+export function asTiles(kernel: LoopKernel, { cpu }: Target): Product | undefined {
   const product = asProduct(kernel);
   if (!product || !kernel.reduction) return undefined;
-  const { extents, reduction } = kernel;
-  const all = [...extents, ...reduction.extents];
-  const extent = (loops: readonly number[]) => size(loops.map((loop) => all[loop]!));
-  return extent(product.rows) >= FEW && extent(product.columns) >= FEW && extent(product.summed) >= FEW
-    ? product
-    : undefined;
+  const extent = extentsOf(kernel);
+  const least = Math.min(extent(product.rows), extent(product.columns), extent(product.summed));
+  if (least < FEW) return undefined;
+  return cpu || tilesOf(kernel, product, LEAST_OWN * Math.sqrt(SMALL)) >= FEW_TILES ? product : undefined;
+}
+
+/** Lanes of the workgroups that do these products side by side. */
+export function lanesOfTiles(kernels: readonly LoopKernel[], target: Target): number {
+  const side = OWN * Math.sqrt(LARGE);
+  const large = ({ kernel, product }: { kernel: LoopKernel; product: Product }) =>
+    tilesOf(kernel, product, side) >= MANY_TILES;
+  const bytes = 2 * DEPTH * (side / 4 + PADDING) * (target.half ? 8 : 16);
+  const products = kernels.map((kernel) => ({ kernel, product: asTiles(kernel, target)! })); // asked by the caller
+  return !target.cpu && bytes <= target.workgroupBytes && products.every(large) ? LARGE : SMALL;
+}
+
+const extentsOf = ({ extents, reduction }: LoopKernel) => {
+  const all = [...extents, ...(reduction?.extents ?? [])];
+  return (loops: readonly number[]) => size(loops.map((loop) => all[loop]!));
+};
+
+/** Tiles of a product that have so many rows and columns. */
+function tilesOf(kernel: LoopKernel, { batch, rows, columns }: Product, side: number): number {
+  const extent = extentsOf(kernel);
+  return extent(batch) * Math.ceil(extent(rows) / side) * Math.ceil(extent(columns) / side);
 }
 
 /**
@@ -41,6 +71,8 @@ interface Side {
   readonly own: number;
   /** Of a tile. */
   readonly tile: number;
+  /** Vectors between one summed iteration and the next in the workgroup's memory. */
+  readonly stride: number;
 }
 
 class TilesWriter extends ProductWriter {
@@ -54,14 +86,22 @@ class TilesWriter extends ProductWriter {
     const { rows, columns, summed } = product;
     this.#depth = this.extent(summed);
     this.#type = tileType(opening.target);
-    const side = Math.sqrt(opening.target.lanes);
+    const side = this.#side;
+    // Larger tiles read less, and smaller ones are more, for a GPU to be busy with.
+    const enough = opening.target.cpu || tilesOf(kernel, product, OWN * side) >= MANY_TILES / 2;
     const make = (letter: "x" | "y", loops: readonly number[]): Side => {
       const extent = this.extent(loops);
-      const own = extent >= 8 * side ? 8 : 4;
-      return { letter, loops, extent, own, tile: own * side };
+      const own = enough && extent >= OWN * side ? OWN : LEAST_OWN;
+      const tile = own * side;
+      return { letter, loops, extent, own, tile, stride: tile / 4 + PADDING };
     };
     this.#rows = make("x", rows);
     this.#columns = make("y", columns);
+  }
+
+  /** Lanes along a side of a tile. */
+  get #side(): number {
+    return Math.sqrt(this.opening.target.lanes);
   }
 
   write(): RenderedKernel {
@@ -88,7 +128,7 @@ class TilesWriter extends ProductWriter {
       text,
       items: size(tiles),
       each: 1,
-      memory: { tile_x: (DEPTH * rows.tile) / 4, tile_y: (DEPTH * columns.tile) / 4 },
+      memory: { tile_x: DEPTH * rows.stride, tile_y: DEPTH * columns.stride },
     };
   }
 
@@ -101,7 +141,7 @@ class TilesWriter extends ProductWriter {
     const four = this.all[vector]! % 4 === 0;
     return new Block()
       .nest(`fn ${name}_${letter}(batch: u32, first: u32, k: u32) -> vec4f`, (block) => {
-        if (this.#depth % DEPTH !== 0) block.add(`if (k >= ${this.#depth}u) { return vec4f(0); }`);
+        block.add(`if (k >= ${this.#depth}u) { return vec4f(0); }`);
         const fixed = new Map([...decode(block, "batch", batch, this.all), ...decode(block, "k", summed, this.all)]);
         const at = (item: string) => new Map([...fixed, ...decode(block, item, loops, this.all)]);
         const value = (item: string, lanes: 1 | 4) =>
@@ -114,46 +154,78 @@ class TilesWriter extends ProductWriter {
       .lines.join("\n");
   }
 
-  /** Lines that bring a part of an operand into the workgroup's memory. Neighbouring lanes read what lies side by side. */
-  #fetch(block: Block, { letter, loops, tile }: Side, start: string): void {
-    const { name, target } = this.opening;
+  /** Vectors of a part of an operand that each lane brings: where in a tile, and how deep. Neighbouring lanes read what lies side by side. */
+  #brought({ letter, loops, tile }: Side): { quad: string; depth: string }[] {
+    const { lanes } = this.opening.target;
     const quads = tile / 4;
     const contiguous = isAligned(this.product[letter].load, loops.at(-1)!);
-    const [quad, depth] = contiguous ? [`i % ${quads}u`, `i / ${quads}u`] : [`i / ${DEPTH}u`, `i % ${DEPTH}u`];
-    block.nest(`for (var i = lane; i < ${loopEnd(DEPTH * quads)}; i += ${target.lanes}u)`, (inner) => {
-      inner.add(`let quad = ${quad};`, `let depth = ${depth};`);
-      inner.add(
-        `tile_${letter}[depth * ${quads}u + quad] = ${this.#type}(${name}_${letter}(batch, ${start} + 4u * quad, k + depth));`,
-      );
+    return Array.from({ length: (DEPTH * quads) / lanes }, (_, k) => {
+      const i = `(lane + ${k * lanes}u)`;
+      return contiguous
+        ? { quad: `${i} % ${quads}u`, depth: `${i} / ${quads}u` }
+        : { quad: `${i} / ${DEPTH}u`, depth: `${i} % ${DEPTH}u` };
     });
+  }
+
+  /** What each lane brings of the part of an operand from `k` on. @returns its names. */
+  #fetch(block: Block, side: Side, k: string): string[] {
+    const { name } = this.opening;
+    const start = side === this.#rows ? "row0" : "column0";
+    return this.#brought(side).map(({ quad, depth }) =>
+      block.let(`${name}_${side.letter}(batch, ${start} + 4u * (${quad}), ${k} + ${depth})`),
+    );
   }
 
   #multiply(block: Block): void {
     const { target } = this.opening;
-    const [rows, columns] = [this.#rows, this.#columns];
-    const side = Math.sqrt(target.lanes);
-    block.add(`let own_row = lane / ${side}u;`, `let own_column = lane % ${side}u;`);
-    for (let r = 0; r < rows.own; r++)
-      for (let c = 0; c < columns.own / 4; c++) block.add(`var sum_${r}_${c} = vec4f(0);`);
-    block.nest(`for (var k = 0u; k < ${loopEnd(this.#depth)}; k += ${DEPTH}u)`, (inner) => {
-      this.#fetch(inner, rows, "row0");
-      this.#fetch(inner, columns, "column0");
+    const sides = [this.#rows, this.#columns];
+    const across = this.#side / BESIDE;
+    block.add(
+      `let own_column = lane % ${BESIDE}u + ${BESIDE}u * (lane / ${BESIDE * BELOW}u % ${across}u);`,
+      `let own_row = lane / ${BESIDE}u % ${BELOW}u + ${BELOW}u * (lane / ${BESIDE * BELOW * across}u);`,
+    );
+    for (let r = 0; r < this.#rows.own; r++)
+      for (let c = 0; c < this.#columns.own / 4; c++) block.add(`var sum_${r}_${c} = vec4f(0);`);
+    // The next part is on its way while this one is multiplied.
+    const next = sides.map((side) =>
+      this.#fetch(block, side, "0u").map((value, i) => {
+        block.add(`var next_${side.letter}${i} = ${value};`);
+        return `next_${side.letter}${i}`;
+      }),
+    );
+    block.nest(`for (var k = 0u; k < ${loopEnd(this.#depth, target)}; k += ${DEPTH}u)`, (inner) => {
+      for (const [s, side] of sides.entries())
+        for (const [i, { quad, depth }] of this.#brought(side).entries())
+          inner.add(`tile_${side.letter}[(${depth}) * ${side.stride}u + ${quad}] = ${this.#type}(${next[s]![i]});`);
       inner.add("workgroupBarrier();");
-      const unrolled = UNROLLED[this.#type];
-      inner.nest(`for (var d = 0u; d < ${loopEnd(DEPTH)}; d += ${unrolled}u)`, (step) => this.#steps(step, unrolled));
+      for (const [s, side] of sides.entries())
+        for (const [i, value] of this.#fetch(inner, side, `k + ${DEPTH}u`).entries())
+          inner.add(`${next[s]![i]} = ${value};`);
+      this.#steps(inner);
       inner.add("workgroupBarrier();");
     });
   }
 
+  /** What is in the workgroup's memory, multiplied. */
+  #steps(block: Block): void {
+    const { target } = this.opening;
+    const unrolled = UNROLLED[this.#type];
+    if (!target.cpu) for (let d = 0; d < DEPTH; d += unrolled) this.#step(block, `${d}u`, unrolled);
+    else
+      block.nest(`for (var d = 0u; d < ${loopEnd(DEPTH, target)}; d += ${unrolled}u)`, (inner) =>
+        this.#step(inner, "d", unrolled),
+      );
+  }
+
   /** So many summed iterations from `d` on. */
-  #steps(block: Block, count: number): void {
-    const side = Math.sqrt(this.opening.target.lanes);
-    const part = ({ letter, tile, own }: Side, place: string, depth: string) =>
+  #step(block: Block, d: string, count: number): void {
+    const side = this.#side;
+    const part = ({ letter, stride, own }: Side, place: string, depth: string) =>
       Array.from({ length: own / 4 }, (_, q) =>
-        block.let(`tile_${letter}[${depth} * ${tile / 4}u + ${place} + ${q * side}u]`),
+        block.let(`tile_${letter}[${depth} * ${stride}u + ${place} + ${q * side}u]`),
       );
     const [rows, columns] = [this.#rows, this.#columns];
-    const depths = Array.from({ length: count }, (_, k) => `(d + ${k}u)`);
+    const depths = Array.from({ length: count }, (_, k) => `(${d} + ${k}u)`);
     const x = depths.map((depth) => part(rows, "own_row", depth));
     const y = depths.map((depth) => part(columns, "own_column", depth));
     for (let r = 0; r < rows.own; r++)
@@ -165,9 +237,9 @@ class TilesWriter extends ProductWriter {
   }
 
   #store(block: Block): void {
-    const { name, target } = this.opening;
+    const { name } = this.opening;
     const [rows, columns] = [this.#rows, this.#columns];
-    const side = Math.sqrt(target.lanes);
+    const side = this.#side;
     for (let r = 0; r < rows.own; r++)
       for (let c = 0; c < columns.own / 4; c++)
         block.add(
@@ -180,16 +252,26 @@ class TilesWriter extends ProductWriter {
     const { name, bindings } = this.opening;
     const { batch } = this.product;
     const [rows, columns] = [this.#rows, this.#columns];
+    const last = columns.loops.at(-1)!;
+    // Four at once where they are neighbours in the result too.
+    const four = last === this.kernel.extents.length - 1 && this.all[last]! % 4 === 0;
     return new Block()
       .nest(`fn ${name}_store(batch: u32, row: u32, column0: u32, sums: vec4f)`, (block) => {
         const { extent } = columns;
         block.add(`if (row >= ${rows.extent}u) { return; }`);
         const fixed = [...decode(block, "batch", batch, this.all), ...decode(block, "row", rows.loops, this.all)];
-        block.nest(`for (var lane = 0u; lane < 4u && column0 + lane < ${extent}u; lane++)`, (inner) => {
-          inner.add("let column = column0 + lane;");
-          const loops = new Map([...fixed, ...decode(inner, "column", columns.loops, this.all)]);
-          storeResult(this.kernel, { block: inner, loops, bindings, reduced: "sums[lane]" });
-        });
+        const store = (inner: Block, column: string, reduced: string) => {
+          const loops = new Map([...fixed, ...decode(inner, column, columns.loops, this.all)]);
+          storeResult(this.kernel, { block: inner, loops, bindings, reduced, four });
+        };
+        if (four) {
+          block.add(`if (column0 >= ${extent}u) { return; }`);
+          store(block, "column0", "sums");
+        } else
+          block.nest(`for (var lane = 0u; lane < 4u && column0 + lane < ${extent}u; lane++)`, (inner) => {
+            inner.add("let column = column0 + lane;");
+            store(inner, "column", "sums[lane]");
+          });
       })
       .lines.join("\n");
   }

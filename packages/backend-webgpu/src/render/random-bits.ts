@@ -9,7 +9,7 @@ export function renderRandomBits({ key, counter, to }: RandomBitsKernel, opening
   for (var item = first + lane; item < last; item += ${target.lanes}u) {
     var words = vec4u(item, ${word(counter, 0)}, ${word(counter, 1)}, 0u);
     var keys = vec2u(${word(key, 0)}, ${word(key, 1)});
-    for (var round = 0u; round < ${loopEnd(10)}; round++) {
+    for (var round = 0u; round < ${loopEnd(10, target)}; round++) {
       let high = vec2u(multiply_high(0xd2511f53u, words.x), multiply_high(0xcd9e8d57u, words.z));
       words = vec4u(high.y ^ words.y ^ keys.x, 0xcd9e8d57u * words.z, high.x ^ words.w ^ keys.y, 0xd2511f53u * words.x);
       keys += vec2u(0x9e3779b9u, 0xbb67ae85u);

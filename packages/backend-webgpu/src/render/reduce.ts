@@ -2,6 +2,7 @@ import { expressionsOf, type Load, type LoopKernel, type Reduction, variesAlong 
 import { size } from "@finegrain/graph";
 import { Block } from "./block.ts";
 import { ExpressionWriter, isAligned } from "./expression.ts";
+import { joinParts } from "./join-parts.ts";
 import { loopEnd, type Opening, type RenderedKernel, share } from "./kernel.ts";
 import { decode, decodeItem, storeResult } from "./loops.ts";
 
@@ -21,6 +22,8 @@ interface Plan {
 const FEW_STEPS = 4;
 /** Lanes that read neighbours together fill a line of memory. */
 const LINE_LANES = 8;
+/** Steps of a sum that a lane of a GPU reads at once. */
+const UNROLLED = 4;
 
 /**
  * A kernel with a reduction. Several lanes share the sum of an element, or of four neighbours of them, and add up what they have in the
@@ -124,15 +127,20 @@ class Writer {
     const { vector, parts, steps } = this.#plan;
     const all = [...extents, ...this.#reduction.extents];
     const reduced = all.map((_, loop) => loop).slice(extents.length);
-    block.nest(`for (var step = part; step < ${loopEnd(steps)}; step += ${parts}u)`, (inner) => {
-      const k = vector === "depth" ? inner.let("4u * step") : "step";
-      const own = decode(inner, k, reduced, all);
-      const at = vector === "columns" ? extents.length - 1 : vector === "depth" ? all.length - 1 : undefined;
-      const scopes = [
-        { block, loops },
-        { block: inner, loops: own },
-      ];
-      write(inner, new ExpressionWriter(this.#opening.bindings, scopes, at === undefined ? {} : { vector: at }));
+    const { target, bindings } = this.#opening;
+    const even = this.#reduction.op !== "argMax" && steps % (parts * UNROLLED) === 0;
+    const unrolled = even && !target.cpu ? UNROLLED : 1;
+    const at = vector === "columns" ? extents.length - 1 : vector === "depth" ? all.length - 1 : undefined;
+    block.nest(`for (var step = part; step < ${loopEnd(steps, target)}; step += ${parts * unrolled}u)`, (inner) => {
+      for (let k = 0; k < unrolled; k++) {
+        const step = k === 0 ? "step" : inner.let(`step + ${k * parts}u`);
+        const element = vector === "depth" ? inner.let(`4u * ${step}`) : step;
+        const scopes = [
+          { block, loops },
+          { block: inner, loops: decode(inner, element, reduced, all) },
+        ];
+        write(inner, new ExpressionWriter(bindings, scopes, at === undefined ? {} : { vector: at }));
+      }
     });
   }
 
@@ -167,11 +175,9 @@ class Writer {
     if (shuffled === parts) return;
     const [pack, unpack] = this.#packing();
     const stride = vector === "columns" ? lanes / parts : shuffled;
-    block.add("workgroupBarrier();", `scratch[lane] = ${pack(total)};`, "workgroupBarrier();");
-    block.nest("if (part == 0u)", (inner) => {
-      inner.nest(`for (var other = 1u; other < ${loopEnd(parts / shuffled)}; other++)`, (step) => {
-        step.add(`${total} = ${join(total, unpack(`scratch[lane + other * ${stride}u]`))};`);
-      });
+    joinParts(block, { parts: parts / shuffled, stride, unit: shuffled }, this.#opening.target, {
+      keep: [`scratch[lane] = ${pack(total)};`],
+      add: (other) => [`${total} = ${join(total, unpack(`scratch[${other}]`))};`],
     });
   }
 
@@ -192,12 +198,14 @@ class Writer {
       inner.add(`if (!found || ${value} > total) { total = ${value}; best = step; found = true; }`);
     });
     if (parts === 1) return;
-    block.add("workgroupBarrier();", "scratch[lane] = vec4u(bitcast<u32>(total), best, u32(found), 0);");
-    block.add("workgroupBarrier();");
-    block.nest(`for (var k = 1u; part == 0u && k < ${loopEnd(parts)}; k++)`, (inner) => {
-      inner.add("let other = scratch[lane + k];", `let theirs = bitcast<${this.#type}>(other.x);`);
-      inner.add("let wins = !found || theirs > total || (theirs == total && other.y < best);");
-      inner.add("if (other.z != 0u && wins) { total = theirs; best = other.y; found = true; }");
+    joinParts(block, { parts, stride: 1 }, this.#opening.target, {
+      keep: ["scratch[lane] = vec4u(bitcast<u32>(total), best, u32(found), 0);"],
+      add: (other) => [
+        `let them = scratch[${other}];`,
+        `let theirs = bitcast<${this.#type}>(them.x);`,
+        "let wins = !found || theirs > total || (theirs == total && them.y < best);",
+        "if (them.z != 0u && wins) { total = theirs; best = them.y; found = true; }",
+      ],
     });
   }
 }

@@ -15,8 +15,8 @@ export function renderScatterAdd(kernel: ScatterAddKernel, { name, bindings, tar
   for (var item = first + lane; item < last; item += ${target.lanes}u) {
     let column = item % ${width}u;
     let bucket = item / ${width}u;
-    for (var row = bucket; row < ${loopEnd(rows)}; row += ${buckets}u) { ${bindings.store(to, `row * ${width}u + column`, "0")} }
-    for (var k = 0u; k < ${loopEnd(count)}; k++) {
+    for (var row = bucket; row < ${loopEnd(rows, target)}; row += ${buckets}u) { ${bindings.store(to, `row * ${width}u + column`, "0")} }
+    for (var k = 0u; k < ${loopEnd(count, target)}; k++) {
       let row = u32(${bindings.load(indices, "k")});
       if (row < ${rows}u && row % ${buckets}u == bucket) {
         let at = row * ${width}u + column;

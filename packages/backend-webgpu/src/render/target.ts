@@ -15,6 +15,8 @@ export interface Target {
   readonly tiles: boolean;
   /** Whether tiles are float16, multiplied as such; sums are float32 all the same. */
   readonly half: boolean;
+  /** Bytes of memory that a workgroup has. */
+  readonly workgroupBytes: number;
   /** Bytes of the largest binding. */
   readonly bindingBytes: number;
 }

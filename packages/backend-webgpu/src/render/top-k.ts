@@ -16,10 +16,10 @@ function oneByOne({ from, rows, length, k, to }: TopKKernel, { name, bindings, t
   for (var row = first; row < last; row++) {
     var before = bitcast<f32>(infinity_bits);
     var before_index = 0xffffffffu;
-    for (var place = 0u; place < ${loopEnd(k)}; place++) {
+    for (var place = 0u; place < ${loopEnd(k, target)}; place++) {
       var best = -bitcast<f32>(infinity_bits);
       var index = 0xffffffffu;
-      for (var i = lane; i < ${loopEnd(length)}; i += ${lanes}u) {
+      for (var i = lane; i < ${loopEnd(length, target)}; i += ${lanes}u) {
         let x = ${bindings.load(from, `row * ${length}u + i`)};
         let open = before_index == 0xffffffffu || comes_before(before, before_index, x, i);
         if (open && comes_before(x, i, best, index)) { best = x; index = i; }
@@ -27,7 +27,7 @@ function oneByOne({ from, rows, length, k, to }: TopKKernel, { name, bindings, t
       scratch[lane] = vec4u(bitcast<u32>(best), index, 0u, 0u);
       workgroupBarrier();
       if (lane == 0u) {
-        for (var k = 1u; k < ${loopEnd(lanes)}; k++) {
+        for (var k = 1u; k < ${loopEnd(lanes, target)}; k++) {
           let other = scratch[k];
           if (comes_before(bitcast<f32>(other.x), other.y, best, index)) { best = bitcast<f32>(other.x); index = other.y; }
         }
@@ -53,7 +53,7 @@ function byRank({ from, rows, length, k, to }: TopKKernel, { name, bindings, tar
     let own = item % ${length}u;
     let x = ${bindings.load(from, "item")};
     var place = 0u;
-    for (var i = 0u; i < ${loopEnd(length)}; i++) {
+    for (var i = 0u; i < ${loopEnd(length, target)}; i++) {
       if (comes_before(${bindings.load(from, `row * ${length}u + i`)}, i, x, own)) { place++; }
     }
     if (place < ${k}u) { ${bindings.store(to, `row * ${k}u + place`, "i32(own)")} }
