@@ -136,3 +136,16 @@ test("a chart shows the last result for the same thing, and the table both", asy
   expect(table).toContain("first.jsonl");
   expect(table).toContain("second.jsonl");
 });
+
+test("of however many backends, each has a symbol that its colour fills", async () => {
+  const results = Array.from({ length: 12 }, (_, k) => measurement({ backend: `backend ${k}` }));
+  const page = await browser.newPage();
+  await page.setContent(await reportPage([file("many.jsonl", results)]));
+  const middles = await page.evaluate<boolean[]>(`
+    [...document.querySelectorAll('#throughput [aria-label="dot"] path')]
+      .filter((path) => path.getClientRects().length > 0)
+      .map((path) => path.isPointInFill(new DOMPoint(0, 0)))`);
+  await page.close();
+  expect(middles.length).toBeGreaterThanOrEqual(12);
+  expect(middles).not.toContain(false);
+});

@@ -7,9 +7,9 @@ const WIDTHS = { narrow: 336, wide: 856 } as const;
 
 const { document } = parseHTML("<!doctype html><html><body></body></html>");
 
-/** How many colours and symbols there are before they begin again. */
+/** How many colours there are before they begin again, and symbols, all those that a fill shows: the two together tell 56 apart. */
 const COLOURS = 8;
-const SYMBOLS = ["circle", "square", "triangle", "diamond", "cross", "star", "wye", "times"] as const;
+const SYMBOLS = ["circle", "square", "triangle", "diamond", "cross", "star", "wye"] as const;
 
 export const colour = (index: number): string => `var(--series-${index % COLOURS})`;
 export const symbol = (index: number) => SYMBOLS[index % SYMBOLS.length]!;
