@@ -55,9 +55,17 @@ export async function requestAdapter(gpu: GPU, software: boolean): Promise<GPUAd
 
 /** What an adapter calls itself, with "(software)" behind it where it is no hardware. */
 export function adapterName({ info }: GPUAdapter): string {
-  const name = info.description.split(":")[0]?.trim() || info.device || `${info.vendor} ${info.architecture}`.trim();
-  return `${name || "unnamed adapter"}${info.isFallbackAdapter ? " (software)" : ""}`;
+  const name = cardOf(info) || driverOf(info) || info.device || familyOf(info) || "unnamed adapter";
+  return `${name}${info.isFallbackAdapter ? " (software)" : ""}`;
 }
+
+const driverOf = ({ description }: GPUAdapterInfo): string | undefined => description.split(":")[0]?.trim();
+
+/** The card of a driver that gives no name of it, but its vendor's, as NVIDIA's does; else "". */
+const cardOf = (info: GPUAdapterInfo): string =>
+  driverOf(info)?.toLowerCase() === info.vendor.toLowerCase() ? info.device : "";
+
+const familyOf = ({ vendor, architecture }: GPUAdapterInfo): string => `${vendor} ${architecture}`.trim();
 
 /** Limits of an adapter that bound what runs on it. They are asked for in full. */
 export const limitsOf = ({ limits }: GPUAdapter): Record<string, number> =>
@@ -76,8 +84,8 @@ export const limitsOf = ({ limits }: GPUAdapter): Record<string, number> =>
 /** An adapter with its driver, as `finegrain devices` shows it. */
 export const deviceInfo = (adapter: GPUAdapter): DeviceInfo => ({
   kind: "webgpu",
-  description: adapter.info.description || adapterName(adapter),
-  provider: `WebGPU (${adapter.info.vendor} ${adapter.info.architecture})`,
+  description: [cardOf(adapter.info), adapter.info.description].filter(Boolean).join(", ") || adapterName(adapter),
+  provider: `WebGPU (${familyOf(adapter.info)})`,
   ...(adapter.info.isFallbackAdapter && { software: true }),
   features: [...adapter.features].sort(),
   limits: limitsOf(adapter),

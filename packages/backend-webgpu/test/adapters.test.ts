@@ -28,6 +28,18 @@ test("hardware is preferred, whichever wish it answers", async () => {
   expect(await nameWith(shy)).toBe("webgpu:A hardware adapter");
 });
 
+test("a driver that is called as its vendor gives its name to no card", async () => {
+  const gpu = await listing(() => "hardware");
+  const requestAdapter = async (): Promise<GPUAdapter | null> => {
+    const adapter = (await gpu.requestAdapter())!; // it has one
+    const facts = { vendor: "nvidia", device: "nvidia-h100", description: "NVIDIA: 580.1" };
+    return altered(adapter, { info: altered(adapter.info, facts) });
+  };
+  await using backend = await webgpuBackend({ gpu: altered(gpu, { requestAdapter }) });
+  expect(backend.name).toBe("webgpu:nvidia-h100");
+  expect(backend.device.description).toBe("nvidia-h100, NVIDIA: 580.1");
+});
+
 test("software runs where it is asked for or alone, and says so", async () => {
   const both = await listing(({ forceFallbackAdapter }) => (forceFallbackAdapter ? "software" : "hardware"));
   expect(await nameWith(both, true)).toBe("webgpu:A software adapter (software)");
