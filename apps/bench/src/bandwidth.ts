@@ -12,7 +12,7 @@ import {
 } from "@finegrain/graph";
 import type { Probe } from "./limits.ts";
 import { isOnHost } from "./machine.ts";
-import type { Contestant } from "./method.ts";
+import { type Contestant, runsOfRound } from "./method.ts";
 import { plainSums } from "./plain-sums.ts";
 import { repeatedNoise } from "./random-weights.ts";
 
@@ -21,10 +21,6 @@ const ROWS = 4096;
 const COLUMNS = 4096;
 const BUFFERS = 8;
 const BYTES = BUFFERS * ROWS * COLUMNS * 4;
-/** Seconds that a round should take, so that the wait at its end does not count: a GPU reads 512 MB in less than a millisecond. */
-const ROUND = 0.02;
-/** The most passes of a round. */
-const MOST_PASSES = 128;
 
 /** What a method computes from one [ROWS, COLUMNS] buffer: little, and from all of it. */
 const METHODS: Readonly<Record<string, (x: Tensor, ones: Tensor) => Tensor>> = {
@@ -74,8 +70,7 @@ async function onBackend(backend: Backend): Promise<OnBackend> {
     executables.push(executable);
     const operands = [...buffers, ones].slice(0, inputs.length);
     await pass(executable, operands, 1); // the first one is not like those behind it
-    const once = await pass(executable, operands, 1);
-    const passes = Math.min(MOST_PASSES, Math.max(1, Math.round(ROUND / once)));
+    const passes = runsOfRound(await pass(executable, operands, 1)); // a GPU reads 512 MB in less than a millisecond
     const round = async () => (await pass(executable, operands, passes)) / BYTES;
     contestants.push({ name: `${name} on ${backend.name}`, round });
   }

@@ -32,6 +32,14 @@ export interface InterleaveOptions {
 /** Rounds without which there is no spread to speak of. */
 export const LEAST_ROUNDS = 3;
 
+/** Seconds that a round of something short should take, so that neither the clock nor the wait at its end counts. */
+const ROUND = 0.03;
+/** The most runs of such a round: results that wait to be freed are memory. */
+const MOST_RUNS = 256;
+
+/** How often to run in a round what takes so many seconds. */
+export const runsOfRound = (seconds: number): number => Math.min(MOST_RUNS, Math.max(1, Math.round(ROUND / seconds)));
+
 /** Two rounds of warm-up that differ by less than this part are called stable. */
 const STABLE = 0.05;
 

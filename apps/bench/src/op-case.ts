@@ -1,17 +1,13 @@
 import { type Backend, type Buffer, graph, hostTensor, input, reshape, size, slice } from "@finegrain/graph";
 import { type Held, holding } from "./holding.ts";
 import type { Limits } from "./limits.ts";
+import { runsOfRound } from "./method.ts";
 import { type OpKind, opProgram } from "./op-programs.ts";
 import { repeatedNoise } from "./random-weights.ts";
 import type { OpFigures } from "./result.ts";
 import { interquartile, median } from "./statistics.ts";
 import type { OpVariant } from "./suites.ts";
 import type { Prepared } from "./variant.ts";
-
-/** Seconds that a round should take, so that neither the clock nor the wait at its end counts. */
-const ROUND = 0.03;
-/** The most runs of a round: results that wait to be freed are memory. */
-const MOST_RUNS = 256;
 
 /**
  * One operation, alone, over operands that are the same every time: where they fit into a cache, they are read from there.
@@ -54,7 +50,7 @@ async function prepare(
     return (performance.now() - started) / 1000 / times;
   };
   await run(1); // the first run of a program is not like those behind it
-  const runs = Math.min(MOST_RUNS, Math.max(1, Math.round(ROUND / (await run(1)))));
+  const runs = runsOfRound(await run(1));
   return {
     name,
     contestants: [{ name, round: () => run(runs) }],

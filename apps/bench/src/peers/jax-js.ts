@@ -4,16 +4,13 @@ import { size } from "@finegrain/graph";
 import type { ModelConfig } from "@finegrain/nn";
 import type { numpy } from "@jax-js/jax";
 import { type MatrixProduct, flops as productFlops } from "../matrix-products.ts";
+import { runsOfRound } from "../method.ts";
 import { repeatedNoise } from "../random-weights.ts";
 import { isDense } from "./dense-model.ts";
 import type { ModelTask, OpTask, Peer, PeerModel, PeerPlace, PeerVariant } from "./peer.ts";
 
 type Jax = typeof import("@jax-js/jax");
 type Values = numpy.Array;
-
-/** Seconds that a round of one operation should take, and the most runs of it. */
-const ROUND = 0.03;
-const MOST_RUNS = 256;
 
 /**
  * jax-js in this process: on its WebGPU device where our backend is on one, else on its WebAssembly device, which is one thread
@@ -108,7 +105,7 @@ async function prepareOp(jax: Jax, { op, shape }: OpTask): Promise<PeerVariant |
   const { rows = 1, depth, columns } = shape;
   const { run, dispose } = product(jax, rows, depth!, columns!); // our own has been made of them
   await run(1); // compiles
-  const runs = Math.min(MOST_RUNS, Math.max(1, Math.round(ROUND / (await seconds(() => run(1))))));
+  const runs = runsOfRound(await seconds(() => run(1)));
   return {
     round: async () => (await seconds(() => run(runs))) / runs,
     async [Symbol.asyncDispose]() {
