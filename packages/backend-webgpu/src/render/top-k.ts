@@ -1,4 +1,6 @@
 import type { TopKKernel } from "@finegrain/codegen";
+import { Block } from "./block.ts";
+import { joinParts } from "./join-parts.ts";
 import { loopEnd, type Opening, type RenderedKernel, share } from "./kernel.ts";
 
 /** Up to so many are found one after the other. */
@@ -12,6 +14,14 @@ export function renderTopK(kernel: TopKKernel, opening: Opening): RenderedKernel
 /** A workgroup takes a row and goes through it k times: each time for the largest that comes after the one before. */
 function oneByOne({ from, rows, length, k, to }: TopKKernel, { name, bindings, target }: Opening): RenderedKernel {
   const { lanes } = target;
+  const joined = new Block().add("let part = lane;");
+  joinParts(joined, { parts: lanes, stride: 1 }, target, {
+    keep: ["scratch[lane] = vec4u(bitcast<u32>(best), index, 0u, 0u);"],
+    add: (other) => [
+      `let them = scratch[${other}];`,
+      "if (comes_before(bitcast<f32>(them.x), them.y, best, index)) { best = bitcast<f32>(them.x); index = them.y; }",
+    ],
+  });
   const text = `fn ${name}(first: u32, last: u32, lane: u32, zero: u32) {
   for (var row = first; row < last; row++) {
     var before = bitcast<f32>(infinity_bits);
@@ -24,20 +34,14 @@ function oneByOne({ from, rows, length, k, to }: TopKKernel, { name, bindings, t
         let open = before_index == 0xffffffffu || comes_before(before, before_index, x, i);
         if (open && comes_before(x, i, best, index)) { best = x; index = i; }
       }
-      scratch[lane] = vec4u(bitcast<u32>(best), index, 0u, 0u);
-      workgroupBarrier();
+      ${joined.lines.join("\n      ")}
       if (lane == 0u) {
-        for (var k = 1u; k < ${loopEnd(lanes, target)}; k++) {
-          let other = scratch[k];
-          if (comes_before(bitcast<f32>(other.x), other.y, best, index)) { best = bitcast<f32>(other.x); index = other.y; }
-        }
         scratch[0] = vec4u(bitcast<u32>(best), index, 0u, 0u);
         ${bindings.store(to, `row * ${k}u + place`, "i32(index)")}
       }
       workgroupBarrier();
       before = bitcast<f32>(scratch[0].x);
       before_index = scratch[0].y;
-      workgroupBarrier();
     }
   }
 }`;
