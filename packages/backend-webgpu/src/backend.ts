@@ -14,7 +14,8 @@ import { WebGpuBuffer } from "./buffer.ts";
 import { Clock } from "./clock.ts";
 import { Device } from "./device.ts";
 import { Loaded, WebGpuExecutable } from "./executable.ts";
-import { adapterName, deviceInfo, limitsOf, openGpu, requestAdapter } from "./gpu.ts";
+import { adapterName, deviceInfo, isDawnOpen, limitsOf, openGpu, requestAdapter } from "./gpu.ts";
+import { Naps } from "./naps.ts";
 import type { Target } from "./render/target.ts";
 
 export interface WebGpuOptions {
@@ -48,7 +49,8 @@ export async function webgpuBackend(options: WebGpuOptions = {}): Promise<Backen
     requiredLimits: limitsOf(adapter),
   });
   const name = `${adapterName(adapter)}${target.half ? ", float16 arithmetic" : ""}`;
-  return new WebGpuBackend(new Device(`webgpu:${name}`, device, target), adapter, {
+  const naps = target.cpu && isDawnOpen() ? new Naps() : undefined;
+  return new WebGpuBackend(new Device(`webgpu:${name}`, device, target, naps), adapter, {
     maxBuffers: adapter.limits.maxStorageBuffersPerShaderStage,
     maxKernels: options.kernelsPerDispatch ?? 12,
     lanes: target.lanes,

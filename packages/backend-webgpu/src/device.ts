@@ -1,5 +1,6 @@
 import { FinegrainError } from "@finegrain/graph";
 import { type Failure, firstOf } from "./failure.ts";
+import type { Naps } from "./naps.ts";
 import { type Allocation, Pool } from "./pool.ts";
 import type { Shader } from "./render/shader.ts";
 import type { Target } from "./render/target.ts";
@@ -23,11 +24,14 @@ export class Device {
   /** What the host reads. */
   readonly staging: Pool;
   readonly #pipelines = new Map<string, Promise<GPUComputePipeline>>();
+  readonly #naps: Naps | undefined;
   /** Why nothing runs any more. */
   #end: string | undefined;
 
-  constructor(name: string, gpu: GPUDevice, target: Target) {
+  /** @param naps taken while something is awaited, where that leaves the device more of the CPU. */
+  constructor(name: string, gpu: GPUDevice, target: Target, naps?: Naps) {
     this.name = name;
+    this.#naps = naps;
     this.gpu = gpu;
     this.target = target;
     const { STORAGE, COPY_SRC, COPY_DST, MAP_READ } = GPUBufferUsage;
@@ -65,7 +69,7 @@ export class Device {
       compute: { module, entryPoint: "main" },
     });
     const scope = this.gpu.popErrorScope();
-    const [made] = await Promise.allSettled([pipeline, scope]);
+    const [made] = await this.#patiently(Promise.allSettled([pipeline, scope]));
     if (made.status === "fulfilled") return made.value;
     this.expectAlive();
     const { messages } = await module.getCompilationInfo();
@@ -73,6 +77,10 @@ export class Device {
     const line = first && text.split("\n")[first.lineNum - 1]?.trim();
     const why = first ? `${first.message} in "${line}"` : firstLine(made.reason as Error);
     throw new FinegrainError(`the shader of ${name} does not compile on ${this.name}: ${why}`, { cause: made.reason });
+  }
+
+  #patiently<T>(awaited: Promise<T>): Promise<T> {
+    return this.#naps?.while(awaited) ?? awaited;
   }
 
   /** @returns why the device refused what `give` gives it to do, if it did. */
@@ -132,7 +140,7 @@ export class Device {
     const mapping: Promise<undefined>[] = [];
     const mapped = this.attempt("a read", () => mapping.push(staging.gpu.mapAsync(GPUMapMode.READ, 0, size)));
     try {
-      await Promise.all(mapping);
+      await this.#patiently(Promise.all(mapping));
     } catch (cause) {
       const failure = await firstOf([staging.failure, copied, mapped]);
       this.staging.give(staging);

@@ -16,6 +16,9 @@ export async function openGpu(): Promise<GPU> {
 /** Node's `navigator.gpu`: one for the process, as in a page, since Dawn ends the process where a GPU that is still in use is collected. */
 let dawn: Promise<GPU> | undefined;
 
+/** Whether {@link openGpu} opened Dawn in Node, whose work is done by the event loop of this thread. */
+export const isDawnOpen = (): boolean => dawn !== undefined;
+
 async function openDawn(): Promise<GPU> {
   const { create, globals } = await import("webgpu").catch((cause: unknown) => {
     throw new FinegrainError("WebGPU in Node needs the package webgpu: npm install webgpu", { cause });
