@@ -54,7 +54,7 @@ export async function webgpuBackend(options: WebGpuOptions = {}): Promise<Backen
     maxBuffers: adapter.limits.maxStorageBuffersPerShaderStage,
     maxKernels: options.kernelsPerDispatch ?? 12,
     lanes: target.lanes,
-    ...(!target.cpu && { steps: STEPS }),
+    ...(target.cpu ? { rows: 2 * target.cores } : { steps: STEPS }),
   });
 }
 
@@ -91,6 +91,7 @@ function targetOf(adapter: GPUAdapter, options: WebGpuOptions): Target {
     lanes: software ? CPU_LANES : LANES,
     wanted: software ? 2 * CPU_LANES * cores() : MOST_LANES,
     cpu: software,
+    cores: software ? cores() : 1,
     tiles,
     half,
     subgroup: subgroups && adapter.features.has("subgroups") ? (adapter.info.subgroupMinSize ?? 1) : 1,

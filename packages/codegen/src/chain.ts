@@ -24,6 +24,8 @@ export interface ChainOptions {
   readonly lanes: number;
   /** Steps of a kernel that a workgroup may do. */
   readonly steps: StepLimits;
+  /** As many rows are enough, where a device does only so much at once: a workgroup with several reads what they share once. */
+  readonly rows: number;
 }
 
 /** Steps of a kernel that a workgroup of a chain may do, one step being a multiplication, say. */
@@ -35,24 +37,27 @@ export interface StepLimits {
 }
 
 /** Whether a kernel may be one of a chain of as many rows. */
-function suits({ iterations, steps, scattered, product }: Work, rows: number, limits: StepLimits): boolean {
+function suits(
+  { iterations, steps, scattered, product }: Work,
+  rows: number,
+  { steps: limits, rows: enough }: ChainOptions,
+): boolean {
   if (iterations === undefined) return rows === 1 && steps <= limits.few;
   // What a vector is multiplied with is read as fast as memory is: by the whole device, or in no time.
   const few = rows < MANY_ROWS || product === "vector";
-  return (
-    steps / rows <= (few ? limits.few : limits.many) && (scattered <= SHORT_SUM || iterations / rows >= LINE_LANES)
-  );
+  const quick = rows >= enough || steps / rows <= (few ? limits.few : limits.many);
+  return quick && (scattered <= SHORT_SUM || iterations / rows >= LINE_LANES);
 }
 
 /** In how many rows the kernels, which stand in their order, can run as one chain, and are quick enough so; undefined where they are not. */
-export function rowsOf(tasks: readonly Task[], { lanes, steps: limits }: ChainOptions): number | undefined {
+export function rowsOf(tasks: readonly Task[], options: ChainOptions): number | undefined {
   const works = tasks.map(({ work }) => work);
   if (tasks.length > LONGEST || works.some(worthTiles)) return undefined;
   const most = Math.max(...works.map(({ steps }) => steps));
-  return candidates(tasks).find(
+  return candidates(tasks, options.rows).find(
     (rows) =>
-      (rows === 1 || most / rows >= lanes) &&
-      works.every((work) => suits(work, rows, limits)) &&
+      (rows === 1 || most / rows >= options.lanes) &&
+      works.every((work) => suits(work, rows, options)) &&
       canShareRows(tasks, rows),
   );
 }
@@ -60,8 +65,8 @@ export function rowsOf(tasks: readonly Task[], { lanes, steps: limits }: ChainOp
 const worthTiles = ({ product, steps, reuse }: Work): boolean =>
   product !== undefined && steps >= (reuse > 1 ? WORTH_SHARING : WORTH_TILES);
 
-/** Numbers of rows that every kernel can be cut into, most first. */
-function candidates(tasks: readonly Task[]): number[] {
+/** Numbers of rows that every kernel can be cut into: those that are enough, fewest first, then the others, most first. */
+function candidates(tasks: readonly Task[], enough: number): number[] {
   const found = new Set([1]);
   for (const { kernel, work } of tasks) {
     if (kernel.kind !== "loop" || work.iterations === undefined) return [1];
@@ -69,5 +74,7 @@ function candidates(tasks: readonly Task[]): number[] {
     for (const length of ROW_LENGTHS) found.add(work.iterations / length);
   }
   const divides = (rows: number) => tasks.every(({ work }) => work.iterations! % rows === 0); // of loops, all of them
-  return [...found].filter((rows) => Number.isInteger(rows) && divides(rows)).sort((a, b) => b - a);
+  const possible = [...found].filter((rows) => Number.isInteger(rows) && divides(rows)).sort((a, b) => a - b);
+  const few = possible.filter((rows) => rows < enough);
+  return [...possible.slice(few.length), ...few.reverse()];
 }

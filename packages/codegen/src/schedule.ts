@@ -34,6 +34,8 @@ export interface ScheduleOptions {
   readonly lanes?: number;
   /** Default: 2^15 where they are few, 2^17 where they are many. */
   readonly steps?: StepLimits;
+  /** Rows of a chain that are enough to keep the device busy. Default: as many as there can be. */
+  readonly rows?: number;
 }
 
 /** Put a program's kernels into few dispatches that keep the meaning of their order. */
@@ -82,7 +84,11 @@ class Scheduler {
     this.#slabs = options.slabs ?? 1;
     this.#maxBranches = options.maxBranches ?? 8;
     this.#maxKernels = options.maxKernels ?? 12;
-    this.#chain = { lanes: options.lanes ?? 64, steps: options.steps ?? { few: 2 ** 15, many: 2 ** 17 } };
+    this.#chain = {
+      lanes: options.lanes ?? 64,
+      steps: options.steps ?? { few: 2 ** 15, many: 2 ** 17 },
+      rows: options.rows ?? Number.POSITIVE_INFINITY,
+    };
   }
 
   add(task: Task): void {

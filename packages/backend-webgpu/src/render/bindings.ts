@@ -12,7 +12,6 @@ export type Binding =
 
 interface Named {
   readonly name: string;
-  scalar: boolean;
   vector: boolean;
 }
 
@@ -34,13 +33,14 @@ export class Bindings {
   load(buffer: ProgramBuffer, index: string, lanes: 1 | 4 = 1): string {
     const named = this.#named(buffer);
     if (lanes === 4) named.vector = true;
-    else named.scalar = true;
     return `${named.name}${lanes === 4 ? "_four" : ""}(${index})`;
   }
 
-  /** A statement. */
-  store(buffer: ProgramBuffer, index: string, value: string): string {
-    return `set_${this.#named(buffer).name}(${index}, ${value});`;
+  /** A statement that writes one element, or four that lie side by side from a multiple of four on. */
+  store(buffer: ProgramBuffer, index: string, value: string, lanes: 1 | 4 = 1): string {
+    const named = this.#named(buffer);
+    if (lanes === 4) named.vector = true;
+    return `set_${named.name}${lanes === 4 ? "_four" : ""}(${index}, ${value});`;
   }
 
   /** Temporaries in the order in which the uniform has their offsets. */
@@ -58,7 +58,7 @@ export class Bindings {
     const all = temporary ? this.#temporaries : this.#buffers;
     const known = all.get(buffer);
     if (known) return known;
-    const named = { name: `${temporary ? "t" : "b"}${all.size}`, scalar: false, vector: false };
+    const named = { name: `${temporary ? "t" : "b"}${all.size}`, vector: false };
     all.set(buffer, named);
     return named;
   }
@@ -106,7 +106,7 @@ export class Bindings {
     lines: string[],
   ): void {
     const writable = this.#written.has(buffer);
-    const wide = named.vector && !writable && buffer.dtype === "float32";
+    const wide = named.vector && (!writable || this.#target.cpu) && buffer.dtype === "float32";
     const windows = this.#windows(Math.ceil(bytesOf(buffer) / 16) * 16 || 16).map(({ at, offset, bytes }) => {
       const name = `${named.name}_${at}`;
       bind(
@@ -132,7 +132,7 @@ export class Bindings {
     const several = windows.length > 1;
     const lines = windows.flatMap((word, k) => {
       const own = several ? `${name}_window${k}` : name;
-      return [...accessors(own, buffer, word, layout), ...(vector ? [fourOf(own, buffer, word, layout)] : [])];
+      return [...accessors(own, buffer, word, layout), ...(vector ? vectorAccessors(own, buffer, word, layout) : [])];
     });
     if (!several) return lines;
     const elements = this.#target.bindingBytes / elementBytes(buffer.dtype);
@@ -182,17 +182,23 @@ function accessors(
 const typeOf = (dtype: ProgramBuffer["dtype"]): string =>
   dtype === "bool" ? "bool" : dtype === "float32" || dtype === "float16" ? "f32" : "i32";
 
-/** Four elements that lie side by side from a multiple of four on. */
-function fourOf(name: string, { dtype }: ProgramBuffer, words: Words, { wide = false, raw = false }: Layout): string {
+/** As {@link accessors}, of four elements that lie side by side from a multiple of four on. */
+function vectorAccessors(name: string, { dtype }: ProgramBuffer, words: Words, layout: Layout): string[] {
+  const { writable, wide = false, raw = false } = layout;
   const type = `vec4<${typeOf(dtype)}>`;
+  const each = (of: (k: number) => string, between: string) => [0, 1, 2, 3].map(of).join(between);
   const four = wide
     ? wideWord(dtype, words("i / 4u"), raw)
     : dtype === "float16"
       ? `${type}(unpack2x16float(${words("i / 2u")}), unpack2x16float(${words("i / 2u + 1u")}))`
       : dtype === "int8"
         ? `unpack4xI8(${words("i / 4u")})`
-        : `${type}(${[0, 1, 2, 3].map((k) => `${name}(i + ${k}u)`).join(", ")})`;
-  return `fn ${name}_four(i: u32) -> ${type} { return ${four}; }`;
+        : `${type}(${each((k) => `${name}(i + ${k}u)`, ", ")})`;
+  const lines = [`fn ${name}_four(i: u32) -> ${type} { return ${four}; }`];
+  if (!writable) return lines;
+  const stored = dtype === "bool" ? "vec4u(x)" : raw ? "bitcast<vec4u>(x)" : "x";
+  const set = wide ? `${words("i / 4u")} = ${stored};` : each((k) => `set_${name}(i + ${k}u, x[${k}]);`, " ");
+  return [...lines, `fn set_${name}_four(i: u32, x: ${type}) { ${set} }`];
 }
 
 const wideWord = (dtype: ProgramBuffer["dtype"], word: string, raw: boolean): string =>
@@ -212,11 +218,14 @@ function joined(
       .concat(call(`${name}_window${windows - 1}`, at(windows - 1)))
       .join(" ");
   const at = (k: number) => `i - ${k * elements}u`;
+  const functions = (suffix: string, type: string): string[] => {
+    const read = pick((window, i) => `return ${window}${suffix}(${i});`);
+    const write = pick((window, i) => `set_${window}${suffix}(${i}, x); return;`);
+    return [
+      `fn ${name}${suffix}(i: u32) -> ${type} { ${read} }`,
+      ...(writable ? [`fn set_${name}${suffix}(i: u32, x: ${type}) { ${write} }`] : []),
+    ];
+  };
   const type = typeOf(dtype);
-  const lines = [`fn ${name}(i: u32) -> ${type} { ${pick((window, i) => `return ${window}(${i});`)} }`];
-  if (vector)
-    lines.push(`fn ${name}_four(i: u32) -> vec4<${type}> { ${pick((window, i) => `return ${window}_four(${i});`)} }`);
-  if (writable)
-    lines.push(`fn set_${name}(i: u32, x: ${type}) { ${pick((window, i) => `set_${window}(${i}, x); return;`)} }`);
-  return lines;
+  return [...functions("", type), ...(vector ? functions("_four", `vec4<${type}>`) : [])];
 }

@@ -126,7 +126,7 @@ export class ExpressionWriter {
 }
 
 /** Whether four neighbours along a loop lie side by side, from a multiple of four on. */
-export function isAligned({ at }: Load, vector: number): boolean {
+export function isAligned({ at }: { readonly at: Index }, vector: number): boolean {
   return (
     at.strides[vector] === 1 &&
     at.offset % 4 === 0 &&

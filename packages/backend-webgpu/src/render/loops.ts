@@ -2,7 +2,7 @@ import type { LoopKernel } from "@finegrain/codegen";
 import { size } from "@finegrain/graph";
 import type { Bindings } from "./bindings.ts";
 import type { Block } from "./block.ts";
-import { ExpressionWriter, unsigned } from "./expression.ts";
+import { ExpressionWriter, isAligned, unsigned } from "./expression.ts";
 
 /** Lines that take an item's number apart into the variables of loops. @returns their names. */
 export function decode(
@@ -66,6 +66,10 @@ export function storeResult(
     return;
   }
   const value = writer.value(result, 4);
+  if (isAligned({ at }, vector)) {
+    block.add(bindings.store(to, index, value, 4));
+    return;
+  }
   ["x", "y", "z", "w"].forEach((lane, k) => {
     const place = k === 0 ? index : `${index} + ${unsigned(k * at.strides[vector]!)}`;
     block.add(bindings.store(to, place, `${value}.${lane}`));

@@ -59,7 +59,7 @@ function planReduction({ extents, reduction }: LoopKernel, { target, row }: Open
   const sums = (row ?? size(extents)) / (vector === "columns" ? 4 : 1);
   const steps = size(reduced) / (vector === "depth" ? 4 : 1);
   const wanted = row === undefined ? target.wanted : target.lanes;
-  const least = vector === "columns" ? 1 : LINE_LANES;
+  const least = vector === "columns" || target.cpu ? 1 : LINE_LANES;
   let parts = 1;
   while ((sums * parts < wanted || parts < least) && 2 * parts <= target.lanes && steps >= 2 * parts * FEW_STEPS)
     parts *= 2;

@@ -71,7 +71,8 @@ export function renderDispatch({ branches }: Dispatch, plan: MemoryPlan, common:
     `@compute @workgroup_size(${target.lanes})
 fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
   let zero = groups.z - 1u; // which compilers do not know
-  let group = id.x + id.y * groups.x;
+  let turn = id.x + id.y * groups.x;
+  let group = ${branches.length > 1 ? mixed(workgroups, target) : "turn"};
   ${main.join("\n  ")}
 }`,
   ];
@@ -83,6 +84,12 @@ fn main(@builtin(workgroup_id) id: vec3u, @builtin(num_workgroups) groups: vec3u
     name: kernels.map(({ name }) => name).join(", "),
     kernels,
   };
+}
+
+/** Text of what a workgroup does by its turn, such that each core of a CPU gets as much of every branch. */
+function mixed(workgroups: number, { cores }: Target): string {
+  const each = Math.max(1, Math.floor(workgroups / cores));
+  return cores === 1 ? "turn" : `select(turn, turn % ${each}u * ${cores}u + turn / ${each}u, turn < ${each * cores}u)`;
 }
 
 /** A branch's kernels over its workgroup's items: each after the memory that the one before wrote is seen. */

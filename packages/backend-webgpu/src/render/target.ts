@@ -11,6 +11,8 @@ export interface Target {
    * parts of one vector do not get in each other's way.
    */
   readonly cpu: boolean;
+  /** Cores of a CPU, each of which takes as many workgroups in a row; 1 where it is none. */
+  readonly cores: number;
   /** Whether products are worth tiles in the workgroups' memory: on a CPU all memory is the same. */
   readonly tiles: boolean;
   /** Whether tiles are float16, multiplied as such; sums are float32 all the same. */
