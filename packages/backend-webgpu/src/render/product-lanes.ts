@@ -1,4 +1,5 @@
 import { asProduct, type Factor, type LoopKernel, type Product } from "@finegrain/codegen";
+import { size } from "@finegrain/graph";
 import { Block } from "./block.ts";
 import { ExpressionWriter, isAligned, type Scope, unsigned } from "./expression.ts";
 import { joinParts } from "./join-parts.ts";
@@ -37,11 +38,17 @@ export function asLanes(kernel: LoopKernel, { row, target }: Opening): Product |
   if (!product || product.columns.length === 0 || product.summed.length === 0) return undefined;
   const vector = vectorOf(kernel, product);
   if (vector === undefined || row === undefined) return vector === undefined ? undefined : product;
-  // One of a chain, where a workgroup's row is of columns alone, and long enough for all lanes.
-  const alone = product.columns.length === kernel.extents.length;
-  return target.cpu && alone && row % (target.lanes * (vector < kernel.extents.length ? 4 : 1)) === 0
+  return target.cpu && suitsRows(kernel, product, row, target.lanes * (vector < kernel.extents.length ? 4 : 1))
     ? product
     : undefined;
+}
+
+/** Whether, in a chain, a workgroup's row is of columns alone, or of all columns of some batches, and these are enough for `lanes` of them. */
+function suitsRows({ extents }: LoopKernel, { batch, rows, columns }: Product, row: number, lanes: number): boolean {
+  const width = size(columns.map((loop) => extents[loop]!));
+  const inOrder = [...batch, ...columns].every((loop, k) => loop === k);
+  const whole = batch.length === 0 ? row % lanes === 0 : row % width === 0 && width % lanes === 0;
+  return rows.length === 0 && inOrder && whole;
 }
 
 /** The loop whose neighbours are the lanes of a vector. */
@@ -74,7 +81,9 @@ class LanesWriter extends ProductWriter {
     const { lanes, subgroup, cpu } = opening.target;
     const wanted = opening.row === undefined ? opening.target.wanted : lanes;
     const height = this.extent(product.rows);
-    const across = (opening.row ?? this.extent([...product.batch, ...product.columns])) / (this.#wide ? 4 : 1);
+    const beside =
+      opening.row === undefined ? this.extent(product.batch) * this.#width : Math.min(opening.row, this.#width);
+    const across = beside / (this.#wide ? 4 : 1);
     const sums = (rows: number) => across * Math.ceil(height / rows);
     const tall = cpu && height >= MOST_ROWS_CPU && sums(MOST_ROWS_CPU) >= wanted;
     this.#rows = tall ? MOST_ROWS_CPU : Math.min(MOST_ROWS, height);
@@ -112,23 +121,31 @@ class LanesWriter extends ProductWriter {
     const blocks = Math.ceil(this.#width / across);
     const rowBlocks = Math.ceil(this.extent(rows) / this.#rows);
     const items = this.extent(batch) * rowBlocks * blocks;
-    const [start, step] = row === undefined ? ["item", "item++"] : ["base", `base += ${across}u`];
+    const step = row === undefined ? 1 : across;
     const body = new Block().nest(`fn ${name}(first: u32, last: u32, lane: u32, zero: u32)`, (outer) => {
-      outer.nest(`for (var ${start} = first; ${start} < last; ${step})`, (block) => {
+      outer.nest(`for (var item = first; item < last; item += ${step}u)`, (block) => {
         // What all lanes share comes from the item, what each has from its lane.
-        if (row === undefined)
-          block.add(
-            `let base = ${across}u * (item % ${blocks}u);`,
-            `let row0 = ${this.#rows}u * (item / ${blocks}u % ${rowBlocks}u);`,
-            `let batch = item / ${blocks * rowBlocks}u;`,
-          );
+        block.add(
+          ...(row === undefined
+            ? [
+                `let base = ${across}u * (item % ${blocks}u);`,
+                `let row0 = ${this.#rows}u * (item / ${blocks}u % ${rowBlocks}u);`,
+                `let batch = item / ${blocks * rowBlocks}u;`,
+              ]
+            : [`let base = item % ${this.#width}u;`, `let batch = item / ${this.#width}u;`]),
+        );
         this.#place(block, beside);
         this.#sum(block);
         this.#store(block);
       });
     });
     const memory = this.#parts > 1 ? { scratch: target.lanes } : {};
-    return { text: body.lines.join("\n"), items: row === undefined ? items : this.#width, each: 1, memory };
+    return {
+      text: body.lines.join("\n"),
+      items: row === undefined ? items : this.extent(batch) * this.#width,
+      each: 1,
+      memory,
+    };
   }
 
   /** The columns, the last ones for those beyond the end, and the part of their sums that a lane has. */
@@ -152,7 +169,8 @@ class LanesWriter extends ProductWriter {
 
   /** Text of the end of the columns: of all, or of a workgroup's row. */
   get #end(): string {
-    return this.opening.row === undefined ? `${this.#width}u` : "last";
+    const part = this.opening.row !== undefined && this.product.batch.length === 0;
+    return part ? "last" : `${this.#width}u`;
   }
 
   /** What each column of a lane takes. */
