@@ -13,8 +13,8 @@ const MOST_ROWS = 4;
 const MOST_ROWS_CPU = 8;
 /** Columns, or vectors of four of them, that a lane of a CPU has sums of at most: so often it uses what it read of a row. */
 const MOST_COLUMNS = 4;
-/** Sums that a lane of a CPU has at most, of four each: registers hold no more. */
-const MOST_SUMS = 8;
+/** Sums that a lane of a CPU has at most, of one column each, or of four: registers hold no more. */
+const MOST_SUMS = { 1: 32, 4: 8 };
 /** A sum is not cut into parts of fewer steps than this. A GPU has lanes to spare. */
 const FEW_STEPS = 4;
 /** As {@link FEW_STEPS}, on a CPU. */
@@ -61,6 +61,8 @@ class LanesWriter extends ProductWriter {
   readonly #vector: number;
   /** Whether a vector is four columns, and not four steps of the sum. */
   readonly #wide: boolean;
+  /** Whether a sum is one number all along, and not four that are added up at the end: so a CPU's registers hold more of them. */
+  readonly #single: boolean;
   readonly #rows: number;
   /** Columns of a lane, or vectors of them. */
   readonly #columns: number;
@@ -79,6 +81,7 @@ class LanesWriter extends ProductWriter {
     this.#vector = vectorOf(kernel, product)!; // asked by `asLanes`
     this.#wide = this.#vector < kernel.extents.length;
     const { lanes, subgroup, cpu } = opening.target;
+    this.#single = cpu && !this.#wide;
     const wanted = opening.row === undefined ? opening.target.wanted : lanes;
     const height = this.extent(product.rows);
     const beside =
@@ -88,7 +91,7 @@ class LanesWriter extends ProductWriter {
     const tall = cpu && height >= MOST_ROWS_CPU && sums(MOST_ROWS_CPU) >= wanted;
     this.#rows = tall ? MOST_ROWS_CPU : Math.min(MOST_ROWS, height);
     let columns = 1;
-    const most = cpu ? Math.min(MOST_COLUMNS, MOST_SUMS / this.#rows) : 1;
+    const most = cpu ? Math.min(MOST_COLUMNS, MOST_SUMS[this.#wide ? 4 : 1] / this.#rows) : 1;
     while (2 * columns <= most && sums(this.#rows) >= 2 * columns * wanted) columns *= 2;
     this.#columns = columns;
     const length = this.extent(product.summed);
@@ -201,7 +204,8 @@ class LanesWriter extends ProductWriter {
   #sum(block: Block): void {
     const rows = Array.from({ length: this.#rows }, (_, row) => row);
     const columns = this.#each((column) => [this.#loops(block, { column })]);
-    for (const row of rows) block.add(...this.#each((column) => [`var ${total(row, column)} = vec4f(0);`]));
+    const zero = this.#single ? "f32(0)" : "vec4f(0)";
+    for (const row of rows) block.add(...this.#each((column) => [`var ${total(row, column)} = ${zero};`]));
     const group = this.#shared ? this.opening.target.lanes / this.#rows : 1;
     const [start, end] = [this.#parts === 1 ? "0u" : "part", loopEnd(this.#steps, this.opening.target)];
     // Of a row, or where it is shared of the row of a lane.
@@ -253,8 +257,9 @@ class LanesWriter extends ProductWriter {
       const at = this.#at(block, step, k);
       const theirs = outer.columns.map((loops) => this.#value(this.product.y, { block: outer.block, loops }, at));
       const part = this.#wide && this.#reach === 4 ? `.${"xyzw"[k]}` : "";
+      const times = (x: string, y: string) => (this.#single ? `dot(${x}, ${y})` : `${x}${part} * ${y}`);
       for (const [row, x] of ours.entries())
-        block.add(...theirs.map((value, column) => `${total(row, column)} += ${x}${part} * ${value};`));
+        block.add(...theirs.map((value, column) => `${total(row, column)} += ${times(x, value)};`));
     }
   }
 
@@ -262,8 +267,8 @@ class LanesWriter extends ProductWriter {
   #join(block: Block, sum: string): void {
     const stride = this.#along ? 1 : this.opening.target.lanes / this.#parts;
     joinParts(block, { parts: this.#parts, stride }, this.opening.target, {
-      keep: [`scratch[lane] = bitcast<vec4u>(${sum});`],
-      add: (other) => [`${sum} += bitcast<vec4f>(scratch[${other}]);`],
+      keep: [`scratch[lane] = bitcast<vec4u>(${this.#single ? `vec4f(${sum})` : sum});`],
+      add: (other) => [`${sum} += bitcast<vec4f>(scratch[${other}])${this.#single ? ".x" : ""};`],
     });
   }
 
@@ -285,7 +290,7 @@ class LanesWriter extends ProductWriter {
       return;
     }
     const loops = this.#loops(block, { row, column });
-    const reduced = this.#wide ? sum : block.let(`dot(${sum}, vec4f(1))`);
+    const reduced = this.#wide || this.#single ? sum : block.let(`dot(${sum}, vec4f(1))`);
     storeResult(this.kernel, { block, loops, bindings, reduced, four: this.#wide });
   }
 
