@@ -35,6 +35,7 @@ import {
   type MemoryPlan,
   planMemory,
   readsOf,
+  type ScheduleOptions,
   schedule,
 } from "../src/index.ts";
 import { Machine, runDispatches } from "./machine.ts";
@@ -122,10 +123,10 @@ describe("a schedule", () => {
       fc.property(
         fc.array(fc.nat(), { minLength: 1, maxLength: 14 }),
         fc.integer({ min: 3, max: 10 }),
-        fc.constantFrom(1, 8, 64),
+        fc.record({ lanes: fc.constantFrom(1, 8, 64), rows: fc.constantFrom(1, 3, 4, 1000) }),
         fc.constantFrom(64, 192, 256, 1024, 2 ** 20),
         fc.integer({ min: 0 }),
-        (choices, maxBuffers, lanes, bindingBytes, seed) => {
+        (choices, maxBuffers, chains, bindingBytes, seed) => {
           const { source, donate, given } = drawn(choices);
           const program = fuse(source, donate);
           const slabs = Math.ceil(
@@ -135,7 +136,7 @@ describe("a schedule", () => {
               bindingBytes,
             ).bytes / bindingBytes,
           );
-          const dispatches = schedule(program, { maxBuffers, bindingBytes, slabs, maxBranches: 4, lanes });
+          const dispatches = schedule(program, { maxBuffers, bindingBytes, slabs, maxBranches: 4, ...chains });
           const plan = planMemory(program, kernelsOf(dispatches), bindingBytes);
           expect(new Set(kernelsOf(dispatches).flat()).size).toBe(program.kernels.length);
           for (const dispatch of dispatches) {
@@ -158,14 +159,32 @@ describe("a schedule", () => {
       { numRuns: 200, seed: 5 },
     ));
 
-  const branchesOf = (outputs: Tensor[], inputs: Tensor[], donate: [number, number][] = []) =>
-    schedule(fuse(graph({ name: "test", inputs, outputs }), donate), { maxBuffers: 16 }).map(({ branches }) =>
-      branches.map(({ rows, kernels }) => [rows, kernels.length]),
+  const branchesOf = (
+    outputs: Tensor[],
+    inputs: Tensor[],
+    donate: [number, number][] = [],
+    options: Partial<ScheduleOptions> = {},
+  ) =>
+    schedule(fuse(graph({ name: "test", inputs, outputs }), donate), { maxBuffers: 16, ...options }).map(
+      ({ branches }) => branches.map(({ rows, kernels }) => [rows, kernels.length]),
     );
   const [x, w] = [input([32, 256], "float32", "x"), input([256], "float32", "w")];
 
   test("makes a layer norm one chain, a workgroup for every row", () => {
     expect(branchesOf([layerNorm(x, w, w, { epsilon: 1e-5 })], [x, w])).toEqual([[[32, 4]]]);
+  });
+
+  test("gives a workgroup several rows where fewer workgroups keep the device busy", () => {
+    const norm = layerNorm(x, w, w, { epsilon: 1e-5 });
+    expect(branchesOf([norm], [x, w], [], { rows: 4 })).toEqual([[[8, 4]]]);
+    expect(branchesOf([norm], [x, w], [], { rows: 100 })).toEqual([[[32, 4]]]);
+  });
+
+  test("lets the rows that keep a device busy do as much as there is", () => {
+    const [token, table] = [input([1, 96]), input([96, 6144])];
+    const scores = reshape(einsum(token, table, "T R, R F -> T F"), [96, 64]);
+    expect(branchesOf([argMax(scores)], [token, table], [], { rows: 4 })).toEqual([[[6, 2]]]);
+    expect(branchesOf([argMax(scores)], [token, table])).toEqual([[[96, 2]]]);
   });
 
   test("makes the attention of a token one chain, a workgroup for every head, its cache writes with it", () => {
