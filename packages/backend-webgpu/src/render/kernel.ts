@@ -35,7 +35,11 @@ export const loopEnd = (count: number, { cpu }: Target): string => (cpu ? `(${co
 
 /** The most workgroups that a kernel is spread over: beyond, each does more. */
 const MOST_WORKGROUPS = 4096;
+/** As {@link MOST_WORKGROUPS}, for each core of a CPU. */
+const MOST_OF_CORE = 8;
 
 /** Items for each workgroup, a multiple of what its lanes do at once. */
-export const share = (items: number, atOnce: number): number =>
-  atOnce * Math.max(1, Math.ceil(items / atOnce / MOST_WORKGROUPS));
+export function share(items: number, atOnce: number, { cpu, cores }: Target): number {
+  const most = cpu ? MOST_OF_CORE * cores : MOST_WORKGROUPS;
+  return atOnce * Math.max(1, Math.ceil(items / atOnce / most));
+}

@@ -20,5 +20,5 @@ export function renderMap(kernel: LoopKernel, { name, bindings, target, row }: O
       storeResult(kernel, { block: inner, loops, bindings, four });
     });
   });
-  return { text: block.lines.join("\n"), items, each: share(items, width * target.lanes) };
+  return { text: block.lines.join("\n"), items, each: share(items, width * target.lanes, target) };
 }

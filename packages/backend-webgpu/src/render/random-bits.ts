@@ -18,7 +18,7 @@ export function renderRandomBits({ key, counter, to }: RandomBitsKernel, opening
   }
 }`;
   const items = Math.ceil(to.size / 4);
-  return { text, items, each: share(items, target.lanes) };
+  return { text, items, each: share(items, target.lanes, target) };
 }
 
 /** The high 32 bits of a product, from products of 16 bits: WGSL has no more. */

@@ -32,10 +32,11 @@ const UNROLLED = 4;
 export function renderReduce(kernel: LoopKernel, opening: Opening): RenderedKernel {
   const plan = planReduction(kernel, opening);
   const items = size(kernel.extents);
-  const { lanes } = opening.target;
+  const { target } = opening;
+  const { lanes } = target;
   const together = (lanes / plan.parts) * (plan.vector === "columns" ? 4 : 1);
   const text = new Writer(kernel, opening, plan).write();
-  return { text, items, each: share(items, together), memory: plan.parts === 1 ? {} : { scratch: lanes } };
+  return { text, items, each: share(items, together, target), memory: plan.parts === 1 ? {} : { scratch: lanes } };
 }
 
 function planReduction({ extents, reduction }: LoopKernel, { target, row }: Opening): Plan {

@@ -27,5 +27,5 @@ export function renderScatterAdd(kernel: ScatterAddKernel, { name, bindings, tar
   }
 }`;
   const items = buckets * width;
-  return { text, items, each: share(items, target.lanes) };
+  return { text, items, each: share(items, target.lanes, target) };
 }

@@ -63,7 +63,7 @@ function byRank({ from, rows, length, k, to }: TopKKernel, { name, bindings, tar
     if (place < ${k}u) { ${bindings.store(to, `row * ${k}u + place`, "i32(own)")} }
   }
 }`;
-  return { text, items, each: share(items, target.lanes) };
+  return { text, items, each: share(items, target.lanes, target) };
 }
 
 /** The order: the larger one, of equals the one with the lower index. */
