@@ -70,7 +70,7 @@ const LANES = 256;
 const STEPS = { few: 2 ** 13, many: 2 ** 16 };
 /** Invocations that a GPU runs at once, about. */
 const MOST_LANES = 2 ** 17;
-/** As {@link LANES}, on a CPU: one vector of its own, so that none of its lanes waits for another at a barrier. */
+/** As {@link LANES}, on a CPU that does not tell how long its vectors are: a workgroup is one, so that no lane waits for another at a barrier. */
 const CPU_LANES = 8;
 
 /** Cores of this machine; two where a runtime does not tell, as Node 20 does not. */
@@ -87,9 +87,10 @@ function targetOf(adapter: GPUAdapter, options: WebGpuOptions): Target {
     throw new FinegrainError(`${adapterName(adapter)} has no float16 arithmetic (the WebGPU feature shader-f16)`);
   const most = adapter.limits.maxStorageBufferBindingSize;
   const tiles = half || !software;
+  const lanes = software ? (adapter.info.subgroupMinSize ?? CPU_LANES) : LANES;
   return {
-    lanes: software ? CPU_LANES : LANES,
-    wanted: software ? 2 * CPU_LANES * cores() : MOST_LANES,
+    lanes,
+    wanted: software ? 2 * lanes * cores() : MOST_LANES,
     cpu: software,
     cores: software ? cores() : 1,
     tiles,

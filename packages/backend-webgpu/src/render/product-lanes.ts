@@ -73,7 +73,7 @@ class LanesWriter extends ProductWriter {
   readonly #parts: number;
   /** Whether neighbouring lanes have parts of one sum, and not the same part of neighbouring sums. */
   readonly #along: boolean;
-  /** Whether each lane of a subgroup reads `x` for one row and step, and the others take it from there. */
+  /** Whether the lanes of a subgroup read different rows and steps of `x`, and take the others from one another. */
   readonly #shared: boolean;
 
   constructor(kernel: LoopKernel, product: Product, opening: Opening) {
@@ -111,9 +111,8 @@ class LanesWriter extends ProductWriter {
     )
       parts *= 2;
     this.#parts = parts;
-    const group = lanes / this.#rows;
-    const even = Number.isInteger(group) && this.#steps % group === 0;
-    this.#shared = cpu && subgroup === lanes && this.#rows > 1 && parts === 1 && even;
+    const even = lanes % this.#rows === 0 ? this.#steps % (lanes / this.#rows) === 0 : this.#rows % lanes === 0;
+    this.#shared = cpu && subgroup === lanes && parts === 1 && even && (this.#rows > 1 || this.#reach === 4);
   }
 
   write(): RenderedKernel {
@@ -206,12 +205,15 @@ class LanesWriter extends ProductWriter {
     const columns = this.#each((column) => [this.#loops(block, { column })]);
     const zero = this.#single ? "f32(0)" : "vec4f(0)";
     for (const row of rows) block.add(...this.#each((column) => [`var ${total(row, column)} = ${zero};`]));
-    const group = this.#shared ? this.opening.target.lanes / this.#rows : 1;
+    const { lanes, cpu } = this.opening.target;
+    // Steps whose rows the lanes read together, and a lane's own rows of them.
+    const group = this.#shared ? Math.max(1, lanes / this.#rows) : 1;
+    const some = Array.from({ length: Math.max(1, this.#rows / lanes) }, (_, k) => k);
     const [start, end] = [this.#parts === 1 ? "0u" : "part", loopEnd(this.#steps, this.opening.target)];
-    // Of a row, or where it is shared of the row of a lane.
-    const own = (this.#shared ? [`lane % ${this.#rows}u`] : rows).map((row) => this.#loops(block, { row }));
+    const mine = some.map((k) => `${k * lanes}u + lane % ${Math.min(lanes, this.#rows)}u`);
+    const own = (this.#shared ? mine : rows).map((row) => this.#loops(block, { row }));
     const even = this.#steps % (this.#parts * UNROLLED) === 0;
-    const unrolled = even && !this.opening.target.cpu ? UNROLLED : 1;
+    const unrolled = even && !cpu ? UNROLLED : 1;
     block.nest(`for (var step = ${start}; step < ${end}; step += ${this.#parts * group * unrolled}u)`, (inner) => {
       const read = (step: string) =>
         own.map((loops) => this.#value(this.product.x, { block, loops }, this.#at(inner, step)));
@@ -222,13 +224,18 @@ class LanesWriter extends ProductWriter {
         }
         return;
       }
-      const [mine] = read(inner.let(`step + lane / ${this.#rows}u`));
-      const give = (each: Block, k: string) => {
-        const ours = rows.map((row) => each.let(`subgroupShuffle(${mine}, ${k} * ${this.#rows}u + ${row}u)`));
-        this.#multiply({ block: each, step: each.let(`step + ${k}`), ours }, { block, columns });
-      };
-      if (group === 1) give(inner, "0u");
-      else inner.nest(`for (var k = 0u; k < ${loopEnd(group, this.opening.target)}; k++)`, (each) => give(each, "k"));
+      const values = read(group === 1 ? "step" : inner.let(`step + lane / ${this.#rows}u`));
+      if (group === 1) {
+        const ours = rows.map((row) =>
+          inner.let(`subgroupBroadcast(${values[Math.floor(row / lanes)]}, ${row % lanes}u)`),
+        );
+        this.#multiply({ block: inner, step: "step", ours }, { block, columns });
+        return;
+      }
+      inner.nest(`for (var k = 0u; k < ${loopEnd(group, this.opening.target)}; k++)`, (each) => {
+        const ours = rows.map((row) => each.let(`subgroupShuffle(${values[0]}, k * ${this.#rows}u + ${row}u)`));
+        this.#multiply({ block: each, step: each.let("step + k"), ours }, { block, columns });
+      });
     });
     if (this.#parts === 1) return;
     for (const row of rows) for (const column of columns.keys()) this.#join(block, total(row, column));
