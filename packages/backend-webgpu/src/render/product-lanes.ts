@@ -260,14 +260,18 @@ class LanesWriter extends ProductWriter {
     { block, step, ours }: { block: Block; step: string; ours: readonly string[] },
     outer: { block: Block; columns: readonly ReadonlyMap<number, string>[] },
   ): void {
-    for (let k = 0; k < (this.#wide ? this.#reach : 1); k++) {
+    const reads = this.#wide && this.#reach === 4 ? ["x", "y", "z", "w"] : [undefined];
+    const theirs = reads.map((_, k) => {
       const at = this.#at(block, step, k);
-      const theirs = outer.columns.map((loops) => this.#value(this.product.y, { block: outer.block, loops }, at));
-      const part = this.#wide && this.#reach === 4 ? `.${"xyzw"[k]}` : "";
-      const times = (x: string, y: string) => (this.#single ? `dot(${x}, ${y})` : `${x}${part} * ${y}`);
-      for (const [row, x] of ours.entries())
-        block.add(...theirs.map((value, column) => `${total(row, column)} += ${times(x, value)};`));
-    }
+      return outer.columns.map((loops) => this.#value(this.product.y, { block: outer.block, loops }, at));
+    });
+    const times = (x: string, part: string | undefined, y: string) =>
+      this.#single ? `dot(${x}, ${y})` : `${part ? `${x}.${part}` : x} * ${y}`;
+    for (const [row, x] of ours.entries())
+      for (const column of outer.columns.keys()) {
+        const terms = reads.map((part, k) => times(x, part, theirs[k]![column]!));
+        block.add(`${total(row, column)} += ${terms.join(" + ")};`);
+      }
   }
 
   /** Bring the parts of a sum together, in the lanes of the first. */
