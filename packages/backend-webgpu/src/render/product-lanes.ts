@@ -13,6 +13,8 @@ const MOST_ROWS = 4;
 const MOST_ROWS_CPU = 8;
 /** Columns, or vectors of four of them, that a lane of a CPU has sums of at most: so often it uses what it read of a row. */
 const MOST_COLUMNS = 4;
+/** As {@link MOST_COLUMNS}, of all lanes together, where it uses what it read of several rows, and vectors lie along the sum. */
+const MOST_TOGETHER = 32;
 /** Sums that a lane of a CPU has at most, of one column each, or of four: registers hold no more. */
 const MOST_SUMS = { 1: 32, 4: 8 };
 /** A sum is not cut into parts of fewer steps than this. A GPU has lanes to spare. */
@@ -91,7 +93,8 @@ class LanesWriter extends ProductWriter {
     const tall = cpu && height >= MOST_ROWS_CPU && sums(MOST_ROWS_CPU) >= wanted;
     this.#rows = tall ? MOST_ROWS_CPU : Math.min(MOST_ROWS, height);
     let columns = 1;
-    const most = cpu ? Math.min(MOST_COLUMNS, MOST_SUMS[this.#wide ? 4 : 1] / this.#rows) : 1;
+    const many = this.#wide || this.#rows === 1 ? MOST_COLUMNS : MOST_TOGETHER / lanes;
+    const most = cpu ? Math.min(many, MOST_SUMS[this.#wide ? 4 : 1] / this.#rows) : 1;
     while (2 * columns <= most && sums(this.#rows) >= 2 * columns * wanted) columns *= 2;
     this.#columns = columns;
     const length = this.extent(product.summed);
