@@ -39,8 +39,9 @@ export function multiplicativeDense(config: MultiplicativeDenseConfig): Layer<Mu
     apply(w, x) {
       const [batch, time] = x.shape as [number, number];
       const modular = einsum(gate(x, w.gating), w.projection, "B T S D, M D -> B T S M");
-      const y = reshape(modular, [batch, time, dOut]);
-      return w.bias ? add(y, w.bias) : y;
+      // Added in the shape of the sums, so that a compiler can do both in one kernel.
+      const y = w.bias ? add(modular, reshape(w.bias, [modules, width])) : modular;
+      return reshape(y, [batch, time, dOut]);
     },
   };
 }

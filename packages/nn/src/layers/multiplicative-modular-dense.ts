@@ -36,7 +36,7 @@ export function multiplicativeModularDense({
       const [batch, time] = x.shape as [number, number];
       const factored = einsum(gate(x, w.gating), w.projection, "B T S D, X D -> B T S X");
       const y = einsum(factored, w.modular, "B T S X, S X O -> B T S O");
-      return add(reshape(y, [batch, time, dOut]), w.bias);
+      return reshape(add(y, reshape(w.bias, [modules, width])), [batch, time, dOut]);
     },
   };
 }
