@@ -128,7 +128,7 @@ class WebGpuBackend implements Backend {
     this.#device.expectAlive();
     const { donate = [] } = options;
     const donated = donatedInputs(graph, donate);
-    const program = fuse(graph, donate, { copyOperands: false });
+    const program = fuse(graph, donate, { copyOperands: false, computeParts: true });
     const loaded = await Loaded.load(this.#device, program, this.#scheduling);
     if (options.profile !== true || !this.#device.gpu.features.has("timestamp-query"))
       return new WebGpuExecutable(loaded, donated);

@@ -1,4 +1,4 @@
-import { catalog, size, type Tensor } from "@finegrain/graph";
+import { catalog, size, type Tensor, type TensorType } from "@finegrain/graph";
 import type { ProgramBuffer } from "./buffer.ts";
 import { addIndex, type Index, shiftIndex } from "./index-form.ts";
 import { attrsOf, flatIndex, type Inliner } from "./inline.ts";
@@ -19,9 +19,13 @@ export const wholly =
 /** What the builders of kernels need of a fusion. */
 export interface Tools {
   stored(x: Tensor): ProgramBuffer;
+  /** The buffer that has the value, if one has. */
+  bufferOf(x: Tensor): ProgramBuffer | undefined;
   add(kernel: Kernel): void;
+  /** Compute x into a buffer. */
+  loop(x: Tensor, to: ProgramBuffer): void;
   /** Compute x into a part of a buffer. */
-  loop(x: Tensor, to: ProgramBuffer, at?: Target["at"]): void;
+  part(x: Tensor, to: ProgramBuffer, at: Target["at"]): void;
   /** The buffer of a value that nothing else reads, to be written over. */
   inPlace(x: Tensor): ProgramBuffer | undefined;
 }
@@ -34,15 +38,23 @@ export const buildLoop: Builder = (x, to, tools) => {
   return to;
 };
 
-const zeros = ({ dtype, shape }: Tensor): Tensor =>
+const zeros = ({ dtype, shape }: TensorType): Tensor =>
   catalog.broadcastTo(catalog.constant({ dtype, shape: [], data: [0] }), shape);
 
 /** Ops whose value is made by kernels of another kind, or by several; all others are {@link buildLoop}. */
 export const builders: Readonly<Record<string, Builder>> = {
   pad(x, to, tools) {
-    const { low } = attrsOf("pad", x);
+    const { low, high } = attrsOf("pad", x);
+    const source = x.inputs[0]!;
+    if (tools.bufferOf(source) === to) {
+      const { dtype, shape } = source;
+      tools.part(zeros({ dtype, shape: [high[0]!, ...shape.slice(1)] }), to, (places, { loops }) =>
+        flatIndex(x.shape, places.with(0, shiftIndex(places[0]!, shape[0]!)), loops),
+      );
+      return to;
+    }
     tools.loop(zeros(x), to);
-    tools.loop(x.inputs[0]!, to, (places, { loops }) =>
+    tools.part(source, to, (places, { loops }) =>
       flatIndex(
         x.shape,
         places.map((place, axis) => shiftIndex(place, low[axis]!)),
@@ -56,7 +68,7 @@ export const builders: Readonly<Record<string, Builder>> = {
     let start = 0;
     for (const part of x.inputs) {
       const from = start;
-      tools.loop(part, to, (places, { loops }) =>
+      tools.part(part, to, (places, { loops }) =>
         flatIndex(x.shape, places.with(axis, shiftIndex(places[axis]!, from)), loops),
       );
       start += part.shape[axis]!;
@@ -69,7 +81,7 @@ export const builders: Readonly<Record<string, Builder>> = {
     let into = to;
     if (to.place.kind === "temporary" && tools.inPlace(whole)) into = tools.inPlace(whole)!;
     else if (to.place.kind !== "input") tools.loop(whole, to);
-    tools.loop(update, into, (places, inliner) => {
+    tools.part(update, into, (places, inliner) => {
       const from = inliner.computed(start, [], x.shape[axis]! - update.shape[axis]! + 1);
       return flatIndex(x.shape, places.with(axis, addIndex(places[axis]!, from)), inliner.loops);
     });

@@ -7,6 +7,7 @@ import { Domain } from "./domain.ts";
 import { SplitLoop } from "./index-form.ts";
 import { attrsOf, Inliner, NeedsBuffer } from "./inline.ts";
 import type { Kernel, LoopKernel, Reduction } from "./kernel.ts";
+import { NoPlace, placesIn, rearrangedBase } from "./part.ts";
 import { type Placement, place, storedBase } from "./placement.ts";
 import { bufferToCopy } from "./product.ts";
 import type { Program } from "./program.ts";
@@ -19,6 +20,11 @@ export interface FuseOptions {
    * whose lanes read each their own element has no use for it.
    */
   readonly copyOperands?: boolean;
+  /**
+   * Compute what only becomes a part of a larger value (of a concatenation, a cache) in its place there, and copy nothing: for who pays more for
+   * a kernel than for results that lie apart. Default false.
+   */
+  readonly computeParts?: boolean;
 }
 
 /** Turn a graph into kernels. @param donate as in {@link CompileOptions}. */
@@ -34,6 +40,8 @@ class Fusion {
   readonly #graph: Graph;
   readonly #copyOperands: boolean;
   readonly #placement: Placement;
+  /** The paddings that share a buffer with what they are added to. */
+  readonly #paddings: ReadonlyMap<Tensor, Tensor>;
   readonly #buffers = new Map<Tensor, ProgramBuffer>();
   readonly #kernels: Kernel[] = [];
   readonly #inputs: ProgramBuffer[];
@@ -42,10 +50,15 @@ class Fusion {
   /** The value that each output buffer is made for, where a kernel can make it there. */
   readonly #outputOf = new Map<Tensor, ProgramBuffer>();
 
-  constructor(graph: Graph, donate: NonNullable<CompileOptions["donate"]>, { copyOperands = true }: FuseOptions) {
+  constructor(
+    graph: Graph,
+    donate: NonNullable<CompileOptions["donate"]>,
+    { copyOperands = true, computeParts = false }: FuseOptions,
+  ) {
     this.#graph = graph;
     this.#copyOperands = copyOperands;
-    this.#placement = place(graph);
+    this.#placement = place(graph, { computeParts });
+    this.#paddings = new Map(Array.from(this.#placement.beginningOf, ([padded, beginning]) => [beginning, padded]));
     for (const node of graph.nodes)
       for (const x of new Set(node.inputs)) this.#users.set(x, (this.#users.get(x) ?? 0) + 1);
     this.#inputs = graph.inputs.map((x, index) => bufferFor(x, { kind: "input", index }));
@@ -66,7 +79,8 @@ class Fusion {
   }
 
   program(): Program {
-    for (const x of this.#graph.nodes) if (this.#placement.stored.has(x) && !this.#bufferOf(x)) this.#build(x);
+    const { stored, parts } = this.#placement;
+    for (const x of this.#graph.nodes) if (stored.has(x) && !parts.has(x) && !this.#bufferOf(x)) this.#build(x);
     this.#graph.outputs.forEach((x, i) => {
       const to = this.#outputs[i]!;
       if (this.#outputOf.get(storedBase(x)) !== to) this.#loop(x, undefined, { to, at: wholly(x) });
@@ -91,7 +105,9 @@ class Fusion {
   }
 
   #build(x: Tensor): ProgramBuffer {
-    const to = this.#outputOf.get(x) ?? bufferFor(x, { kind: "temporary" });
+    const beginning = this.#placement.beginningOf.get(x);
+    const within = beginning && this.#stored(beginning);
+    const to = within ?? this.#outputOf.get(x) ?? bufferFor(this.#paddings.get(x) ?? x, { kind: "temporary" });
     const built = (builders[x.op] ?? buildLoop)(x, to, this.#tools);
     this.#buffers.set(x, built);
     return built;
@@ -99,8 +115,10 @@ class Fusion {
 
   readonly #tools: Tools = {
     stored: (x) => this.#stored(x),
+    bufferOf: this.#bufferOf,
     add: (kernel) => this.#kernels.push(kernel),
-    loop: (x, to, at) => this.#loop(x, this.#placement.epilogueOf.get(x), { to, at: at ?? wholly(x) }),
+    loop: (x, to) => this.#loop(x, this.#placement.epilogueOf.get(x), { to, at: wholly(x) }),
+    part: (x, to, at) => this.#part(x, { to, at }),
     inPlace: (x) => {
       const buffer = this.#bufferOf(x);
       return buffer?.place.kind === "temporary" && this.#users.get(x) === 1 && this.#buffers.has(x)
@@ -109,9 +127,40 @@ class Fusion {
     },
   };
 
+  /** Compute x into a part of a buffer: what it is made of, where that is for this part alone and loops as well there; else a copy. */
+  #part(x: Tensor, target: Target): void {
+    const base = rearrangedBase(x);
+    const direct = this.#placement.parts.has(base) && !this.#bufferOf(base) ? this.#direct(x, base, target) : undefined;
+    if (direct) this.#kernels.push(direct);
+    else this.#loop(x, undefined, target);
+  }
+
+  /** The kernel that computes `base` at its places in a part; undefined where it would have more loops so. Then it has a buffer. */
+  #direct(x: Tensor, base: Tensor, { to, at }: Target): LoopKernel | undefined {
+    const first = this.#placement.epilogueOf.get(base);
+    const alone = this.#kernel(base, first, { to, at: wholly(base) });
+    try {
+      const there = this.#kernel(base, first, {
+        to,
+        at: (places, inliner) => at(placesIn(x, places, inliner), inliner),
+      });
+      if (there && alone && there.extents.length <= alone.extents.length) return there;
+    } catch (reason) {
+      if (!(reason instanceof NoPlace)) throw reason;
+    }
+    this.#build(base);
+    return undefined;
+  }
+
   /** A loop kernel that computes x, with the reduction that it is or ends. */
   #loop(x: Tensor, first: Tensor | undefined, target: Target): void {
-    if (size(x.shape) === 0) return;
+    const kernel = this.#kernel(x, first, target);
+    if (kernel) this.#kernels.push(kernel);
+  }
+
+  /** @returns undefined where x has no elements. */
+  #kernel(x: Tensor, first: Tensor | undefined, target: Target): LoopKernel | undefined {
+    if (size(x.shape) === 0) return undefined;
     const reduced = this.#bufferOf(x) ? undefined : (first ?? (x.op in reductions ? x : undefined));
     const domain = new Domain([...x.shape, ...(reduced ? reducedExtents(reduced) : [])]);
     for (;;) {
@@ -119,8 +168,7 @@ class Fusion {
         const kernel = collapse(factorScales(this.#attempt(x, reduced, domain, target)));
         const operand = reduced && this.#copyOperands && this.#operandToCopy(reduced, kernel);
         if (operand) throw new NeedsBuffer(operand);
-        this.#kernels.push(kernel);
-        return;
+        return kernel;
       } catch (reason) {
         if (reason instanceof SplitLoop) domain.split(reason);
         else if (reason instanceof NeedsBuffer && this.#buffers.get(reason.tensor) === undefined)

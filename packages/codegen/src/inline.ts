@@ -33,6 +33,24 @@ export const attrsOf = <K extends PrimitiveName>(_op: K, node: Tensor): AttrsOf<
 export const flatIndex = (shape: Shape, at: readonly Index[], loops: number): Index =>
   strides(shape).reduce((sum, stride, axis) => addIndex(sum, scaleIndex(at[axis]!, stride)), constantIndex(0, loops));
 
+/**
+ * The place along every axis of an element of a row-major value, from its flat one; undefined where it is not affine.
+ * @param extents of the loops.
+ * @throws SplitLoop where it would be if a loop were two.
+ */
+export function unflatten(shape: Shape, flat: Index, extents: readonly number[]): Index[] | undefined {
+  let rest = flat;
+  const places: Index[] = [];
+  for (let axis = shape.length - 1; axis > 0; axis--) {
+    const parts = divide(rest, shape[axis]!, extents);
+    if (parts === undefined) return undefined;
+    places.unshift(parts[1]);
+    rest = parts[0];
+  }
+  if (shape.length > 0) places.unshift(rest);
+  return places;
+}
+
 type View = (node: Tensor, at: readonly Index[], inliner: Inliner) => Expression;
 
 /** Ops that only say where an element is. */
@@ -41,15 +59,8 @@ const views: Readonly<Partial<Record<PrimitiveName, View>>> = {
   stopGradient: (node, at, inliner) => inliner.element(node.inputs[0]!, at),
   reshape(node, at, inliner) {
     const x = node.inputs[0]!;
-    let rest = flatIndex(node.shape, at, inliner.loops);
-    const places: Index[] = [];
-    for (let axis = x.shape.length - 1; axis > 0; axis--) {
-      const parts = divide(rest, x.shape[axis]!, inliner.extents);
-      if (parts === undefined) throw new NeedsBuffer(x);
-      places.unshift(parts[1]);
-      rest = parts[0];
-    }
-    if (x.shape.length > 0) places.unshift(rest);
+    const places = unflatten(x.shape, flatIndex(node.shape, at, inliner.loops), inliner.extents);
+    if (places === undefined) throw new NeedsBuffer(x);
     return inliner.element(x, places);
   },
   transpose(node, at, inliner) {

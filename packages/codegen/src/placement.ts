@@ -1,6 +1,8 @@
 import type { Graph, Tensor } from "@finegrain/graph";
 import { isDequantized, sameShape, size } from "@finegrain/graph";
+import { builders } from "./builders.ts";
 import { isElementwise, isView } from "./inline.ts";
+import { isPaddedBehind, partsOf, rearrangedBase } from "./part.ts";
 
 /** Expensive enough that computing one twice costs more than keeping it. */
 const heavy = new Set(["exp", "log", "sqrt", "sin", "cos", "tanh", "erf", "div", "pow", "rem"]);
@@ -25,6 +27,10 @@ export interface Placement {
   readonly stored: ReadonlySet<Tensor>;
   /** The reduction that a stored element-wise value is the epilogue of. */
   readonly epilogueOf: ReadonlyMap<Tensor, Tensor>;
+  /** Stored values that only become a part of a larger one: they can be computed there. */
+  readonly parts: ReadonlySet<Tensor>;
+  /** Stored values by the paddings that only add to their ends: one buffer can have both. */
+  readonly beginningOf: ReadonlyMap<Tensor, Tensor>;
 }
 
 /** Where an epilogue may start: kernels that reduce. */
@@ -36,7 +42,7 @@ const isInlined = (x: Tensor) => isElementwise(x) || isView(x);
  * Decide what is stored. Element-wise values and views are written into their readers, unless that would compute something
  * expensive more than once; a reduction takes with it the element-wise values that only it leads to.
  */
-export function place(graph: Graph): Placement {
+export function place(graph: Graph, { computeParts }: { computeParts: boolean }): Placement {
   const users = usersOf(graph);
   const epilogueOf = epilogues(graph, users);
   const inEpilogue = new Set<Tensor>();
@@ -62,7 +68,41 @@ export function place(graph: Graph): Placement {
     if (keep && !inEpilogue.has(x)) stored.add(x);
     weights.set(x, stored.has(x) ? LOAD : weight);
   }
-  return { stored, epilogueOf };
+  const parts = computeParts ? partsAlone(graph, stored, users) : new Set<Tensor>();
+  const beginningOf = beginnings(graph, (x) => stored.has(x) && !outputs.has(x) && !parts.has(x));
+  return { stored, epilogueOf, parts, beginningOf };
+}
+
+function beginnings(graph: Graph, isFree: (x: Tensor) => boolean): Map<Tensor, Tensor> {
+  const found = new Map<Tensor, Tensor>();
+  const taken = new Set<Tensor>();
+  for (const x of graph.nodes) {
+    if (x.op !== "pad" || !isFree(x) || !isPaddedBehind(x)) continue;
+    const base = storedBase(x.inputs[0]!);
+    if (!isFree(base) || taken.has(base) || (base.op in builders && base.op !== "concat")) continue;
+    taken.add(base);
+    found.set(x, base);
+  }
+  return found;
+}
+
+/** Stored values that are loops, and that only one other value reads, as one of its parts. */
+function partsAlone(
+  graph: Graph,
+  stored: ReadonlySet<Tensor>,
+  users: ReadonlyMap<Tensor, readonly Tensor[]>,
+): Set<Tensor> {
+  const outputs = new Set(graph.outputs);
+  const alone = (x: Tensor): boolean => users.get(x)!.length === 1 && !outputs.has(x);
+  const found = new Set<Tensor>();
+  for (const whole of graph.nodes)
+    for (const part of partsOf(whole)) {
+      const base = rearrangedBase(part);
+      let own = whole.inputs.filter((x) => x === part).length === 1;
+      for (let x = part; own && x !== base; x = x.inputs[0]!) own = alone(x);
+      if (own && alone(base) && stored.has(base) && !(base.op in builders)) found.add(base);
+    }
+  return found;
 }
 
 /** The value whose buffer a reshaped value can share. */

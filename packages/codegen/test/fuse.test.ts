@@ -1,6 +1,7 @@
 import {
   add,
   argMax,
+  concat,
   constant,
   einsum,
   evaluate,
@@ -11,6 +12,7 @@ import {
   input,
   layerNorm,
   mul,
+  pad,
   reduceSum,
   relu,
   reshape,
@@ -52,6 +54,38 @@ describe("fusion", () => {
     // The rows of the result are pairs of columns of x.
     const cut = reshape(slice(x, { starts: [0, 0], ends: [4, 4] }), [16]);
     expect(loops([exp(cut)], [x])[0]!.extents).toEqual([4, 4]);
+  });
+
+  test("stores what is padded behind its end where it is padded, and copies nothing", () => {
+    const whole = concat(x, y, { axis: 0 });
+    const table = pad(reshape(whole, [16, 3]), { low: [0, 0], high: [1, 0] });
+    const rows = constant({ dtype: "int32", shape: [2], data: [3, 16] });
+    const kernels = loops([gather(table, rows), slice(whole, { starts: [4, 0], ends: [8, 6] })], [x, y]);
+    expect(kernels.map(({ name, extents }) => [name, ...extents])).toEqual([
+      ["input", 24],
+      ["input", 24],
+      ["broadcastTo", 3],
+      ["gather", 2, 3],
+      ["slice", 24],
+    ]);
+    expect(new Set(kernels.slice(0, 3).map(({ to }) => to)).size).toBe(1);
+  });
+
+  test("computes a part of a cache in its place, where it is asked to and needs no more loops there", () => {
+    const [token, at] = [input([1, 6], "float32", "token"), input([], "int32", "at")];
+    const cache = input([2, 5, 16], "float32", "cache");
+    const named = (product: Tensor, weights: Tensor, computeParts: boolean) => {
+      const row = transpose(reshape(product, [1, 2, 16]), [1, 0, 2]);
+      const next = updateSlice(cache, row, at, { axis: 1 });
+      const source = graph({ name: "test", inputs: [token, weights, cache, at], outputs: [next] });
+      return fuse(source, [[2, 0]], { computeParts }).kernels.map(({ name }) => name.split(" ")[0]);
+    };
+    const [heads, columns] = [input([2, 6, 16], "float32", "heads"), input([6, 32], "float32", "columns")];
+    const byHead = einsum(token, heads, "T D, H D F -> H T F");
+    expect(named(byHead, heads, false)).toEqual(["einsum", "transpose"]);
+    expect(named(byHead, heads, true)).toEqual(["einsum"]);
+    // Columns would be cut into those of two heads.
+    expect(named(einsum(token, columns, "T D, D F -> T F"), columns, true)).toEqual(["einsum", "transpose"]);
   });
 
   test("gives a product its bias and activation", () => {

@@ -54,6 +54,17 @@ const steps: readonly ((a: Tensor, b: Tensor, at: Tensor) => Tensor)[] = [
   (a, b) => slice(concat(b, softmax(a), { axis: 1 }), { starts: [0, 4], ends: [8, 12] }),
   (a, b) => add(a, reduceSum(b, { axes: [1], keepDims: true })),
   (a) => slice(pad(a, { low: [1, 0], high: [0, 1] }), { starts: [0, 1], ends: [8, 9] }),
+  (a, b) => {
+    const whole = concat(einsum(a, b, "I J, J K -> I K"), b, { axis: 0 });
+    const table = pad(mul(whole, 0.1), { low: [0, 0], high: [2, 0] });
+    return add(slice(table, { starts: [10, 0], ends: [18, 8] }), slice(whole, { starts: [4, 0], ends: [12, 8] }));
+  },
+  (a, b) => {
+    const whole = concat(exp(mul(a, 0.1)), reshape(einsum(a, b, "I J, J K -> I K"), [8, 8]), { axis: 0 });
+    const table = pad(reshape(whole, [32, 4]), { low: [0, 0], high: [4, 0] });
+    const rows = reshape(slice(table, { starts: [20, 0], ends: [36, 4] }), [8, 8]);
+    return mul(add(rows, slice(whole, { starts: [5, 0], ends: [13, 8] })), 0.1);
+  },
   (a, b) => gather(a, argMax(b)),
   (a, b) => add(b, scatterAdd(argMax(a), a, { rows: 8 })),
   (a, b, at) => updateSlice(exp(mul(a, 0.1)), slice(b, { starts: [0, 0], ends: [1, 8] }), at, { axis: 0 }),
@@ -124,11 +135,12 @@ describe("a schedule", () => {
         fc.array(fc.nat(), { minLength: 1, maxLength: 14 }),
         fc.integer({ min: 3, max: 10 }),
         fc.record({ lanes: fc.constantFrom(1, 8, 64), rows: fc.constantFrom(1, 3, 4, 1000) }),
+        fc.record({ copyOperands: fc.boolean(), computeParts: fc.boolean() }),
         fc.constantFrom(64, 192, 256, 1024, 2 ** 20),
         fc.integer({ min: 0 }),
-        (choices, maxBuffers, chains, bindingBytes, seed) => {
+        (choices, maxBuffers, chains, fusing, bindingBytes, seed) => {
           const { source, donate, given } = drawn(choices);
-          const program = fuse(source, donate);
+          const program = fuse(source, donate, fusing);
           const slabs = Math.ceil(
             planMemory(
               program,
