@@ -20,11 +20,11 @@ export interface Branch {
 }
 
 export interface ScheduleOptions {
-  /** Bindings of a dispatch at most: inputs, outputs and constants, and what the temporaries take. A kernel that needs more is alone. */
+  /** Bindings of a dispatch at most: inputs, outputs, and what temporaries and constants take. A kernel that needs more is alone. */
   readonly maxBuffers: number;
   /** Bytes that one binding holds: a larger buffer takes several. Default: all of any. */
   readonly bindingBytes?: number;
-  /** Bindings that all temporaries take together. Default 1. */
+  /** Bindings that all temporaries and constants take together. Default 1. */
   readonly slabs?: number;
   /** Branches of a dispatch at most, so that a shader stays of a size that drivers compile well. Default 8. */
   readonly maxBranches?: number;
@@ -146,12 +146,12 @@ class Scheduler {
     return this.#bindings(new Set([...buffers, ...buffersOf(task)])) <= this.#maxBuffers;
   }
 
-  /** Temporaries that fit into a slab are in one each at most, and share what slabs there are. */
+  /** Temporaries and constants that fit into a slab are in one each at most, and share what slabs there are. */
   #bindings(buffers: ReadonlySet<ProgramBuffer>): number {
     let [own, temporary] = [0, 0];
     for (const buffer of buffers) {
       const bindings = Math.max(1, Math.ceil(bytesOf(buffer) / this.#bindingBytes));
-      if (buffer.place.kind === "temporary") temporary += bindings;
+      if (buffer.place.kind === "temporary" || buffer.place.kind === "constant") temporary += bindings;
       else own += bindings;
     }
     return own + Math.min(temporary, this.#slabs);
