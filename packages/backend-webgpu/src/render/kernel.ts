@@ -38,8 +38,11 @@ const MOST_WORKGROUPS = 4096;
 /** As {@link MOST_WORKGROUPS}, for each core of a CPU. */
 const MOST_OF_CORE = 8;
 
-/** Items for each workgroup, a multiple of what its lanes do at once. */
-export function share(items: number, atOnce: number, { cpu, cores }: Target): number {
+/**
+ * Items for each workgroup, a multiple of what its lanes do at once.
+ * @param least how many times on a CPU they do so, which makes up for starting a workgroup.
+ */
+export function share(items: number, atOnce: number, { cpu, cores }: Target, least = 1): number {
   const most = cpu ? MOST_OF_CORE * cores : MOST_WORKGROUPS;
-  return atOnce * Math.max(1, Math.ceil(items / atOnce / most));
+  return atOnce * Math.max(cpu ? least : 1, Math.ceil(items / atOnce / most));
 }

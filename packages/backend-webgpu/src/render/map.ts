@@ -5,6 +5,9 @@ import { isAligned } from "./expression.ts";
 import { type Opening, type RenderedKernel, share } from "./kernel.ts";
 import { decodeItem, storeResult } from "./loops.ts";
 
+/** Steps of a lane that a workgroup is not cut smaller than. */
+const FEW_STEPS = 16;
+
 /** A kernel without a reduction: every lane computes elements of its own, neighbours side by side; on a CPU, four at a time. */
 export function renderMap(kernel: LoopKernel, { name, bindings, target, row }: Opening): RenderedKernel {
   const { extents } = kernel;
@@ -20,5 +23,5 @@ export function renderMap(kernel: LoopKernel, { name, bindings, target, row }: O
       storeResult(kernel, { block: inner, loops, bindings, four });
     });
   });
-  return { text: block.lines.join("\n"), items, each: share(items, width * target.lanes, target) };
+  return { text: block.lines.join("\n"), items, each: share(items, width * target.lanes, target, FEW_STEPS) };
 }
