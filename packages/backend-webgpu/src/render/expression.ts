@@ -9,6 +9,14 @@ export interface Scope {
   readonly loops: ReadonlyMap<number, string>;
 }
 
+/** What writers whose scopes differ in some loops alone need to write once. */
+export interface Common {
+  /** The loops in which they differ. */
+  readonly apart: readonly number[];
+  /** What does not change along those. */
+  readonly known: Map<Expression, string>;
+}
+
 /** Elements of four neighbours along one loop. */
 type Lanes = 1 | 4;
 
@@ -22,29 +30,34 @@ export class ExpressionWriter {
   readonly #vector: number | undefined;
   readonly #reduced: string | undefined;
   readonly #known = { 1: new Map<Expression, string>(), 4: new Map<Expression, string>() };
+  readonly #common: Common | undefined;
 
   /**
    * @param scopes outermost first.
    * @param vector the loop whose neighbours are the lanes of a vector, where vectors are asked for.
    * @param reduced what the kernel's reduction came to.
+   * @param common what writers in the same scopes have in common.
    */
   constructor(
     bindings: Bindings,
     scopes: readonly Scope[],
-    { vector, reduced }: { vector?: number; reduced?: string } = {},
+    { vector, reduced, common }: { vector?: number; reduced?: string; common?: Common } = {},
   ) {
     this.#bindings = bindings;
     this.#scopes = scopes;
     this.#vector = vector;
     this.#reduced = reduced;
+    this.#common = common;
   }
 
   /** @returns a name or a literal: of one element, or of four along the vector's loop. */
   value(e: Expression, lanes: Lanes = 1): string {
-    const known = this.#known[lanes].get(e);
+    const common = this.#common;
+    const all = lanes === 1 && common?.apart.every((loop) => !variesAlong(e, loop)) ? common.known : this.#known[lanes];
+    const known = all.get(e);
     if (known !== undefined) return known;
     const text = this.#value(e, lanes);
-    this.#known[lanes].set(e, text);
+    all.set(e, text);
     return text;
   }
 

@@ -1,7 +1,7 @@
-import { asProduct, type Factor, type LoopKernel, type Product } from "@finegrain/codegen";
+import { asProduct, type Expression, type Factor, type LoopKernel, type Product } from "@finegrain/codegen";
 import { size } from "@finegrain/graph";
 import { Block } from "./block.ts";
-import { ExpressionWriter, isAligned, type Scope, unsigned } from "./expression.ts";
+import { type Common, ExpressionWriter, isAligned, type Scope, unsigned } from "./expression.ts";
 import { joinParts } from "./join-parts.ts";
 import { loopEnd, type Opening, type RenderedKernel } from "./kernel.ts";
 import { decode, storeResult } from "./loops.ts";
@@ -251,10 +251,10 @@ class LanesWriter extends ProductWriter {
   }
 
   /** Text of what is read of an operand: of one element, or of four neighbours. What all steps have in common is read once. */
-  #value(factor: Factor, outer: Scope, inner: Scope): string {
+  #value(factor: Factor, outer: Scope, inner: Scope, common?: Common): string {
     const isX = factor === this.product.x;
     const vector = isX ? this.product.summed.at(-1)! : this.#vector; // a product sums something
-    const writer = new ExpressionWriter(this.opening.bindings, [outer, inner], { vector });
+    const writer = new ExpressionWriter(this.opening.bindings, [outer, inner], { vector, ...(common && { common }) });
     return writer.value(factor.value, isX && this.#reach === 1 ? 1 : 4);
   }
 
@@ -266,7 +266,8 @@ class LanesWriter extends ProductWriter {
     const reads = this.#wide && this.#reach === 4 ? ["x", "y", "z", "w"] : [undefined];
     const theirs = reads.map((_, k) => {
       const at = this.#at(block, step, k);
-      return outer.columns.map((loops) => this.#value(this.product.y, { block: outer.block, loops }, at));
+      const common = { apart: this.product.columns, known: new Map<Expression, string>() };
+      return outer.columns.map((loops) => this.#value(this.product.y, { block: outer.block, loops }, at, common));
     });
     const times = (x: string, part: string | undefined, y: string) =>
       this.#single ? `dot(${x}, ${y})` : `${part ? `${x}.${part}` : x} * ${y}`;
