@@ -18,16 +18,21 @@ interface Variant {
   readonly model: Partial<ModelConfig>;
 }
 
+/** As for devices that get dispatches. */
+const fusing = { copyOperands: false, computeParts: true };
+
 function decodeStep(variant: string, layers: number, suite = "paper-800m"): Program {
   const decoded = model(suite, variant, layers);
   const { graph, donate } = decodeGraph(decoded, { tokens: 1, capacity: Math.min(1024, decoded.config.maxLength) });
-  return fuse(graph, donate, { copyOperands: false });
+  return fuse(graph, donate, fusing);
 }
 
 const trainStep = (variant: string, layers: number): Program =>
-  fuse(stepGraph({ model: model("train-small", variant, layers), optimizer: adamW({}), batch: 8, length: 256 }), [], {
-    copyOperands: false,
-  });
+  fuse(
+    stepGraph({ model: model("train-small", variant, layers), optimizer: adamW({}), batch: 8, length: 256 }),
+    [],
+    fusing,
+  );
 
 /** Dispatches that a layer adds, on a device that binds as many buffers; 8 is what WebGPU promises. */
 function perLayer(program: (layers: number) => Program, maxBuffers: number): number {
