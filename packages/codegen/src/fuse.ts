@@ -121,9 +121,8 @@ class Fusion {
     part: (x, to, at) => this.#part(x, { to, at }),
     inPlace: (x) => {
       const buffer = this.#bufferOf(x);
-      return buffer?.place.kind === "temporary" && this.#users.get(x) === 1 && this.#buffers.has(x)
-        ? buffer
-        : undefined;
+      const alone = this.#users.get(x) === 1 && this.#buffers.has(x) && !this.#placement.beginningOf.has(x);
+      return buffer?.place.kind === "temporary" && alone ? buffer : undefined;
     },
   };
 

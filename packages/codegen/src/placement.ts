@@ -73,6 +73,7 @@ export function place(graph: Graph, { computeParts }: { computeParts: boolean })
   return { stored, epilogueOf, parts, beginningOf };
 }
 
+/** The paddings that only add to the end of a free value, each with that value, which is the beginning of no other. */
 function beginnings(graph: Graph, isFree: (x: Tensor) => boolean): Map<Tensor, Tensor> {
   const found = new Map<Tensor, Tensor>();
   const taken = new Set<Tensor>();

@@ -71,6 +71,29 @@ describe("fusion", () => {
     expect(new Set(kernels.slice(0, 3).map(({ to }) => to)).size).toBe(1);
   });
 
+  test("writes over no padding whose beginning is read as a value of its own", () => {
+    const whole = concat(x, y, { axis: 0 });
+    const [row, at] = [input([1, 6], "float32", "row"), input([], "int32", "at")];
+    const table = updateSlice(pad(whole, { low: [0, 0], high: [1, 0] }), row, at, { axis: 0 });
+    const source = graph({ name: "test", inputs: [x, y, row, at], outputs: [exp(table), exp(whole)] });
+    const given = [
+      ...[24, 24, 6].map((length, i) =>
+        hostTensor(
+          "float32",
+          [length / 6, 6],
+          Float32Array.from({ length }, (_, k) => Math.sin(i + k)),
+        ),
+      ),
+      hostTensor("int32", [], Int32Array.of(2)),
+    ];
+    const program = fuse(source, []);
+    const machine = new Machine(program, planMemory(program), given);
+    for (const kernel of program.kernels) machine.run(kernel);
+    const expected = evaluate(source, given);
+    for (const [i, { data }] of machine.outputs.entries())
+      for (const [j, value] of data.entries()) expect(value).toBeCloseTo(expected[i]!.data[j]!, 5);
+  });
+
   test("computes a part of a cache in its place, where it is asked to and needs no more loops there", () => {
     const [token, at] = [input([1, 6], "float32", "token"), input([], "int32", "at")];
     const cache = input([2, 5, 16], "float32", "cache");
