@@ -17,3 +17,6 @@ export type BufferPlace =
   | { readonly kind: "constant"; readonly data: readonly number[] }
   /** Lives within a run. */
   | { readonly kind: "temporary" };
+
+/** Whether it is in the arena of a program's memory, and in no buffer that a run is given or hands out. */
+export const isInArena = ({ place }: ProgramBuffer): boolean => place.kind === "temporary" || place.kind === "constant";

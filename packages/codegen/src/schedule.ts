@@ -1,4 +1,4 @@
-import type { ProgramBuffer } from "./buffer.ts";
+import { isInArena, type ProgramBuffer } from "./buffer.ts";
 import { type ChainOptions, rowsOf, type StepLimits } from "./chain.ts";
 import { bytesOf, type Kernel } from "./kernel.ts";
 import type { Program } from "./program.ts";
@@ -151,7 +151,7 @@ class Scheduler {
     let [own, temporary] = [0, 0];
     for (const buffer of buffers) {
       const bindings = Math.max(1, Math.ceil(bytesOf(buffer) / this.#bindingBytes));
-      if (buffer.place.kind === "temporary" || buffer.place.kind === "constant") temporary += bindings;
+      if (isInArena(buffer)) temporary += bindings;
       else own += bindings;
     }
     return own + Math.min(temporary, this.#slabs);

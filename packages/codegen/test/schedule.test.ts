@@ -31,6 +31,7 @@ import {
   bytesOf,
   type Dispatch,
   fuse,
+  isInArena,
   type Kernel,
   type MemoryPlan,
   planMemory,
@@ -80,7 +81,7 @@ function bindingsOf({ branches }: Dispatch, plan: MemoryPlan, bindingBytes: numb
   const kernels = branches.flatMap((branch) => branch.kernels);
   const buffers = new Set(kernels.flatMap((kernel) => [kernel.to, ...readsOf(kernel)]));
   const bound = [...buffers].flatMap((buffer, k) => {
-    const temporary = buffer.place.kind === "temporary" || buffer.place.kind === "constant";
+    const temporary = isInArena(buffer);
     const first = temporary ? Math.floor(plan.offsets.get(buffer)! / bindingBytes) : 0;
     return Array.from({ length: Math.ceil(bytesOf(buffer) / bindingBytes) }, (_, i) =>
       temporary ? `slab ${first + i}` : `buffer ${k}, ${i}`,

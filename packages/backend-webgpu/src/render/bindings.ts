@@ -1,4 +1,4 @@
-import { bytesOf, elementBytes, type MemoryPlan, type ProgramBuffer } from "@finegrain/codegen";
+import { bytesOf, elementBytes, isInArena, type MemoryPlan, type ProgramBuffer } from "@finegrain/codegen";
 import type { Target } from "./target.ts";
 
 /** What is bound at one place of a shader's bind group. */
@@ -48,13 +48,8 @@ export class Bindings {
     return [...this.#temporaries.keys()];
   }
 
-  /** Whether it is in the arena. One of no elements may have no place there, and needs none. */
-  #isTemporary({ place }: ProgramBuffer): boolean {
-    return place.kind === "temporary" || place.kind === "constant";
-  }
-
   #named(buffer: ProgramBuffer): Named {
-    const temporary = this.#isTemporary(buffer);
+    const temporary = isInArena(buffer); // one of no elements may have no place there, and needs none
     const all = temporary ? this.#temporaries : this.#buffers;
     const known = all.get(buffer);
     if (known) return known;
