@@ -1,23 +1,32 @@
-/** Milliseconds of a nap: a read is later by half of it at most, on average. */
+/** Milliseconds of the first naps. */
 const NAP = 0.2;
+/** A nap is as much of what was waited before it, and a read later by half of that at most, on average. */
+const SHARE = 1 / 16;
 
 /**
  * Keeps Dawn in Node from taking a core for itself: it learns what the device has done by asking it, in every turn of the event loop, for as
- * long as something is awaited. Where the device is the same CPU, as a software adapter is, each of those turns sleeps first.
+ * long as something is awaited. Where the device is the same CPU, as a software adapter is, each of those turns sleeps first: shortly
+ * at the beginning, and longer the longer nothing comes.
  */
 export class Naps {
   readonly #cell = new Int32Array(new SharedArrayBuffer(4));
   #awaited = 0;
   #turning = false;
+  /** When something was last awaited for the first time, or settled. */
+  #since = 0;
 
   /** Nap until it is settled. */
   async while<T>(awaited: Promise<T>): Promise<T> {
     this.#awaited++;
-    if (!this.#turning) this.#next();
+    if (!this.#turning) {
+      this.#since = performance.now();
+      this.#next();
+    }
     try {
       return await awaited;
     } finally {
       this.#awaited--;
+      this.#since = performance.now();
     }
   }
 
@@ -25,7 +34,7 @@ export class Naps {
     this.#turning = this.#awaited > 0;
     if (!this.#turning) return;
     setImmediate(() => {
-      Atomics.wait(this.#cell, 0, 0, NAP);
+      Atomics.wait(this.#cell, 0, 0, Math.max(NAP, SHARE * (performance.now() - this.#since)));
       this.#next();
     });
   }
