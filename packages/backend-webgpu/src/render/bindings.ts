@@ -29,14 +29,14 @@ export class Bindings {
     this.#target = target;
   }
 
-  /** The value at an index: text of an f32, i32 or bool, or of four that lie side by side. */
+  /** The value at an index: text of an f32, i32 or bool, or of the four that lie side by side at an index of fours. */
   load(buffer: ProgramBuffer, index: string, lanes: 1 | 4 = 1): string {
     const named = this.#named(buffer);
     if (lanes === 4) named.vector = true;
     return `${named.name}${lanes === 4 ? "_four" : ""}(${index})`;
   }
 
-  /** A statement that writes one element, or four that lie side by side from a multiple of four on. */
+  /** A statement that writes one element, or the four that lie side by side at an index of fours. */
   store(buffer: ProgramBuffer, index: string, value: string, lanes: 1 | 4 = 1): string {
     const named = this.#named(buffer);
     if (lanes === 4) named.vector = true;
@@ -159,7 +159,7 @@ function accessors(
   { writable, raw = false, wide = false }: Layout,
 ): string[] {
   const perWord = 4 / elementBytes(dtype);
-  const word = wide ? `${words("i / 4u")}[i % 4u]` : words(perWord === 1 ? "i" : `i / ${perWord}u`);
+  const word = wide ? `${words("(i >> 2u)")}[i & 3u]` : words(perWord === 1 ? "i" : `i / ${perWord}u`);
   const reads = {
     float32: raw ? `bitcast<f32>(${word})` : word,
     int32: raw ? `bitcast<i32>(${word})` : word,
@@ -177,22 +177,22 @@ function accessors(
 const typeOf = (dtype: ProgramBuffer["dtype"]): string =>
   dtype === "bool" ? "bool" : dtype === "float32" || dtype === "float16" ? "f32" : "i32";
 
-/** As {@link accessors}, of four elements that lie side by side from a multiple of four on. */
+/** As {@link accessors}, of the elements from 4i on. */
 function vectorAccessors(name: string, { dtype }: ProgramBuffer, words: Words, layout: Layout): string[] {
   const { writable, wide = false, raw = false } = layout;
   const type = `vec4<${typeOf(dtype)}>`;
   const each = (of: (k: number) => string, between: string) => [0, 1, 2, 3].map(of).join(between);
   const four = wide
-    ? wideWord(dtype, words("i / 4u"), raw)
+    ? wideWord(dtype, words("i"), raw)
     : dtype === "float16"
-      ? `${type}(unpack2x16float(${words("i / 2u")}), unpack2x16float(${words("i / 2u + 1u")}))`
+      ? `${type}(unpack2x16float(${words("2u * i")}), unpack2x16float(${words("2u * i + 1u")}))`
       : dtype === "int8"
-        ? `unpack4xI8(${words("i / 4u")})`
-        : `${type}(${each((k) => `${name}(i + ${k}u)`, ", ")})`;
+        ? `unpack4xI8(${words("i")})`
+        : `${type}(${each((k) => `${name}(4u * i + ${k}u)`, ", ")})`;
   const lines = [`fn ${name}_four(i: u32) -> ${type} { return ${four}; }`];
   if (!writable) return lines;
   const stored = dtype === "bool" ? "vec4u(x)" : raw ? "bitcast<vec4u>(x)" : "x";
-  const set = wide ? `${words("i / 4u")} = ${stored};` : each((k) => `set_${name}(i + ${k}u, x[${k}]);`, " ");
+  const set = wide ? `${words("i")} = ${stored};` : each((k) => `set_${name}(4u * i + ${k}u, x[${k}]);`, " ");
   return [...lines, `fn set_${name}_four(i: u32, x: ${type}) { ${set} }`];
 }
 
@@ -205,15 +205,15 @@ function joined(
   { dtype }: ProgramBuffer,
   { windows, elements, writable, vector }: { windows: number; elements: number; writable: boolean; vector: boolean },
 ): string[] {
-  const pick = (call: (window: string, index: string) => string): string =>
-    Array.from(
-      { length: windows - 1 },
-      (_, k) => `if (i < ${(k + 1) * elements}u) { ${call(`${name}_window${k}`, at(k))} }`,
-    )
-      .concat(call(`${name}_window${windows - 1}`, at(windows - 1)))
-      .join(" ");
-  const at = (k: number) => `i - ${k * elements}u`;
-  const functions = (suffix: string, type: string): string[] => {
+  const functions = (suffix: string, type: string, each: number): string[] => {
+    const at = (k: number) => `i - ${k * each}u`;
+    const pick = (call: (window: string, index: string) => string): string =>
+      Array.from(
+        { length: windows - 1 },
+        (_, k) => `if (i < ${(k + 1) * each}u) { ${call(`${name}_window${k}`, at(k))} }`,
+      )
+        .concat(call(`${name}_window${windows - 1}`, at(windows - 1)))
+        .join(" ");
     const read = pick((window, i) => `return ${window}${suffix}(${i});`);
     const write = pick((window, i) => `set_${window}${suffix}(${i}, x); return;`);
     return [
@@ -222,5 +222,5 @@ function joined(
     ];
   };
   const type = typeOf(dtype);
-  return [...functions("", type), ...(vector ? functions("_four", `vec4<${type}>`) : [])];
+  return [...functions("", type, elements), ...(vector ? functions("_four", `vec4<${type}>`, elements / 4) : [])];
 }

@@ -91,7 +91,7 @@ export class ExpressionWriter {
 
   #four(load: Load): string {
     const { at, from } = load;
-    if (isAligned(load, this.#vector!)) return this.#bindings.load(from, this.index(at), 4);
+    if (isAligned(load, this.#vector!)) return this.#bindings.load(from, this.index(at, 4), 4);
     const indices = this.#blockOf(() => true).let(this.#fourIndices(at));
     return `${wgslType(load.dtype, 4)}(${["x", "y", "z", "w"].map((lane) => this.#bindings.load(from, `${indices}.${lane}`)).join(", ")})`;
   }
@@ -111,14 +111,19 @@ export class ExpressionWriter {
     return [`vec4u(${first})`, steps, ...terms].join(" + ");
   }
 
-  /** Text of an index as a u32, of the first lane. What is data in it is clamped, so that no index leaves its buffer. */
-  index(at: Index): string {
-    let sum: string | undefined = at.offset === 0 ? undefined : unsigned(at.offset);
+  /**
+   * Text of an index as a u32, of the first lane. What is data in it is clamped, so that no index leaves its buffer.
+   * @param unit 4 for the index of the four neighbours, where they are aligned.
+   */
+  index(at: Index, unit: Lanes = 1): string {
+    let sum: string | undefined = at.offset === 0 ? undefined : unsigned(at.offset / unit);
     for (const [depth, { block, loops }] of this.#scopes.entries()) {
-      const terms = [...loops].flatMap(([loop, name]) => term(name, at.strides[loop]!));
+      const terms = [...loops].flatMap(([loop, name]) =>
+        unit === 4 && loop === this.#vector ? [block.fourth(name)] : term(name, at.strides[loop]! / unit),
+      );
       for (const { value, stride, extent } of at.dynamic)
         if (this.#depthOf((loop) => variesAlong(value, loop)) === depth)
-          terms.push(...term(`min(u32(${this.value(value)}), ${extent - 1}u)`, stride));
+          terms.push(...term(`min(u32(${this.value(value)}), ${extent - 1}u)`, stride / unit));
       if (terms.length === 0) continue;
       sum = block.let([...(sum === undefined ? [] : [sum]), ...terms].join(" + "));
     }

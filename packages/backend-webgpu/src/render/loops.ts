@@ -4,7 +4,7 @@ import type { Bindings } from "./bindings.ts";
 import type { Block } from "./block.ts";
 import { ExpressionWriter, isAligned, unsigned } from "./expression.ts";
 
-/** Lines that take an item's number apart into the variables of loops. @returns their names. */
+/** Lines that take an item's number apart into the variables of loops: by fourths, where one is known of it. @returns their names. */
 export function decode(
   block: Block,
   item: string,
@@ -14,27 +14,54 @@ export function decode(
   const names = new Map<number, string>();
   let rest = item;
   loops.toReversed().forEach((loop, k) => {
-    const extent = unsigned(Math.max(1, extents[loop]!)); // compilers refuse a division by 0 in a loop that never runs
-    const last = k === loops.length - 1;
-    names.set(loop, last ? rest : block.let(`${rest} % ${extent}`));
-    if (!last) rest = block.let(`${rest} / ${extent}`);
+    if (k === loops.length - 1) {
+      names.set(loop, rest);
+      return;
+    }
+    const extent = Math.max(1, extents[loop]!); // compilers refuse a division by 0 in a loop that never runs
+    const fourth = k === 0 && extent % 4 === 0 ? block.knownFourth(item) : undefined;
+    const [whole, by] = fourth === undefined ? [rest, extent] : [fourth, extent / 4];
+    const own = block.let(remainder(whole, by));
+    names.set(loop, fourth === undefined ? own : block.fours(own));
+    rest = block.let(quotient(whole, by));
   });
   return names;
 }
 
+const quotient = (a: string, b: number): string =>
+  Number.isInteger(Math.log2(b)) ? `${a} >> ${Math.log2(b)}u` : `${a} / ${b}u`;
+const remainder = (a: string, b: number): string =>
+  Number.isInteger(Math.log2(b)) ? `${a} & ${b - 1}u` : `${a} % ${b}u`;
+
+/** How a kernel's iterations are counted: the variable that counts them, where it begins, and how many it counts at once. */
+export interface Count {
+  readonly name: string;
+  readonly from: string;
+  readonly each: 1 | 4;
+}
+
+/** One by one, as `item`, from the first of a workgroup on. */
+export const ONE_BY_ONE: Count = { name: "item", from: "first", each: 1 };
+
 /**
- * The variables of a kernel's parallel loops for the iteration `item`. Those outside of a workgroup's row come from its start, `first`: all lanes
- * know them to be the same, and read what depends on them once.
+ * The variables of a kernel's parallel loops. Those outside of a workgroup's row come from its start, `first`: all lanes know them to be the same,
+ * and read what depends on them once.
  *
  * @param row iterations of a workgroup, where it has a row.
  */
-export function decodeItem(block: Block, extents: readonly number[], row: number | undefined): Map<number, string> {
+export function decodeItem(
+  block: Block,
+  extents: readonly number[],
+  row: number | undefined,
+  { name, from, each }: Count = ONE_BY_ONE,
+): Map<number, string> {
+  const item = (count: string) => (each === 4 ? block.fours(count) : count);
   const loops = extents.map((_, loop) => loop);
   const split = row === undefined ? 0 : loops.find((loop) => loop > 0 && size(extents.slice(loop)) === row);
-  if (!split) return decode(block, "item", loops, extents);
+  if (!split) return decode(block, item(name), loops, extents);
   return new Map([
     ...decode(block, block.let(`first / ${row}u`), loops.slice(0, split), extents),
-    ...decode(block, block.let("item - first"), loops.slice(split), extents),
+    ...decode(block, item(block.let(`${name} - ${from}`)), loops.slice(split), extents),
   ]);
 }
 
@@ -60,16 +87,16 @@ export function storeResult(
     ...(four && { vector }),
     ...(reduced !== undefined && { reduced }),
   });
-  const index = writer.index(at);
   if (!four) {
-    block.add(bindings.store(to, index, writer.value(result)));
+    block.add(bindings.store(to, writer.index(at), writer.value(result)));
     return;
   }
   const value = writer.value(result, 4);
   if (isAligned({ at }, vector)) {
-    block.add(bindings.store(to, index, value, 4));
+    block.add(bindings.store(to, writer.index(at, 4), value, 4));
     return;
   }
+  const index = writer.index(at);
   ["x", "y", "z", "w"].forEach((lane, k) => {
     const place = k === 0 ? index : `${index} + ${unsigned(k * at.strides[vector]!)}`;
     block.add(bindings.store(to, place, `${value}.${lane}`));

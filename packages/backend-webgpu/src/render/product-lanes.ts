@@ -11,10 +11,8 @@ import { ProductWriter } from "./product-writer.ts";
 const MOST_ROWS = 4;
 /** As {@link MOST_ROWS}, on a CPU, whose lanes read a row each and give it to the others. */
 const MOST_ROWS_CPU = 8;
-/** Columns, or vectors of four of them, that a lane of a CPU has sums of at most: so often it uses what it read of a row. */
-const MOST_COLUMNS = 4;
-/** As {@link MOST_COLUMNS}, of all lanes together, where it uses what it read of several rows, and vectors lie along the sum. */
-const MOST_TOGETHER = 32;
+/** Columns, or vectors of four of them, that the lanes of a CPU have sums of at most: so often they use what they read of a row. */
+const MOST_COLUMNS = 32;
 /** Sums that a lane of a CPU has at most, of one column each, or of four: registers hold no more. */
 const MOST_SUMS = { 1: 32, 4: 8 };
 /** A sum is not cut into parts of fewer steps than this. A GPU has lanes to spare. */
@@ -93,8 +91,7 @@ class LanesWriter extends ProductWriter {
     const tall = cpu && height >= MOST_ROWS_CPU && sums(MOST_ROWS_CPU) >= wanted;
     this.#rows = tall ? MOST_ROWS_CPU : Math.min(MOST_ROWS, height);
     let columns = 1;
-    const many = this.#wide || this.#rows === 1 ? MOST_COLUMNS : MOST_TOGETHER / lanes;
-    const most = cpu ? Math.min(many, MOST_SUMS[this.#wide ? 4 : 1] / this.#rows) : 1;
+    const most = cpu ? Math.min(MOST_COLUMNS / lanes, MOST_SUMS[this.#wide ? 4 : 1] / this.#rows) : 1;
     while (2 * columns <= most && sums(this.#rows) >= 2 * columns * wanted) columns *= 2;
     this.#columns = columns;
     const length = this.extent(product.summed);
@@ -203,79 +200,112 @@ class LanesWriter extends ProductWriter {
     return block.let(extent % this.#rows === 0 ? at : `min(${at}, ${extent - 1}u)`);
   }
 
+  /** Steps whose rows the lanes read together, each a row and step of its own. */
+  get #together(): number {
+    return this.#shared ? Math.max(1, this.opening.target.lanes / this.#rows) : 1;
+  }
+
+  /** The loops of the sum that steps go along: the last alone, where loops around it nest, and what does not change along it is read once. */
+  get #stepped(): readonly number[] {
+    const { summed } = this.product;
+    const last = summed.at(-1)!; // a product sums something
+    const steps = this.all[last]! / this.#reach;
+    const nests = this.opening.target.cpu && this.#parts === 1 && steps % this.#together === 0;
+    return nests && steps >= FEW_STEPS * this.#together ? [last] : summed;
+  }
+
   #sum(block: Block): void {
     const rows = Array.from({ length: this.#rows }, (_, row) => row);
-    const columns = this.#each((column) => [this.#loops(block, { column })]);
+    const columns = this.#each((column) => [[{ block, loops: this.#loops(block, { column }) }]]);
     const zero = this.#single ? "f32(0)" : "vec4f(0)";
     for (const row of rows) block.add(...this.#each((column) => [`var ${total(row, column)} = ${zero};`]));
-    const { lanes, cpu } = this.opening.target;
-    // Steps whose rows the lanes read together, and a lane's own rows of them.
-    const group = this.#shared ? Math.max(1, lanes / this.#rows) : 1;
-    const some = Array.from({ length: Math.max(1, this.#rows / lanes) }, (_, k) => k);
-    const [start, end] = [this.#parts === 1 ? "0u" : "part", loopEnd(this.#steps, this.opening.target)];
-    const mine = some.map((k) => `${k * lanes}u + lane % ${Math.min(lanes, this.#rows)}u`);
-    const own = (this.#shared ? mine : rows).map((row) => this.#loops(block, { row }));
-    const even = this.#steps % (this.#parts * UNROLLED) === 0;
-    const unrolled = even && !cpu ? UNROLLED : 1;
-    block.nest(`for (var step = ${start}; step < ${end}; step += ${this.#parts * group * unrolled}u)`, (inner) => {
-      const read = (step: string) =>
-        own.map((loops) => this.#value(this.product.x, { block, loops }, this.#at(inner, step)));
-      if (!this.#shared) {
-        for (let k = 0; k < unrolled; k++) {
-          const step = unrolled === 1 ? "step" : inner.let(`step + ${k * this.#parts}u`);
-          this.#multiply({ block: inner, step, ours: read(step) }, { block, columns });
-        }
-        return;
-      }
-      const values = read(group === 1 ? "step" : inner.let(`step + lane / ${this.#rows}u`));
-      if (group === 1) {
-        const ours = rows.map((row) =>
-          inner.let(`subgroupBroadcast(${values[Math.floor(row / lanes)]}, ${row % lanes}u)`),
-        );
-        this.#multiply({ block: inner, step: "step", ours }, { block, columns });
-        return;
-      }
-      inner.nest(`for (var k = 0u; k < ${loopEnd(group, this.opening.target)}; k++)`, (each) => {
-        const ours = rows.map((row) => each.let(`subgroupShuffle(${values[0]}, k * ${this.#rows}u + ${row}u)`));
-        this.#multiply({ block: each, step: each.let("step + k"), ours }, { block, columns });
+    const { target } = this.opening;
+    const beside = Math.min(target.lanes, this.#rows);
+    const shared = Array.from({ length: this.#rows / beside }, (_, k) => `${k * beside}u + lane % ${beside}u`);
+    const read = (this.#shared ? shared : rows).map((row) => [{ block, loops: this.#loops(block, { row }) }]);
+    const around = this.product.summed.filter((loop) => !this.#stepped.includes(loop));
+    if (around.length === 0) this.#accumulate(block, read, columns);
+    else
+      block.nest(`for (var turn = 0u; turn < ${loopEnd(this.extent(around), target)}; turn++)`, (inner) => {
+        const turn = { block: inner, loops: decode(inner, "turn", around, this.all) };
+        const within = (scopes: readonly Scope[]) => [...scopes, turn];
+        this.#accumulate(inner, read.map(within), columns.map(within));
       });
-    });
     if (this.#parts === 1) return;
     for (const row of rows) for (const column of columns.keys()) this.#join(block, total(row, column));
   }
 
-  /** The loops of the sum at the k-th element of a step. */
-  #at(block: Block, step: string, k = 0): Scope {
-    const element = this.#reach === 1 ? step : block.let(`${this.#reach}u * ${step} + ${k}u`);
-    return { block, loops: decode(block, element, this.product.summed, this.all) };
+  /** Go along the sum. @param read the scopes of what a lane reads of `x`; @param columns of what it reads of `y`. */
+  #accumulate(block: Block, read: readonly (readonly Scope[])[], columns: readonly (readonly Scope[])[]): void {
+    const { target } = this.opening;
+    const { lanes, cpu } = target;
+    const steps = this.extent(this.#stepped) / this.#reach;
+    const unrolled = !cpu && steps % (this.#parts * UNROLLED) === 0 ? UNROLLED : 1;
+    const together = this.#together;
+    const start = this.#parts === 1 ? "0u" : "part";
+    const each = this.#parts * together * unrolled;
+    block.nest(`for (var step = ${start}; step < ${loopEnd(steps, target)}; step += ${each}u)`, (inner) => {
+      const valuesAt = (step: string) =>
+        read.map((scopes) => this.#value(this.product.x, [...scopes, this.#at(inner, step)]));
+      if (!this.#shared) {
+        for (let k = 0; k < unrolled; k++) {
+          const step = unrolled === 1 ? "step" : inner.let(`step + ${k * this.#parts}u`);
+          this.#multiply(inner, step, valuesAt(step), columns);
+        }
+        return;
+      }
+      const values = valuesAt(together === 1 ? "step" : inner.let(`step + lane / ${this.#rows}u`));
+      const rows = Array.from({ length: this.#rows }, (_, row) => row);
+      if (together === 1) {
+        const from = (row: number) => `subgroupBroadcast(${values[Math.floor(row / lanes)]}, ${row % lanes}u)`;
+        const ours = rows.map((row) => inner.let(from(row)));
+        this.#multiply(inner, "step", ours, columns);
+        return;
+      }
+      inner.nest(`for (var k = 0u; k < ${loopEnd(together, target)}; k++)`, (one) => {
+        const ours = rows.map((row) => one.let(`subgroupShuffle(${values[0]}, k * ${this.#rows}u + ${row}u)`));
+        this.#multiply(one, one.let("step + k"), ours, columns);
+      });
+    });
+  }
+
+  /** The loops of the sum at the first element of a step. */
+  #at(block: Block, step: string): Scope {
+    const element = this.#reach === 1 ? step : block.fours(step);
+    return { block, loops: decode(block, element, this.#stepped, this.all) };
+  }
+
+  /** The loops of the sum, so many elements on in a step. */
+  #on({ block, loops }: Scope, by: number): Scope {
+    const last = this.product.summed.at(-1)!; // a product sums something
+    return { block, loops: by === 0 ? loops : new Map(loops).set(last, block.let(`${loops.get(last)} + ${by}u`)) };
   }
 
   /** Text of what is read of an operand: of one element, or of four neighbours. What all steps have in common is read once. */
-  #value(factor: Factor, outer: Scope, inner: Scope, common?: Common): string {
+  #value(factor: Factor, scopes: readonly Scope[], common?: Common): string {
     const isX = factor === this.product.x;
     const vector = isX ? this.product.summed.at(-1)! : this.#vector; // a product sums something
-    const writer = new ExpressionWriter(this.opening.bindings, [outer, inner], { vector, ...(common && { common }) });
+    const writer = new ExpressionWriter(this.opening.bindings, scopes, { vector, ...(common && { common }) });
     return writer.value(factor.value, isX && this.#reach === 1 ? 1 : 4);
   }
 
   /** Add the products of a step: of what was read of each row, `ours`, with what each column has there. */
-  #multiply(
-    { block, step, ours }: { block: Block; step: string; ours: readonly string[] },
-    outer: { block: Block; columns: readonly ReadonlyMap<number, string>[] },
-  ): void {
-    const reads = this.#wide && this.#reach === 4 ? ["x", "y", "z", "w"] : [undefined];
-    const theirs = reads.map((_, k) => {
-      const at = this.#at(block, step, k);
+  #multiply(block: Block, step: string, ours: readonly string[], columns: readonly (readonly Scope[])[]): void {
+    const parts = this.#wide && this.#reach === 4 ? [".x", ".y", ".z", ".w"] : [""];
+    const first = this.#at(block, step);
+    const theirs = parts.map((_, k) => {
+      const at = this.#on(first, k);
       const common = { apart: this.product.columns, known: new Map<Expression, string>() };
-      return outer.columns.map((loops) => this.#value(this.product.y, { block: outer.block, loops }, at, common));
+      return columns.map((scopes) => this.#value(this.product.y, [...scopes, at], common));
     });
-    const times = (x: string, part: string | undefined, y: string) =>
-      this.#single ? `dot(${x}, ${y})` : `${part ? `${x}.${part}` : x} * ${y}`;
+    const times = (x: string, y: string) => (this.#single ? `dot(${x}, ${y})` : `${x} * ${y}`);
+    // A sum of four products goes number by number: some drivers keep the numbers of a vector in memory in between.
     for (const [row, x] of ours.entries())
-      for (const column of outer.columns.keys()) {
-        const terms = reads.map((part, k) => times(x, part, theirs[k]![column]!));
-        block.add(`${total(row, column)} += ${terms.join(" + ")};`);
-      }
+      for (const column of columns.keys())
+        for (const number of parts) {
+          const terms = parts.map((part, k) => times(`${x}${part}`, `${theirs[k]![column]!}${number}`));
+          block.add(`${total(row, column)}${number} += ${terms.join(" + ")};`);
+        }
   }
 
   /** Bring the parts of a sum together, in the lanes of the first. */

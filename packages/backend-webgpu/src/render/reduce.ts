@@ -135,7 +135,7 @@ class Writer {
     block.nest(`for (var step = part; step < ${loopEnd(steps, target)}; step += ${parts * unrolled}u)`, (inner) => {
       for (let k = 0; k < unrolled; k++) {
         const step = k === 0 ? "step" : inner.let(`step + ${k * parts}u`);
-        const element = vector === "depth" ? inner.let(`4u * ${step}`) : step;
+        const element = vector === "depth" ? inner.fours(step) : step;
         const scopes = [
           { block, loops },
           { block: inner, loops: decode(inner, element, reduced, all) },
