@@ -1,7 +1,9 @@
 /** Milliseconds of the first naps. */
-const NAP = 0.2;
-/** A nap is as much of what was waited before it, and a read later by half of that at most, on average. */
+const SHORTEST = 0.2;
+/** A later nap is as much of what was waited before it: a read is later by half of that at most, on average. */
 const SHARE = 1 / 16;
+/** Milliseconds of a nap at most: a keyboard, a timer or a page that this process serves is not kept waiting while a shader compiles. */
+const LONGEST = 5;
 
 /**
  * Keeps Dawn in Node from taking a core for itself: it learns what the device has done by asking it, in every turn of the event loop, for as
@@ -34,7 +36,8 @@ export class Naps {
     this.#turning = this.#awaited > 0;
     if (!this.#turning) return;
     setImmediate(() => {
-      Atomics.wait(this.#cell, 0, 0, Math.max(NAP, SHARE * (performance.now() - this.#since)));
+      const share = SHARE * (performance.now() - this.#since);
+      Atomics.wait(this.#cell, 0, 0, Math.min(LONGEST, Math.max(SHORTEST, share)));
       this.#next();
     });
   }
