@@ -1,5 +1,5 @@
 import { fuse } from "@finegrain/codegen";
-import { einsum, graph, input, relu, type Tensor } from "@finegrain/graph";
+import { cachedAttention, einsum, graph, input, relu, type Tensor } from "@finegrain/graph";
 import { expect, test } from "vitest";
 import { arrange } from "../src/arrange.ts";
 import { renderDispatch } from "../src/render/shader.ts";
@@ -66,6 +66,17 @@ test("a sum of two loops nests them, and reads within the inner one only what ch
   const [windows, y] = [input([9, 16, 64]), input([9, 64, 64])];
   const loop = expectNoDivision([windows, y], einsum(windows, y, "K M W, K W U -> M U"));
   expect(loop.join("\n")).not.toMatch(/\bturn\b/);
+});
+
+test("attention to a cache reads what one token sees of it, and for several all that there is", () => {
+  const limits = (tokens: number) => {
+    const [q, position] = [input([1, 16, tokens, 64]), input([], "int32")];
+    const [k, v] = [input([1, 16, 256, 64]), input([1, 16, 256, 64])];
+    const lines = linesOf([q, k, v, position], cachedAttention(q, k, v, position, { scale: 1 }));
+    return lines.filter((line) => /= (select\(0u, |min\(\()/.test(line)).map((line) => line.split("(")[0]!.trim());
+  };
+  expect(limits(1).map((line) => line.split(" ").at(-1))).toEqual(["select", "min"]);
+  expect(limits(2)).toEqual([]);
 });
 
 test("an element-wise kernel counts in fours", () => {

@@ -1,7 +1,7 @@
 import type { ProgramBuffer } from "./buffer.ts";
 import { expressionsOf } from "./expression.ts";
 import type { Index } from "./index-form.ts";
-import { elementBytes, type Kernel, type LoopKernel } from "./kernel.ts";
+import { elementBytes, type Kernel, type LoopKernel, rootsOf } from "./kernel.ts";
 
 /** A place in a kernel where it reads or writes a buffer. */
 export interface Access {
@@ -35,10 +35,9 @@ const wholly = (buffer: ProgramBuffer, writes = false): Access => ({
 });
 
 function loopAccesses(kernel: LoopKernel): Access[] {
-  const { extents, reduction, result, at, to } = kernel;
+  const { extents, reduction, at, to } = kernel;
   const all = [...extents, ...(reduction?.extents ?? [])];
-  const roots = [...(reduction ? [reduction.body] : []), result, ...at.dynamic.map(({ value }) => value)];
-  const reads = expressionsOf(...roots).flatMap((e) =>
+  const reads = expressionsOf(...rootsOf(kernel)).flatMap((e) =>
     e.kind === "load" ? [{ buffer: e.from, writes: false, at: e.at, range: rangeOf(e.at, all) }] : [],
   );
   return [...reads, { buffer: to, writes: true, at, range: rangeOf(at, all) }];

@@ -1,6 +1,6 @@
 import { type Expression, expressionsOf, mapIndices } from "./expression.ts";
 import type { Index } from "./index-form.ts";
-import type { LoopKernel } from "./kernel.ts";
+import { type LoopKernel, rootsOf } from "./kernel.ts";
 
 /** The same kernel in as few loops as it can be: neighbours that are walked as one become one, and loops of one go. */
 export function collapse(kernel: LoopKernel): LoopKernel {
@@ -12,14 +12,16 @@ export function collapse(kernel: LoopKernel): LoopKernel {
   const change = (e: Expression) => mapIndices(e, narrow, done);
   const { reduction } = kernel;
   const at = narrow(kernel.at);
+  const reduced = kept.filter(({ loop }) => loop >= parallel).map(({ extent }) => extent);
   return {
     ...kernel,
     extents: kept.filter(({ loop }) => loop < parallel).map(({ extent }) => extent),
     ...(reduction && {
       reduction: {
-        ...reduction,
-        extents: kept.filter(({ loop }) => loop >= parallel).map(({ extent }) => extent),
+        op: reduction.op,
+        extents: reduced,
         body: change(reduction.body),
+        ...(reduction.until && reduced.length === 1 && { until: change(reduction.until) }),
       },
     }),
     result: change(kernel.result),
@@ -27,9 +29,9 @@ export function collapse(kernel: LoopKernel): LoopKernel {
   };
 }
 
-function indicesOf({ reduction, result, at }: LoopKernel): Index[] {
-  const roots = [result, ...at.dynamic.map(({ value }) => value), ...(reduction ? [reduction.body] : [])];
-  return [at, ...expressionsOf(...roots).flatMap((e) => (e.kind === "load" || e.kind === "place" ? [e.at] : []))];
+function indicesOf(kernel: LoopKernel): Index[] {
+  const own = expressionsOf(...rootsOf(kernel)).flatMap((e) => (e.kind === "load" || e.kind === "place" ? [e.at] : []));
+  return [kernel.at, ...own];
 }
 
 /** The loops that stay, each by the innermost of those that it stands for. */

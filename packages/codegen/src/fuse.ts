@@ -197,7 +197,7 @@ class Fusion {
     const reduction: Reduction | undefined = reduced && {
       op: reductions[reduced.op]!.op,
       extents: extents.slice(parallel),
-      body: reductions[reduced.op]!.body(reduced, own, places.slice(x.shape.length), inliner),
+      ...reductions[reduced.op]!.body(reduced, own, places.slice(x.shape.length), inliner),
     };
     return {
       kind: "loop",

@@ -24,6 +24,11 @@ export interface Reduction {
   readonly extents: readonly number[];
   /** What is reduced. */
   readonly body: Expression;
+  /**
+   * From so many iterations on, of a single loop, a sum gains nothing: an int32 of at least 0, maybe more than there are, and the same for
+   * all of the result. A device may stop there.
+   */
+  readonly until?: Expression;
 }
 
 /** out[indices[k], :] += updates[k, :], over an output of zeros. */
@@ -60,14 +65,18 @@ export interface RandomBitsKernel {
 
 export type Kernel = LoopKernel | ScatterAddKernel | TopKKernel | RandomBitsKernel;
 
+/** All that a loop kernel computes for an iteration, in the order in which it meets it. */
+export const rootsOf = ({ reduction, result, at }: LoopKernel): Expression[] => [
+  ...(reduction ? [reduction.body, ...(reduction.until ? [reduction.until] : [])] : []),
+  result,
+  ...at.dynamic.map(({ value }) => value),
+];
+
 /** Buffers that a kernel reads, in the order in which it meets them. */
 export function readsOf(kernel: Kernel): ProgramBuffer[] {
   switch (kernel.kind) {
-    case "loop": {
-      const roots = [kernel.result, ...kernel.at.dynamic.map(({ value }) => value)];
-      if (kernel.reduction) roots.unshift(kernel.reduction.body);
-      return [...new Set(expressionsOf(...roots).flatMap((e) => (e.kind === "load" ? [e.from] : [])))];
-    }
+    case "loop":
+      return [...new Set(expressionsOf(...rootsOf(kernel)).flatMap((e) => (e.kind === "load" ? [e.from] : [])))];
     case "scatterAdd":
       return [kernel.indices, kernel.updates];
     case "topK":

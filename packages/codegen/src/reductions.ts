@@ -1,15 +1,20 @@
 import { parseEinsum, type Tensor } from "@finegrain/graph";
 import { dequantized } from "./dequantize.ts";
-import type { Expression } from "./expression.ts";
 import type { Index } from "./index-form.ts";
 import { attrsOf, type Inliner, isView, NeedsBuffer } from "./inline.ts";
 import type { Reduction } from "./kernel.ts";
+import { untilOf } from "./until.ts";
 
 /** How an op that reduces is written as a kernel. */
 interface ReductionRule {
   readonly op: Reduction["op"];
-  /** The element that is reduced, at places of the result's axes and of the reduced ones. */
-  body(x: Tensor, own: readonly Index[], reduced: readonly Index[], inliner: Inliner): Expression;
+  /** What is reduced, at places of the result's axes and of the reduced ones. */
+  body(
+    x: Tensor,
+    own: readonly Index[],
+    reduced: readonly Index[],
+    inliner: Inliner,
+  ): Pick<Reduction, "body" | "until">;
 }
 
 const reducedAxes = (x: Tensor): readonly number[] =>
@@ -31,7 +36,7 @@ const reductionOf = (op: Reduction["op"]): ReductionRule => ({
       }
       return own[next++]!;
     });
-    return inliner.element(x, places);
+    return { body: inliner.element(x, places) };
   },
 });
 
@@ -51,7 +56,8 @@ export const reductions: Readonly<Record<string, ReductionRule>> = {
         if (element.kind === "call" && !dequantized(element)) throw new NeedsBuffer(computedBase(operand));
         return element;
       });
-      return { kind: "call", op: "mul", dtype: "float32", args: [x!, y!] };
+      const until = untilOf(node, placeOf, inliner);
+      return { body: { kind: "call", op: "mul", dtype: "float32", args: [x!, y!] }, ...(until && { until }) };
     },
   },
 };

@@ -1,6 +1,7 @@
 import {
   add,
   argMax,
+  cachedAttention,
   concat,
   constant,
   einsum,
@@ -153,6 +154,38 @@ describe("fusion", () => {
       machine.outputs[0]!.data.forEach((value, i) => {
         expect(value).toBeCloseTo(expected!.data[i]!, 4);
       });
+    }
+  });
+
+  test("ends a sum over a cache behind what is seen of it, for one token", () => {
+    const attention = (tokens: number) => {
+      const [q, position] = [input([1, 2, tokens, 4]), input([], "int32")];
+      const [k, v] = [input([1, 2, 8, 4]), input([1, 2, 8, 4])];
+      const source = graph({
+        name: "attention",
+        inputs: [q, k, v, position],
+        outputs: [cachedAttention(q, k, v, position, { scale: 0.5 })],
+      });
+      const untils = fuse(source).kernels.flatMap((kernel) =>
+        kernel.kind === "loop" && kernel.reduction?.until ? [kernel.name] : [],
+      );
+      return { source, untils };
+    };
+    expect(attention(2).untils).toEqual([]);
+    const { source, untils } = attention(1);
+    expect(untils).toEqual(["einsum B H T S, B H S D -> B H T D"]);
+    const values = source.inputs.slice(0, 3).map(({ shape }, i) => {
+      const data = Float32Array.from({ length: size(shape) }, (_, k) => Math.sin(5 * i + k));
+      return hostTensor("float32", shape, data);
+    });
+    // Where nothing is seen, all weigh the same.
+    for (const position of [-1, 0, 3, 7, 9]) {
+      const given = [...values, hostTensor("int32", [], Int32Array.of(position))];
+      const program = fuse(source);
+      const machine = new Machine(program, planMemory(program), given);
+      for (const kernel of program.kernels) machine.run(kernel);
+      const [expected] = evaluate(source, given);
+      for (const [j, value] of machine.outputs[0]!.data.entries()) expect(value).toBeCloseTo(expected!.data[j]!, 5);
     }
   });
 

@@ -82,7 +82,8 @@ export class Machine {
     const loops = [...own, ...(reduction?.extents ?? []).map(() => 0)];
     let reduced = NaN;
     if (reduction) {
-      const values = Array.from({ length: size(reduction.extents) }, (_, i) =>
+      const until = reduction.until ? this.#value(reduction.until, loops, NaN) : Number.POSITIVE_INFINITY;
+      const values = Array.from({ length: Math.min(size(reduction.extents), until) }, (_, i) =>
         this.#value(reduction.body, [...own, ...digits(i, reduction.extents)], NaN),
       );
       reduced = reductions[reduction.op](values);

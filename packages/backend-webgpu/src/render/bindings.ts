@@ -1,4 +1,12 @@
-import { bytesOf, elementBytes, isInArena, type MemoryPlan, type ProgramBuffer } from "@finegrain/codegen";
+import {
+  bytesOf,
+  type Expression,
+  elementBytes,
+  expressionsOf,
+  isInArena,
+  type MemoryPlan,
+  type ProgramBuffer,
+} from "@finegrain/codegen";
 import type { Target } from "./target.ts";
 
 /** What is bound at one place of a shader's bind group. */
@@ -41,6 +49,12 @@ export class Bindings {
     const named = this.#named(buffer);
     if (lanes === 4) named.vector = true;
     return `set_${named.name}${lanes === 4 ? "_four" : ""}(${index}, ${value});`;
+  }
+
+  /** Whether an expression reads nothing that this dispatch can write: all lanes read the same then, where their indices are the same. */
+  onlyReads(e: Expression): boolean {
+    const isFixed = (buffer: ProgramBuffer) => !isInArena(buffer) && !this.#written.has(buffer);
+    return expressionsOf(e).every((x) => x.kind !== "load" || isFixed(x.from));
   }
 
   /** Temporaries in the order in which the uniform has their offsets. */

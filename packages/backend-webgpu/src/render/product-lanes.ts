@@ -6,6 +6,7 @@ import { joinParts } from "./join-parts.ts";
 import { loopEnd, type Opening, type RenderedKernel } from "./kernel.ts";
 import { decode, storeResult } from "./loops.ts";
 import { ProductWriter } from "./product-writer.ts";
+import { sumEnd } from "./sum-end.ts";
 
 /** Rows that a lane has sums of at most. */
 const MOST_ROWS = 4;
@@ -244,7 +245,9 @@ class LanesWriter extends ProductWriter {
     const together = this.#together;
     const start = this.#parts === 1 ? "0u" : "part";
     const each = this.#parts * together * unrolled;
-    block.nest(`for (var step = ${start}; step < ${loopEnd(steps, target)}; step += ${each}u)`, (inner) => {
+    const way = { block, bindings: this.opening.bindings, end: loopEnd(steps, target), reach: this.#reach };
+    const end = sumEnd(this.kernel, this.product, way);
+    block.nest(`for (var step = ${start}; step < ${end}; step += ${each}u)`, (inner) => {
       const valuesAt = (step: string) =>
         read.map((scopes) => this.#value(this.product.x, [...scopes, this.#at(inner, step)]));
       if (!this.#shared) {
