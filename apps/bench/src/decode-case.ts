@@ -1,4 +1,4 @@
-import { type Backend, bytesRead, FinegrainError } from "@finegrain/graph";
+import { type Backend, byteSize, bytesRead, FinegrainError, type Graph } from "@finegrain/graph";
 import { type LanguageModel, parameterCount, type Storage } from "@finegrain/nn";
 import { cacheTypes, createGenerator, type Generator } from "@finegrain/runtime";
 import { energyMeter } from "./energy.ts";
@@ -41,6 +41,16 @@ export async function timeDecode(
   );
 }
 
+/** Tokens that a step's attention sees, on average over `units` steps behind a prompt. */
+export const meanTokens = ({ prompt, units }: Pick<Measure, "prompt" | "units">): number => prompt + (units + 1) / 2;
+
+/** Bytes that a decode step has to read of its inputs: of what its attention has room for, the part that holds tokens. */
+export function stepBytes(graph: Graph, tokens: number): number {
+  const caches = graph.nodes.flatMap(({ op, inputs }) => (op === "cachedAttention" ? inputs.slice(1, 3) : []));
+  const empty = caches.map((cache) => byteSize(cache) * Math.max(0, 1 - tokens / cache.shape[2]!)); // [batch, heads, capacity, dHead]
+  return bytesRead(graph) - empty.reduce((a, b) => a + b, 0);
+}
+
 export interface DecodeOptions extends Pick<Measure, "prompt" | "units"> {
   /** What the weights are kept in. */
   readonly storage: Storage;
@@ -78,7 +88,8 @@ export async function prepareDecode(
       energy.start();
     });
     energy.stop(units);
-    bytes = [...record.runs()].reduce((sum, [graph, runs]) => sum + (bytesRead(graph) * runs) / units, 0);
+    const seen = meanTokens({ prompt, units });
+    bytes = [...record.runs()].reduce((sum, [graph, runs]) => sum + (stepBytes(graph, seen) * runs) / units, 0);
     dispatches = record.dispatches(units);
     return seconds;
   };

@@ -39,7 +39,7 @@ export interface ModelFigures {
   readonly tokensPerSecond: Spread;
   readonly millisecondsPerToken: number;
   readonly parameters: number;
-  /** Bytes that one token's decode step reads of weights and caches; null in training. */
+  /** Bytes that one token's decode step has to read of weights, and of caches what they hold on average; null in training. */
   readonly bytesPerToken: number | null;
   /**
    * Share of the limit that was reached. Decode: bytesPerToken x tokens/s over the machine's bandwidth. Training: time that

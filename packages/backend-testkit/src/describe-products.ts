@@ -2,9 +2,11 @@ import {
   add,
   argMax,
   type Backend,
+  cachedAttention,
   einsum,
   gather,
   graph,
+  hostTensor,
   input,
   reduceMax,
   relu,
@@ -59,6 +61,16 @@ export function describeProducts(backend: () => Backend, tolerance = 2e-5): void
     const values = [x, w, bias].map((type, i) => randomValue(type, i + 1));
     const outputs = [blocks, most];
     await expectAgreement(backend(), graph({ name: "blocks", inputs: [x, w, bias], outputs }), values, tolerance);
+  });
+
+  test.each([-1, 0, 1, 37, 255])("attention of one token to a cache that is filled up to %i", async (position) => {
+    const [q, k, v] = [input([1, 4, 1, 32]), input([1, 4, 256, 32]), input([1, 4, 256, 32])];
+    const last = input([], "int32");
+    const outputs = [cachedAttention(q, k, v, last, { scale: 0.2 })];
+    const program = graph({ name: "attention", inputs: [q, k, v, last], outputs });
+    const values = [q, k, v].map((type, i) => randomValue(type, i + 1));
+    const given = [...values, hostTensor("int32", [], Int32Array.of(position))];
+    await expectAgreement(backend(), program, given, tolerance);
   });
 
   test("rows that are picked as the graph runs", async () => {

@@ -1,5 +1,5 @@
 import { describeProducts, expectAgreement, randomValue } from "@finegrain/backend-testkit";
-import { type Backend, cachedAttention, einsum, graph, hostTensor, input, softmax } from "@finegrain/graph";
+import { type Backend, einsum, graph, input, softmax } from "@finegrain/graph";
 import { afterAll, beforeAll, describe, test } from "vitest";
 import { webgpuBackend } from "../src/index.ts";
 import { asGpu } from "./as-gpu.ts";
@@ -18,15 +18,6 @@ describe.each(Object.entries(ways))("products %s", (_, open) => {
   });
   afterAll(async () => backend?.[Symbol.asyncDispose]());
   describeProducts(() => backend);
-
-  test.each([0, 1, 37, 255, 300])("attention to a cache that is filled up to %i", async (position) => {
-    const [q, k, v] = [input([1, 4, 1, 32]), input([1, 4, 256, 32]), input([1, 4, 256, 32])];
-    const at = input([], "int32");
-    const outputs = [cachedAttention(q, k, v, at, { scale: 0.5 })];
-    const program = graph({ name: "attention", inputs: [q, k, v, at], outputs });
-    const given = [q, k, v].map((type, i) => randomValue(type, i + 1));
-    await expectAgreement(backend, program, [...given, hostTensor("int32", [], Int32Array.of(position))], 2e-5);
-  });
 });
 
 test("products of a few heads, one after the other in each workgroup", async () => {

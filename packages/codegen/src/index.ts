@@ -5,6 +5,7 @@ export * from "./fuse.ts";
 export * from "./index-form.ts";
 export * from "./kernel.ts";
 export * from "./kernel-cost.ts";
+export * from "./last-column.ts";
 export * from "./plan-memory.ts";
 export * from "./product.ts";
 export * from "./program.ts";

@@ -25,8 +25,8 @@ export interface Reduction {
   /** What is reduced. */
   readonly body: Expression;
   /**
-   * From so many iterations on, of a single loop, a sum gains nothing: an int32 of at least 0, maybe more than there are, and the same for
-   * all of the result. A device may stop there.
+   * From so many iterations on, of a single loop, a sum gains nothing: an int32 from 1 to the loop's extent, the same for all of the result. A
+   * device may stop there.
    */
   readonly until?: Expression;
 }

@@ -59,6 +59,8 @@ function countUpTo(last: Expression, extent: number): Expression {
     dtype,
     args,
   });
+  const all = literal(extent, "int32");
   const none = call("less", "bool", last, literal(0, "int32"));
-  return call("select", "int32", none, literal(extent, "int32"), call("add", "int32", last, literal(1, "int32")));
+  const seen = call("add", "int32", last, literal(1, "int32"));
+  return call("min", "int32", call("select", "int32", none, all, seen), all);
 }

@@ -82,8 +82,8 @@ export class Machine {
     const loops = [...own, ...(reduction?.extents ?? []).map(() => 0)];
     let reduced = NaN;
     if (reduction) {
-      const until = reduction.until ? this.#value(reduction.until, loops, NaN) : Number.POSITIVE_INFINITY;
-      const values = Array.from({ length: Math.min(size(reduction.extents), until) }, (_, i) =>
+      const length = reduction.until ? this.#value(reduction.until, loops, NaN) : size(reduction.extents);
+      const values = Array.from({ length }, (_, i) =>
         this.#value(reduction.body, [...own, ...digits(i, reduction.extents)], NaN),
       );
       reduced = reductions[reduction.op](values);

@@ -1,4 +1,5 @@
 import { type ModelConfig, parameterCount, scalingLM } from "@finegrain/nn";
+import { meanTokens } from "../decode-case.ts";
 import type { Measure } from "../suites.ts";
 
 /** Whether a model has nothing sparse: what a peer without our layers can have too. */
@@ -12,10 +13,9 @@ export const parametersOf = (config: ModelConfig): number => parameterCount(scal
  * Bytes that one token's decode step of a dense model reads in float32: every weight but the rows of the embeddings that
  * were not asked for, and keys and values of all tokens so far, as many as they are on average over a round.
  */
-export function decodeBytes(config: ModelConfig, parameters: number, { prompt, units }: Measure): number {
+export function decodeBytes(config: ModelConfig, parameters: number, measure: Measure): number {
   const { vocabulary, maxLength, dModel, layers, positions = "learned" } = config;
   const tables = vocabulary + (positions === "learned" ? maxLength : 0);
   const rows = positions === "learned" ? 2 : 1;
-  const tokens = prompt + (units + 1) / 2;
-  return 4 * (parameters - (tables - rows) * dModel + 2 * layers * dModel * tokens);
+  return 4 * (parameters - (tables - rows) * dModel + 2 * layers * dModel * meanTokens(measure));
 }

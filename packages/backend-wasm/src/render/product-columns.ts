@@ -56,7 +56,17 @@ export class ColumnProductRenderer extends ProductRenderer {
     const at = code.local("pointer");
     frame.coordinates.set(summed, at);
     const passes = Math.floor(length / block);
+    const end = reduction.until && length % block === 0 ? this.whole(reduction.until) : undefined;
     code.address(0).set(at);
+    if (end) {
+      this.#pass({ rows: block, apart: 1 }, count, true);
+      code.count(at, { from: () => code.address(block), to: () => code.get(end), step: block }, () =>
+        this.#pass({ rows: block, apart: 1 }, count, false),
+      );
+      frame.coordinates.delete(summed);
+      this.#epilogue(count);
+      return;
+    }
     // The first pass stores, the others add to what is there. Of each, a row is as far from the next as can be, so that from pass to pass each
     // follows memory of its own without a gap.
     const first = passes > 0 ? { rows: block, apart: passes } : { rows: Math.min(1, length), apart: 1 };

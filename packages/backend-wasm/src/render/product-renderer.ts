@@ -1,8 +1,9 @@
-import type { LoopKernel, Product, Reduction } from "@finegrain/codegen";
+import type { Expression, LoopKernel, Product, Reduction } from "@finegrain/codegen";
 import { size } from "@finegrain/graph";
 import type { Local } from "../assembler/code.ts";
 import type { Opening, Target } from "./kernel.ts";
 import { ReducingRenderer } from "./loop-renderer.ts";
+import { Strip } from "./strip.ts";
 
 export interface ProductOptions {
   readonly product: Product;
@@ -27,6 +28,17 @@ export abstract class ProductRenderer extends ReducingRenderer {
   /** Iterations of these loops together. */
   protected extentOf(loops: readonly number[]): number {
     return size(loops.map((loop) => this.kernel.extents[loop]!));
+  }
+
+  /** The value of an int32 that no loop changes, as a pointer-sized integer with its sign. */
+  protected whole(e: Expression): Local {
+    const { code, frame } = this;
+    new Strip(frame, { roots: [e], lanes: 4 }).writer().write(e);
+    code.lane("i32x4.extract_lane", 0);
+    if (code.wide) code.do("i64.extend_i32_s");
+    const local = code.local("pointer");
+    code.set(local);
+    return local;
   }
 
   /** sum = sum + x * y, fused where the runtime can. */

@@ -1,4 +1,4 @@
-import { type Expression, type LoopKernel, type Product, variesAlong } from "@finegrain/codegen";
+import { type Expression, type LoopKernel, lastColumn, type Product } from "@finegrain/codegen";
 import type { Bindings } from "./bindings.ts";
 import type { Block } from "./block.ts";
 import { ExpressionWriter } from "./expression.ts";
@@ -19,25 +19,10 @@ export function sumEnd(
   const until = kernel.reduction?.until;
   let text = end;
   if (until && bindings.onlyReads(until)) {
-    const steps = reach === 1 ? `u32(${value(until)})` : `(u32(${value(until)}) + ${reach - 1}u) / ${reach}u`;
-    text = block.let(`min(${text}, ${steps})`);
+    const elements = `u32(${value(until)})`;
+    text = block.let(reach === 1 ? elements : `(${elements} + ${reach - 1}u) / ${reach}u`);
   }
   const last = lastColumn(kernel, columns);
   if (last && bindings.onlyReads(last)) text = block.let(`select(0u, ${text}, i32(base) <= ${value(last)})`);
   return text;
-}
-
-/** The last column whose sum is stored: the others become something else; undefined where that is not so, or not known. */
-function lastColumn({ result, extents }: LoopKernel, columns: readonly number[]): Expression | undefined {
-  if (columns.length !== 1 || result.kind !== "call" || result.op !== "select") return undefined;
-  const [seen, sum, hidden] = result.args;
-  if (sum?.kind !== "reduced" || hidden?.kind !== "literal" || seen?.kind !== "call" || seen.op !== "lessEqual")
-    return undefined;
-  const [place, last] = seen.args as [Expression, Expression];
-  const counts =
-    place.kind === "place" &&
-    place.at.offset === 0 &&
-    place.at.dynamic.length === 0 &&
-    place.at.strides.every((stride, loop) => stride === (loop === columns[0] ? 1 : 0));
-  return counts && extents.every((_, loop) => !variesAlong(last, loop)) ? last : undefined;
 }
