@@ -16,7 +16,7 @@ const MOST_ROWS_CPU = 8;
 const MOST_COLUMNS = 32;
 /** Sums that a lane of a CPU has at most, of one column each, or of four: registers hold no more. */
 const MOST_SUMS = { 1: 32, 4: 8 };
-/** A sum is not cut into parts of fewer steps than this. A GPU has lanes to spare. */
+/** A sum is not cut into parts of fewer steps than this, nor its last loop nested if it has fewer. A GPU has lanes to spare. */
 const FEW_STEPS = 4;
 /** As {@link FEW_STEPS}, on a CPU. */
 const FEW_STEPS_CPU = 16;
