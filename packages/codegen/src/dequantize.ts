@@ -1,5 +1,4 @@
-import type { Call, Expression, Load } from "./expression.ts";
-import { variesAlong } from "./expression.ts";
+import { type Call, call, type Expression, type Load, variesAlong } from "./expression.ts";
 import type { LoopKernel } from "./kernel.ts";
 
 /** A weight of fewer bits as a number, and what it is scaled with. */
@@ -53,7 +52,7 @@ export function factorScales(kernel: LoopKernel): LoopKernel {
 
 /** The expression with the reduction's result times `scale` in place of it. */
 function scaled(root: Expression, scale: Load, done = new Map<Expression, Expression>()): Expression {
-  if (root.kind === "reduced") return { kind: "call", op: "mul", dtype: root.dtype, args: [root, scale] };
+  if (root.kind === "reduced") return call("mul", root.dtype, root, scale);
   if (root.kind !== "call") return root;
   const known = done.get(root);
   if (known) return known;

@@ -45,6 +45,13 @@ export interface Reduced {
 
 export const literal = (value: number, dtype: DType): Literal => ({ kind: "literal", dtype, value });
 
+export const call = (op: ScalarOp, dtype: DType, ...args: readonly Expression[]): Call => ({
+  kind: "call",
+  op,
+  dtype,
+  args,
+});
+
 const indexOf = (e: Expression): Index | undefined => (e.kind === "load" || e.kind === "place" ? e.at : undefined);
 
 /** Expressions that one is computed from directly, those in its index included. */

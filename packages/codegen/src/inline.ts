@@ -1,7 +1,7 @@
 import type { AttrsOf, PrimitiveName, Shape, Tensor } from "@finegrain/graph";
 import { strides } from "@finegrain/graph";
 import type { ProgramBuffer } from "./buffer.ts";
-import { type Expression, literal, type ScalarOp, scalarOps } from "./expression.ts";
+import { call, type Expression, literal, type ScalarOp, scalarOps } from "./expression.ts";
 import { addIndex, constantIndex, divide, type Index, isConstant, scaleIndex, shiftIndex } from "./index-form.ts";
 
 /** A tensor that has to be in a buffer before a kernel can read it in the order that it wants. */
@@ -157,7 +157,7 @@ export class Inliner {
     if (isElementwise(tensor)) {
       const args = tensor.inputs.map((x) => this.stretched(x, at));
       if (tensor.op === "shiftRight") args.push(literal(attrsOf("shiftRight", tensor).bits, "int32"));
-      return { kind: "call", op: tensor.op as ScalarOp, dtype: tensor.dtype, args };
+      return call(tensor.op as ScalarOp, tensor.dtype, ...args);
     }
     const view = views[tensor.op as PrimitiveName];
     if (!view) throw new NeedsBuffer(tensor);

@@ -1,5 +1,6 @@
 import { parseEinsum, type Tensor } from "@finegrain/graph";
 import { dequantized } from "./dequantize.ts";
+import { call } from "./expression.ts";
 import type { Index } from "./index-form.ts";
 import { attrsOf, type Inliner, isView, NeedsBuffer } from "./inline.ts";
 import type { Reduction } from "./kernel.ts";
@@ -57,7 +58,7 @@ export const reductions: Readonly<Record<string, ReductionRule>> = {
         return element;
       });
       const until = untilOf(node, placeOf, inliner);
-      return { body: { kind: "call", op: "mul", dtype: "float32", args: [x!, y!] }, ...(until && { until }) };
+      return { body: call("mul", "float32", x!, y!), ...(until && { until }) };
     },
   },
 };

@@ -1,5 +1,5 @@
 import { parseEinsum, type Tensor } from "@finegrain/graph";
-import { type Call, type Expression, literal, variesAlong } from "./expression.ts";
+import { call, type Expression, literal, variesAlong } from "./expression.ts";
 import { type Index, SplitLoop } from "./index-form.ts";
 import { attrsOf, type Inliner, NeedsBuffer } from "./inline.ts";
 
@@ -53,12 +53,6 @@ function lastSeen(x: Tensor): Tensor | undefined {
 
 /** Iterations up to a last one, or all where it is before the first: nothing is seen then, and all weigh the same. */
 function countUpTo(last: Expression, extent: number): Expression {
-  const call = (op: Call["op"], dtype: Call["dtype"], ...args: Expression[]): Call => ({
-    kind: "call",
-    op,
-    dtype,
-    args,
-  });
   const all = literal(extent, "int32");
   const none = call("less", "bool", last, literal(0, "int32"));
   const seen = call("add", "int32", last, literal(1, "int32"));

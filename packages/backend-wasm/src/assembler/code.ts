@@ -115,6 +115,11 @@ export class Code {
     return this.do(`${this.pointer}.${name}` as keyof typeof opcodes); // both kinds have these
   }
 
+  /** Pops an i32, pushes it as a pointer, with its sign. */
+  toPointer(): this {
+    return this.wide ? this.do("i64.extend_i32_s") : this;
+  }
+
   vector(...names: readonly (keyof typeof vectorOpcodes)[]): this {
     for (const name of names) this.#bytes.byte(0xfd).unsigned(vectorOpcodes[name]);
     return this;

@@ -156,8 +156,7 @@ export class ExpressionWriter {
 
   /** address + (i32 on the stack) * bytes. */
   #addBytes(bytes: number): void {
-    if (this.#code.wide) this.#code.do("i64.extend_i32_s");
-    this.#code.address(bytes).pointerOp("mul").pointerOp("add");
+    this.#code.toPointer().address(bytes).pointerOp("mul").pointerOp("add");
   }
 
   #place(place: Place): void {

@@ -58,21 +58,14 @@ export class ColumnProductRenderer extends ProductRenderer {
     const passes = Math.floor(length / block);
     const end = reduction.until && length % block === 0 ? this.whole(reduction.until) : undefined;
     code.address(0).set(at);
-    if (end) {
-      this.#pass({ rows: block, apart: 1 }, count, true);
-      code.count(at, { from: () => code.address(block), to: () => code.get(end), step: block }, () =>
-        this.#pass({ rows: block, apart: 1 }, count, false),
-      );
-      frame.coordinates.delete(summed);
-      this.#epilogue(count);
-      return;
-    }
     // The first pass stores, the others add to what is there. Of each, a row is as far from the next as can be, so that from pass to pass each
-    // follows memory of its own without a gap.
-    const first = passes > 0 ? { rows: block, apart: passes } : { rows: Math.min(1, length), apart: 1 };
+    // follows memory of its own without a gap; but side by side where the sum may end before the last.
+    const [apart, step] = end ? [1, block] : [passes, 1];
+    const first = passes > 0 ? { rows: block, apart } : { rows: Math.min(1, length), apart: 1 };
     this.#pass(first, count, true);
-    code.count(at, { from: () => code.address(1), to: () => code.address(passes) }, () =>
-      this.#pass({ rows: block, apart: passes }, count, false),
+    const to = () => (end ? code.get(end) : code.address(passes));
+    code.count(at, { from: () => code.address(step), to, step }, () =>
+      this.#pass({ rows: block, apart }, count, false),
     );
     const rest = Math.max(passes * block, first.rows);
     if (length > rest)

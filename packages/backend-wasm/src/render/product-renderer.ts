@@ -34,10 +34,8 @@ export abstract class ProductRenderer extends ReducingRenderer {
   protected whole(e: Expression): Local {
     const { code, frame } = this;
     new Strip(frame, { roots: [e], lanes: 4 }).writer().write(e);
-    code.lane("i32x4.extract_lane", 0);
-    if (code.wide) code.do("i64.extend_i32_s");
     const local = code.local("pointer");
-    code.set(local);
+    code.lane("i32x4.extract_lane", 0).toPointer().set(local);
     return local;
   }
 

@@ -127,7 +127,9 @@ export class RowProductRenderer extends ProductRenderer {
     };
   }
 
-  #isBeside = (loop: number): boolean => loop === this.#last && this.#stored !== undefined;
+  #isBeside(loop: number): boolean {
+    return loop === this.#last && this.#stored !== undefined;
+  }
 
   /** How far the places of a unit are apart. */
   #apart(loop: number, count: number): number {

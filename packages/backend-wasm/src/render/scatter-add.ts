@@ -48,8 +48,8 @@ export function renderScatterAdd(kernel: ScatterAddKernel, opening: Opening): Wo
       .set(from);
     code.get(pointers.get(to)!);
     code.get(pointers.get(indices)!).get(row).address(WORD).pointerOp("mul").pointerOp("add").access("i32.load");
-    if (code.wide) code.do("i64.extend_i32_s");
     code
+      .toPointer()
       .address(WORD * width)
       .pointerOp("mul")
       .pointerOp("add")

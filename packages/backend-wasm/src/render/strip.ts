@@ -146,9 +146,9 @@ export class Strip {
     for (const { value, stride } of e.at.dynamic) {
       if (!this.#isFixed(value)) continue;
       writer.write(value);
-      code.lane("i32x4.extract_lane", 0);
-      if (code.wide) code.do("i64.extend_i32_s");
       code
+        .lane("i32x4.extract_lane", 0)
+        .toPointer()
         .address(size * stride)
         .pointerOp("mul")
         .pointerOp("add");

@@ -28,6 +28,7 @@ export function decode(
   return names;
 }
 
+// By shifts and masks where they do: drivers for CPUs divide lane by lane.
 const quotient = (a: string, b: number): string =>
   Number.isInteger(Math.log2(b)) ? `${a} >> ${Math.log2(b)}u` : `${a} / ${b}u`;
 const remainder = (a: string, b: number): string =>

@@ -69,8 +69,6 @@ class LanesWriter extends ProductWriter {
   readonly #columns: number;
   /** Steps of the sum that are read of `x` at once. */
   readonly #reach: 1 | 4;
-  /** Reads of `x` for a sum. */
-  readonly #steps: number;
   readonly #parts: number;
   /** Whether neighbouring lanes have parts of one sum, and not the same part of neighbouring sums. */
   readonly #along: boolean;
@@ -96,10 +94,10 @@ class LanesWriter extends ProductWriter {
     while (2 * columns <= most && sums(this.#rows) >= 2 * columns * wanted) columns *= 2;
     this.#columns = columns;
     const length = this.extent(product.summed);
-    const last = product.summed.at(-1)!;
+    const last = this.#lastSummed;
     const quads = cpu && this.#rows > 1 && this.all[last]! % 4 === 0 && isAligned(product.x.load, last);
     this.#reach = !this.#wide || quads ? 4 : 1;
-    this.#steps = length / this.#reach;
+    const steps = length / this.#reach; // reads of x for a sum
     this.#along = !this.#wide && !cpu;
     const least = this.#along ? LINE_LANES : 1;
     const few = cpu ? FEW_STEPS_CPU : FEW_STEPS;
@@ -108,11 +106,11 @@ class LanesWriter extends ProductWriter {
     while (
       (sums(this.#rows) * parts < columns * wanted || parts < least) &&
       2 * parts <= mostParts &&
-      this.#steps >= 2 * parts * few
+      steps >= 2 * parts * few
     )
       parts *= 2;
     this.#parts = parts;
-    const even = lanes % this.#rows === 0 ? this.#steps % (lanes / this.#rows) === 0 : this.#rows % lanes === 0;
+    const even = lanes % this.#rows === 0 ? steps % (lanes / this.#rows) === 0 : this.#rows % lanes === 0;
     this.#shared = cpu && subgroup === lanes && parts === 1 && even && (this.#rows > 1 || this.#reach === 4);
   }
 
@@ -201,6 +199,15 @@ class LanesWriter extends ProductWriter {
     return block.let(extent % this.#rows === 0 ? at : `min(${at}, ${extent - 1}u)`);
   }
 
+  get #lastSummed(): number {
+    return this.product.summed.at(-1)!; // asked by `asLanes`
+  }
+
+  /** The numbers of a lane's rows. */
+  get #ownRows(): number[] {
+    return Array.from({ length: this.#rows }, (_, row) => row);
+  }
+
   /** Steps whose rows the lanes read together, each a row and step of its own. */
   get #together(): number {
     return this.#shared ? Math.max(1, this.opening.target.lanes / this.#rows) : 1;
@@ -208,15 +215,14 @@ class LanesWriter extends ProductWriter {
 
   /** The loops of the sum that steps go along: the last alone, where loops around it nest, and what does not change along it is read once. */
   get #stepped(): readonly number[] {
-    const { summed } = this.product;
-    const last = summed.at(-1)!; // a product sums something
+    const last = this.#lastSummed;
     const steps = this.all[last]! / this.#reach;
     const nests = this.opening.target.cpu && this.#parts === 1 && steps % this.#together === 0;
-    return nests && steps >= FEW_STEPS * this.#together ? [last] : summed;
+    return nests && steps >= FEW_STEPS * this.#together ? [last] : this.product.summed;
   }
 
   #sum(block: Block): void {
-    const rows = Array.from({ length: this.#rows }, (_, row) => row);
+    const rows = this.#ownRows;
     const columns = this.#each((column) => [[{ block, loops: this.#loops(block, { column }) }]]);
     const zero = this.#single ? "f32(0)" : "vec4f(0)";
     for (const row of rows) block.add(...this.#each((column) => [`var ${total(row, column)} = ${zero};`]));
@@ -258,7 +264,7 @@ class LanesWriter extends ProductWriter {
         return;
       }
       const values = valuesAt(together === 1 ? "step" : inner.let(`step + lane / ${this.#rows}u`));
-      const rows = Array.from({ length: this.#rows }, (_, row) => row);
+      const rows = this.#ownRows;
       if (together === 1) {
         const from = (row: number) => `subgroupBroadcast(${values[Math.floor(row / lanes)]}, ${row % lanes}u)`;
         const ours = rows.map((row) => inner.let(from(row)));
@@ -280,14 +286,14 @@ class LanesWriter extends ProductWriter {
 
   /** The loops of the sum, so many elements on in a step. */
   #on({ block, loops }: Scope, by: number): Scope {
-    const last = this.product.summed.at(-1)!; // a product sums something
+    const last = this.#lastSummed;
     return { block, loops: by === 0 ? loops : new Map(loops).set(last, block.let(`${loops.get(last)} + ${by}u`)) };
   }
 
   /** Text of what is read of an operand: of one element, or of four neighbours. What all steps have in common is read once. */
   #value(factor: Factor, scopes: readonly Scope[], common?: Common): string {
     const isX = factor === this.product.x;
-    const vector = isX ? this.product.summed.at(-1)! : this.#vector; // a product sums something
+    const vector = isX ? this.#lastSummed : this.#vector;
     const writer = new ExpressionWriter(this.opening.bindings, scopes, { vector, ...(common && { common }) });
     return writer.value(factor.value, isX && this.#reach === 1 ? 1 : 4);
   }
