@@ -33,7 +33,7 @@ const TRAINING = {
 
 const root = (path) => fileURLToPath(new URL(`../${path}`, import.meta.url));
 const finegrain = (...args) =>
-  execFileSync(process.execPath, [root("apps/cli/dist/main.js"), ...args], {
+  execFileSync(process.execPath, [root("packages/finegrain/dist/main.js"), ...args], {
     encoding: "utf8",
     stdio: ["ignore", "pipe", "inherit"],
   });

@@ -1,12 +1,13 @@
-export { appendResults } from "./append-results.ts";
-export { type Change, compare, MARGINS, type Verdict } from "./compare.ts";
-export { timeDecode } from "./decode-case.ts";
-export { readEvidence } from "./evidence.ts";
-export { interleave } from "./method.ts";
-export { parseSuite } from "./parse-suite.ts";
+export { timeDecode } from "./cases/decode-case.ts";
+export { interleave } from "./measure/method.ts";
+export { type Profile, profileSuite } from "./measure/profile-suite.ts";
+export { casesOf, type Progress, type RunOptions, runSuite } from "./measure/run-suite.ts";
+export { interquartile, isWide, median, quantile, ratio, type Spread } from "./measure/statistics.ts";
 export { openPeers, peersNamed } from "./peers/open.ts";
 export type { Peer } from "./peers/peer.ts";
-export { type Profile, profileSuite } from "./profile-suite.ts";
+export { appendResults } from "./results/append-results.ts";
+export { type Change, compare, MARGINS, type Verdict } from "./results/compare.ts";
+export { readEvidence } from "./results/evidence.ts";
 export {
   errorSentence,
   type Failure,
@@ -18,8 +19,15 @@ export {
   type OpMeasurement,
   type Phase,
   type Result,
-} from "./result.ts";
-export { failed } from "./results.ts";
-export { casesOf, type Progress, type RunOptions, runSuite } from "./run-suite.ts";
-export { interquartile, isWide, median, quantile, ratio, type Spread } from "./statistics.ts";
-export { BASELINE, type Case, loadSuite, type Measure, type PaperFigures, type Suite, suiteNames } from "./suites.ts";
+} from "./results/result.ts";
+export { failed } from "./results/results.ts";
+export { parseSuite } from "./suites/parse-suite.ts";
+export {
+  BASELINE,
+  type Case,
+  loadSuite,
+  type Measure,
+  type PaperFigures,
+  type Suite,
+  suiteNames,
+} from "./suites/suites.ts";

@@ -2,9 +2,9 @@ import { lstat, mkdtemp, readdir, readFile, symlink, writeFile } from "node:fs/p
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeEach, expect, test } from "vitest";
-import { appendResults } from "../src/append-results.ts";
-import { readEvidence } from "../src/evidence.ts";
-import type { Failure } from "../src/result.ts";
+import { appendResults } from "../src/results/append-results.ts";
+import { readEvidence } from "../src/results/evidence.ts";
+import type { Failure } from "../src/results/result.ts";
 
 let folder: string;
 beforeEach(async () => {

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
-import { compare, MARGINS, type Verdict } from "../src/compare.ts";
-import type { Failure, Measurement, OpMeasurement, Result } from "../src/result.ts";
-import type { Spread } from "../src/statistics.ts";
+import type { Spread } from "../src/measure/statistics.ts";
+import { compare, MARGINS, type Verdict } from "../src/results/compare.ts";
+import type { Failure, Measurement, OpMeasurement, Result } from "../src/results/result.ts";
 
 const spread = (median: number, by = 0.01): Spread => ({ median, low: median * (1 - by), high: median * (1 + by) });
 const line = { suite: "s", case: "c", backend: "onnx:cpu", device: "a processor" };

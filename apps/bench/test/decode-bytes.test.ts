@@ -1,6 +1,6 @@
 import { cachedAttention, graph, input } from "@finegrain/graph";
 import { expect, test } from "vitest";
-import { meanTokens, stepBytes } from "../src/decode-case.ts";
+import { meanTokens, stepBytes } from "../src/cases/decode-case.ts";
 
 test("a decode step has to read of its caches what they are filled with", () => {
   const [q, k, v] = [input([1, 2, 1, 4]), input([1, 2, 8, 4]), input([1, 2, 8, 4])];

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { energyMeter } from "../src/energy.ts";
+import { energyMeter } from "../src/measure/energy.ts";
 
 function powercap(domains: Record<string, number>) {
   const folder = mkdtempSync(join(tmpdir(), "powercap-"));

@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { readEvidence } from "../src/evidence.ts";
+import { readEvidence } from "../src/results/evidence.ts";
 import { everySection, measurement } from "./report-lines.ts";
 
 let path: string;

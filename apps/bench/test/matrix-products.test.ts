@@ -1,6 +1,6 @@
 import { causalAttention, einsum, graph, input, referenceBackend, relu } from "@finegrain/graph";
 import { expect, test } from "vitest";
-import { flops, matrixProducts, prepareProducts } from "../src/matrix-products.ts";
+import { flops, matrixProducts, prepareProducts } from "../src/limits/matrix-products.ts";
 
 test("finds every product, those inside composites too", () => {
   const x = input([6, 8]);

@@ -1,6 +1,6 @@
 import { type Backend, referenceBackend } from "@finegrain/graph";
 import { expect, test } from "vitest";
-import { expectRoom, watchMemory } from "../src/memory.ts";
+import { expectRoom, watchMemory } from "../src/measure/memory.ts";
 
 test("the peak is that of the time watched, and outlives what made it", () => {
   const before = watchMemory(referenceBackend());

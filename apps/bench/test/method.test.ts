@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { interleave, LEAST_ROUNDS } from "../src/method.ts";
+import { interleave, LEAST_ROUNDS } from "../src/measure/method.ts";
 
 const contestant = (name: string, log: string[], seconds = 1) => ({
   name,

@@ -1,7 +1,7 @@
 import { cost, graph, referenceBackend } from "@finegrain/graph";
 import { describe, expect, test } from "vitest";
-import { prepareOp } from "../src/op-case.ts";
-import { OP_KINDS, opExtents, opProgram } from "../src/op-programs.ts";
+import { prepareOp } from "../src/cases/op-case.ts";
+import { OP_KINDS, opExtents, opProgram } from "../src/cases/op-programs.ts";
 
 /** Extents that differ, so that none stands for another. */
 const shapeOf = (extents: readonly string[]) => Object.fromEntries(extents.map((name, i) => [name, 5 + 2 * i]));

@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { readRecorded } from "../src/report/recorded.ts";
 import { withTables } from "../src/report/tables.ts";
-import type { Result } from "../src/result.ts";
+import type { Result } from "../src/results/result.ts";
 import { everySection, measurement } from "./report-lines.ts";
 
 const benchmarks = fileURLToPath(new URL("../../../benchmarks", import.meta.url));

@@ -1,5 +1,5 @@
-import type { Measurement, OpMeasurement, Result } from "../src/result.ts";
-import type { Spread } from "../src/statistics.ts";
+import type { Spread } from "../src/measure/statistics.ts";
+import type { Measurement, OpMeasurement, Result } from "../src/results/result.ts";
 
 /** Result lines made up for tests of the report: round numbers that nothing measured. */
 

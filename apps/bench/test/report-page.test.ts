@@ -5,7 +5,7 @@ import { pathToFileURL } from "node:url";
 import { type Browser, chromium, type Page } from "playwright";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { reportPage } from "../src/report/index.ts";
-import type { Result } from "../src/result.ts";
+import type { Result } from "../src/results/result.ts";
 import { everySection, measurement, metrics } from "./report-lines.ts";
 
 /** Where Debian's package has it: `scripts/setup-tests.sh` installs it. */

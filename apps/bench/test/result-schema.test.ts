@@ -4,9 +4,9 @@ import { fileURLToPath } from "node:url";
 import { referenceBackend } from "@finegrain/graph";
 import { Ajv2020, type ErrorObject } from "ajv/dist/2020.js";
 import { describe, expect, test } from "vitest";
-import { parseSuite } from "../src/parse-suite.ts";
-import type { Result } from "../src/result.ts";
-import { runSuite } from "../src/run-suite.ts";
+import { runSuite } from "../src/measure/run-suite.ts";
+import type { Result } from "../src/results/result.ts";
+import { parseSuite } from "../src/suites/parse-suite.ts";
 
 const schema = JSON.parse(readFileSync(new URL("../result.schema.json", import.meta.url), "utf8"));
 const validate = new Ajv2020({ allErrors: true, strict: true, allowUnionTypes: true }).compile(schema);

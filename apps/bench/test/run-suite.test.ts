@@ -1,8 +1,8 @@
 import { type Backend, byteSize, type Graph, referenceBackend } from "@finegrain/graph";
 import { expect, test } from "vitest";
-import { parseSuite } from "../src/parse-suite.ts";
-import { isMeasurement, type Result } from "../src/result.ts";
-import { type Progress, runSuite } from "../src/run-suite.ts";
+import { type Progress, runSuite } from "../src/measure/run-suite.ts";
+import { isMeasurement, type Result } from "../src/results/result.ts";
+import { parseSuite } from "../src/suites/parse-suite.ts";
 
 const model = { vocabulary: 16, dModel: 8, dFf: 16, layers: 1, heads: 2, maxLength: 16 };
 const variants = [

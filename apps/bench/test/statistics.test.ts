@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { interquartile, isWide, median, quantile, ratio } from "../src/statistics.ts";
+import { interquartile, isWide, median, quantile, ratio } from "../src/measure/statistics.ts";
 
 describe("quantile", () => {
   test("is linear between neighbours, whatever the order", () => {

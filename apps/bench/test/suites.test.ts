@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { feedForwardTypes, type ModelConfig, scalingLM } from "@finegrain/nn";
 import { expect, test } from "vitest";
-import { parseSuite } from "../src/parse-suite.ts";
-import { besideBaseline, type Case, loadSuite, quickForm, suiteNames, type Variant } from "../src/suites.ts";
+import { parseSuite } from "../src/suites/parse-suite.ts";
+import { besideBaseline, type Case, loadSuite, quickForm, suiteNames, type Variant } from "../src/suites/suites.ts";
 
 const small = {
   name: "small",

@@ -1,6 +1,6 @@
+import { decodeGraph } from "@finegrain/generate";
 import { byteSize } from "@finegrain/graph";
 import { denseLM, leaves, type Param, presets, scalingLM } from "@finegrain/nn";
-import { decodeGraph } from "@finegrain/runtime";
 import { afterAll, expect, test } from "vitest";
 import { emit } from "../src/emit.ts";
 import { onnxBackend } from "../src/index.ts";

@@ -1,6 +1,6 @@
+import { createGenerator } from "@finegrain/generate";
 import { type Backend, evaluate, graph, type HostTensor, hostTensor, input, type Tensor } from "@finegrain/graph";
 import { evaluation, initialize, leaves, mapParams, scalingLM } from "@finegrain/nn";
-import { createGenerator } from "@finegrain/runtime";
 import { describe, it } from "vitest";
 import { expectClose } from "./expect-close.ts";
 import { modelConfigs } from "./model-configs.ts";

@@ -1,6 +1,6 @@
+import { createGenerator, drawKind, drawNumbers, drawToken, type WriteOptions } from "@finegrain/generate";
 import { type Backend, graph, type HostTensor, hostTensor, input, referenceBackend } from "@finegrain/graph";
 import { initialize, scalingLM } from "@finegrain/nn";
-import { createGenerator, drawKind, drawNumbers, drawToken, type WriteOptions } from "@finegrain/runtime";
 import { describe, expect, it } from "vitest";
 import { modelConfigs } from "./model-configs.ts";
 import { randomValue } from "./random-value.ts";

@@ -1,6 +1,6 @@
 import { fuse } from "@finegrain/codegen";
+import { decodeGraph } from "@finegrain/generate";
 import { presets, scalingLM } from "@finegrain/nn";
-import { decodeGraph } from "@finegrain/runtime";
 import { expect, test } from "vitest";
 import { RenderedProgram } from "../src/render/render-program.ts";
 

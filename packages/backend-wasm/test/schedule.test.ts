@@ -1,7 +1,7 @@
 import { fuse } from "@finegrain/codegen";
+import { decodeGraph } from "@finegrain/generate";
 import { add, einsum, graph, input, layerNorm, relu, type Tensor } from "@finegrain/graph";
 import { presets, scalingLM } from "@finegrain/nn";
-import { decodeGraph } from "@finegrain/runtime";
 import { describe, expect, test } from "vitest";
 import { renderKernel } from "../src/render/render-kernel.ts";
 import { Schedule } from "../src/render/schedule.ts";

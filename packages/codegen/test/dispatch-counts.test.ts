@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
+import { decodeGraph } from "@finegrain/generate";
 import { type ModelConfig, scalingLM } from "@finegrain/nn";
-import { decodeGraph } from "@finegrain/runtime";
 import { adamW, stepGraph } from "@finegrain/train";
 import { describe, expect, test } from "vitest";
 import { fuse, type Program, schedule } from "../src/index.ts";

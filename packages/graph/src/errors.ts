@@ -15,3 +15,8 @@ export class ShapeError extends FinegrainError {
 export class UnsupportedOpError extends FinegrainError {
   override readonly name = "UnsupportedOpError";
 }
+
+/** A name that the caller gave is none of those that are known: of a backend, a device, a suite. The message lists them. */
+export class UnknownNameError extends FinegrainError {
+  override readonly name: string = "UnknownNameError";
+}

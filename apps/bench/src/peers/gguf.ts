@@ -2,7 +2,7 @@ import { createWriteStream } from "node:fs";
 import { pipeline } from "node:stream/promises";
 import { size } from "@finegrain/graph";
 import type { ModelConfig } from "@finegrain/nn";
-import { repeatedNoise } from "../random-weights.ts";
+import { repeatedNoise } from "../cases/random-weights.ts";
 
 /*
  * A GGUF file of random weights: llama.cpp reads nothing else. Version 3 of the format, github.com/ggml-org/ggml

@@ -3,9 +3,9 @@ import { cpus } from "node:os";
 import { size } from "@finegrain/graph";
 import type { ModelConfig } from "@finegrain/nn";
 import type { numpy } from "@jax-js/jax";
-import { type MatrixProduct, flops as productFlops } from "../matrix-products.ts";
-import { runsOfRound } from "../method.ts";
-import { repeatedNoise } from "../random-weights.ts";
+import { repeatedNoise } from "../cases/random-weights.ts";
+import { type MatrixProduct, flops as productFlops } from "../limits/matrix-products.ts";
+import { runsOfRound } from "../measure/method.ts";
 import { isDense } from "./dense-model.ts";
 import type { ModelTask, OpTask, Peer, PeerModel, PeerPlace, PeerVariant } from "./peer.ts";
 

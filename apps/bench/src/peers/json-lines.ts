@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { FinegrainError } from "@finegrain/graph";
-import { isObject } from "../json-fields.ts";
+import { isObject } from "../results/json-fields.ts";
 
 /** What the other process answers with: a JSON object. */
 export type Answer = Readonly<Record<string, unknown>>;

@@ -1,8 +1,8 @@
 import { basename } from "node:path";
-import type { Evidence } from "../evidence.ts";
-import { bytes, count, digits, flopRate, percent } from "../format.ts";
-import { isFailure, isMeasurement, type Measurement, type OpMeasurement, type Result } from "../result.ts";
-import { isWide, type Spread } from "../statistics.ts";
+import { isWide, type Spread } from "../measure/statistics.ts";
+import type { Evidence } from "../results/evidence.ts";
+import { bytes, count, digits, flopRate, percent } from "../results/format.ts";
+import { isFailure, isMeasurement, type Measurement, type OpMeasurement, type Result } from "../results/result.ts";
 import { type Html, html } from "./html.ts";
 import { grouped, machineLabel } from "./series.ts";
 

@@ -1,4 +1,4 @@
-import type { Evidence } from "../evidence.ts";
+import type { Evidence } from "../results/evidence.ts";
 import { allResults } from "./all-results.ts";
 import { context } from "./context.ts";
 import { page } from "./page.ts";
@@ -10,7 +10,7 @@ import { speedUp } from "./speed-up.ts";
 import { throughput } from "./throughput.ts";
 import { training } from "./training.ts";
 
-export { type Evidence, readEvidence } from "../evidence.ts";
+export { type Evidence, readEvidence } from "../results/evidence.ts";
 export { GENERATOR } from "./page.ts";
 export { type Recorded, readRecorded } from "./recorded.ts";
 export { withTables } from "./tables.ts";

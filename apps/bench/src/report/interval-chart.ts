@@ -1,6 +1,6 @@
 import * as Plot from "@observablehq/plot";
-import { digits } from "../format.ts";
-import type { Spread } from "../statistics.ts";
+import type { Spread } from "../measure/statistics.ts";
+import { digits } from "../results/format.ts";
 import { xAxis } from "./axes.ts";
 import { colour, figure, type Key, symbol } from "./chart.ts";
 import type { Html } from "./html.ts";

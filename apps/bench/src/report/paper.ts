@@ -1,4 +1,4 @@
-import { loadSuite, type PaperFigures, suiteNames } from "../suites.ts";
+import { loadSuite, type PaperFigures, suiteNames } from "../suites/suites.ts";
 
 /** What a paper says of the variants of a suite. */
 export interface PaperTable {

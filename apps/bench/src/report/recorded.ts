@@ -1,7 +1,7 @@
 import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { FinegrainError } from "@finegrain/graph";
-import { type Evidence, readEvidence } from "../evidence.ts";
+import { type Evidence, readEvidence } from "../results/evidence.ts";
 
 /** Names the result files below a folder, the oldest first: their names have a date, and nothing says more. */
 const ORDER = "order.txt";

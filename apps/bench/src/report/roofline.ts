@@ -1,5 +1,11 @@
-import { bytes, flopRate, percent } from "../format.ts";
-import { isMeasurement, isOpMeasurement, type Measurement, type OpMeasurement, type Result } from "../result.ts";
+import { bytes, flopRate, percent } from "../results/format.ts";
+import {
+  isMeasurement,
+  isOpMeasurement,
+  type Measurement,
+  type OpMeasurement,
+  type Result,
+} from "../results/result.ts";
 import { colour, type Key, symbol } from "./chart.ts";
 import type { Html } from "./html.ts";
 import { type Line, lineFigure, type Point } from "./line-chart.ts";

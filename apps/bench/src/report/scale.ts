@@ -1,4 +1,4 @@
-import type { Result } from "../result.ts";
+import type { Result } from "../results/result.ts";
 import type { Html } from "./html.ts";
 import type { Series } from "./series.ts";
 import { sweep } from "./sweep.ts";

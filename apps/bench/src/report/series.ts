@@ -1,5 +1,5 @@
-import { UNKNOWN_MACHINE } from "../peer-line.ts";
-import type { Result } from "../result.ts";
+import { UNKNOWN_MACHINE } from "../peers/peer-line.ts";
+import type { Result } from "../results/result.ts";
 
 /** What is drawn in one colour: a backend on a machine. */
 export interface Series {

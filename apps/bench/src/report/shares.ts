@@ -1,5 +1,5 @@
-import { percent } from "../format.ts";
-import type { Measurement } from "../result.ts";
+import { percent } from "../results/format.ts";
+import type { Measurement } from "../results/result.ts";
 import { type Html, html } from "./html.ts";
 import { grouped, type Series, seriesKey } from "./series.ts";
 

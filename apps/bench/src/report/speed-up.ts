@@ -1,5 +1,5 @@
-import { digits } from "../format.ts";
-import { isMeasurement, type Measurement, type Result } from "../result.ts";
+import { digits } from "../results/format.ts";
+import { isMeasurement, type Measurement, type Result } from "../results/result.ts";
 import { type Html, html } from "./html.ts";
 import { intervalFigure } from "./interval-chart.ts";
 import type { PaperTable } from "./paper.ts";

@@ -1,4 +1,4 @@
-import { isMeasurement, type Measurement, type Result } from "../result.ts";
+import { isMeasurement, type Measurement, type Result } from "../results/result.ts";
 import { colour, type Key, symbol } from "./chart.ts";
 import type { Html } from "./html.ts";
 import { lineFigure } from "./line-chart.ts";

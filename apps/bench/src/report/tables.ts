@@ -1,7 +1,7 @@
 import { FinegrainError } from "@finegrain/graph";
-import { digits, flopRate, percent } from "../format.ts";
-import { isFailure, isMeasurement, type Result } from "../result.ts";
-import type { Spread } from "../statistics.ts";
+import type { Spread } from "../measure/statistics.ts";
+import { digits, flopRate, percent } from "../results/format.ts";
+import { isFailure, isMeasurement, type Result } from "../results/result.ts";
 import type { Recorded } from "./recorded.ts";
 import { grouped, newest } from "./series.ts";
 

@@ -1,4 +1,4 @@
-import { isMeasurement, type Measurement, type Result } from "../result.ts";
+import { isMeasurement, type Measurement, type Result } from "../results/result.ts";
 import type { Html } from "./html.ts";
 import { intervalFigure } from "./interval-chart.ts";
 import { grouped, type Series, seriesKey } from "./series.ts";

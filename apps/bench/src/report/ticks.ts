@@ -1,4 +1,4 @@
-import { count, digits, whole } from "../format.ts";
+import { count, digits, whole } from "../results/format.ts";
 
 /** The least distance of two numbers below an axis, as a share of its length. */
 const APART = 0.09;

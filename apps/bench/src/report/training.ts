@@ -1,6 +1,6 @@
-import { type Evidence, type Metric, runName } from "../evidence.ts";
-import { digits, whole } from "../format.ts";
-import { median } from "../statistics.ts";
+import { median } from "../measure/statistics.ts";
+import { type Evidence, type Metric, runName } from "../results/evidence.ts";
+import { digits, whole } from "../results/format.ts";
 import { colour, type Key } from "./chart.ts";
 import { type Html, html } from "./html.ts";
 import { lineFigure, type Point } from "./line-chart.ts";

@@ -1,11 +1,11 @@
 import { type Kernel, type ProgramBuffer, readsOf } from "@finegrain/codegen";
 import { Code } from "../assembler/code.ts";
 import type { Opening, RenderedKernel, Target } from "./kernel.ts";
-import { renderLoop } from "./loop.ts";
-import type { Work } from "./loop-renderer.ts";
-import { renderRandomBits } from "./random-bits.ts";
-import { renderScatterAdd } from "./scatter-add.ts";
-import { renderTopK } from "./top-k.ts";
+import { renderRandomBits } from "./kernels/random-bits.ts";
+import { renderScatterAdd } from "./kernels/scatter-add.ts";
+import { renderTopK } from "./kernels/top-k.ts";
+import { renderLoop } from "./loops/loop.ts";
+import type { Work } from "./loops/loop-renderer.ts";
 
 /** Write a kernel's function. */
 export function renderKernel(kernel: Kernel, target: Target): RenderedKernel {

@@ -1,32 +1,37 @@
-export * from "./activation.ts";
-export * from "./attention.ts";
+export * from "./attention/attention.ts";
+export * from "./attention/multiplicative-convolutional-attention.ts";
 export * from "./block.ts";
-export * from "./block-sparse-feed-forward.ts";
-export * from "./dense.ts";
 export * from "./embedding.ts";
-export * from "./expert-choice.ts";
-export * from "./experts.ts";
-export * from "./feed-forward.ts";
-export * from "./grouped-feed-forward.ts";
-export * from "./locally-connected-dense.ts";
+export * from "./feed-forward/activation.ts";
+export * from "./feed-forward/experts/expert-choice.ts";
+export * from "./feed-forward/experts/experts.ts";
+export * from "./feed-forward/experts/grouped-feed-forward.ts";
+export * from "./feed-forward/experts/mixture-of-tokens.ts";
+export * from "./feed-forward/experts/token-choice.ts";
+export type { GroupAxis, TokenGroupsConfig } from "./feed-forward/experts/token-groups.ts";
+export * from "./feed-forward/feed-forward.ts";
+export * from "./feed-forward/scaling/block-sparse-feed-forward.ts";
+export * from "./feed-forward/scaling/sparse-feed-forward.ts";
+export * from "./norm/norm.ts";
+export {
+  learnedPositions,
+  type PositionLayer,
+  type PositionsConfig,
+  sinusoidalPositions,
+} from "./positions/positions.ts";
+export { rotary } from "./positions/rotary.ts";
+export * from "./projections/dense.ts";
+export * from "./projections/locally-connected-dense.ts";
 export {
   type LocallyConvolutionalDenseConfig,
   type LocallyConvolutionalDenseParams,
   locallyConvolutionalDense,
-} from "./locally-convolutional-dense.ts";
-export * from "./loss-layer.ts";
-export * from "./low-rank-dense.ts";
-export * from "./mixture-of-tokens.ts";
-export * from "./multiplicative-convolutional-attention.ts";
+} from "./projections/locally-convolutional-dense.ts";
+export * from "./projections/loss-layer.ts";
+export * from "./projections/low-rank-dense.ts";
 export {
   type MultiplicativeDenseConfig,
   type MultiplicativeDenseParams,
   multiplicativeDense,
-} from "./multiplicative-dense.ts";
-export * from "./multiplicative-modular-dense.ts";
-export * from "./norm.ts";
-export { learnedPositions, type PositionLayer, type PositionsConfig, sinusoidalPositions } from "./positions.ts";
-export { rotary } from "./rotary.ts";
-export * from "./sparse-feed-forward.ts";
-export * from "./token-choice.ts";
-export type { GroupAxis, TokenGroupsConfig } from "./token-groups.ts";
+} from "./projections/multiplicative-dense.ts";
+export * from "./projections/multiplicative-modular-dense.ts";

@@ -1,6 +1,6 @@
 import { gelu, type Tensor } from "@finegrain/graph";
 import type { Layer, Params } from "../layer.ts";
-import { type DenseParams, dense } from "./dense.ts";
+import { type DenseParams, dense } from "./projections/dense.ts";
 
 export type MaskedHeadParams = { readonly transform: DenseParams; readonly norm: Params };
 

@@ -1,8 +1,8 @@
 import { FinegrainError } from "@finegrain/graph";
 import { expectDivisible, expectOneOf, expectPositive } from "../config-error.ts";
-import type { FeedForwardConfig } from "../layers/feed-forward.ts";
-import type { LossLayerConfig } from "../layers/loss-layer.ts";
-import type { MultiplicativeConvolutionalAttentionConfig } from "../layers/multiplicative-convolutional-attention.ts";
+import type { MultiplicativeConvolutionalAttentionConfig } from "../layers/attention/multiplicative-convolutional-attention.ts";
+import type { FeedForwardConfig } from "../layers/feed-forward/feed-forward.ts";
+import type { LossLayerConfig } from "../layers/projections/loss-layer.ts";
 import { checkFeedForward, type FeedForwardType } from "./feed-forward.ts";
 
 export type AttentionConfig =

@@ -1,17 +1,20 @@
 import { FinegrainError } from "@finegrain/graph";
 import { expectAtMost, expectDivisible, expectOneOf, expectPositive } from "../config-error.ts";
 import type { DecodedLayer, Layer } from "../layer.ts";
+import { type ExpertChoiceConfig, expertChoice } from "../layers/feed-forward/experts/expert-choice.ts";
+import {
+  type GroupedFeedForwardConfig,
+  groupedFeedForward,
+} from "../layers/feed-forward/experts/grouped-feed-forward.ts";
+import { type MixtureOfTokensConfig, mixtureOfTokens } from "../layers/feed-forward/experts/mixture-of-tokens.ts";
+import { type TokenChoiceConfig, tokenChoice } from "../layers/feed-forward/experts/token-choice.ts";
+import { feedForward } from "../layers/feed-forward/feed-forward.ts";
 import {
   type BlockSparseFeedForwardConfig,
   blockSparseFeedForward,
   switchFeedForward,
-} from "../layers/block-sparse-feed-forward.ts";
-import { type ExpertChoiceConfig, expertChoice } from "../layers/expert-choice.ts";
-import { feedForward } from "../layers/feed-forward.ts";
-import { type GroupedFeedForwardConfig, groupedFeedForward } from "../layers/grouped-feed-forward.ts";
-import { type MixtureOfTokensConfig, mixtureOfTokens } from "../layers/mixture-of-tokens.ts";
-import { type SparseFeedForwardConfig, sparseFeedForward } from "../layers/sparse-feed-forward.ts";
-import { type TokenChoiceConfig, tokenChoice } from "../layers/token-choice.ts";
+} from "../layers/feed-forward/scaling/block-sparse-feed-forward.ts";
+import { type SparseFeedForwardConfig, sparseFeedForward } from "../layers/feed-forward/scaling/sparse-feed-forward.ts";
 import type { ModelConfig } from "./config.ts";
 
 type Own<C> = Omit<C, "dModel" | "dFf">;

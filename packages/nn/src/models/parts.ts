@@ -6,10 +6,10 @@ import {
   modularAttention,
   multiplicativeAttention,
   multiplicativeModularAttention,
-} from "../layers/attention.ts";
-import { multiplicativeConvolutionalAttention } from "../layers/multiplicative-convolutional-attention.ts";
-import { layerNorm, rmsNorm } from "../layers/norm.ts";
-import { learnedPositions, type PositionLayer, sinusoidalPositions } from "../layers/positions.ts";
+} from "../layers/attention/attention.ts";
+import { multiplicativeConvolutionalAttention } from "../layers/attention/multiplicative-convolutional-attention.ts";
+import { layerNorm, rmsNorm } from "../layers/norm/norm.ts";
+import { learnedPositions, type PositionLayer, sinusoidalPositions } from "../layers/positions/positions.ts";
 import type { ModelConfig } from "./config.ts";
 
 /*

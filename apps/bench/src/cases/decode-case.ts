@@ -1,0 +1,114 @@
+import { cacheTypes, createGenerator, type Generator } from "@finegrain/generate";
+import { type Backend, byteSize, bytesRead, FinegrainError, type Graph } from "@finegrain/graph";
+import { type LanguageModel, parameterCount, type Storage } from "@finegrain/nn";
+import { energyMeter } from "../measure/energy.ts";
+import { expectRoom } from "../measure/memory.ts";
+import { median } from "../measure/statistics.ts";
+import { recording } from "../results/recording.ts";
+import type { ModelFigures } from "../results/result.ts";
+import type { Measure } from "../suites/suites.ts";
+import type { WeightPool } from "./random-weights.ts";
+import { type Prepared, tokenSpeed } from "./variant.ts";
+
+/**
+ * Write `units` tokens behind a prompt, each drawn from all on the device. The clock runs from one token to another, and the step behind
+ * each is under way when it comes: so on every backend it sees as many steps as tokens.
+ *
+ * @param onPrompt called when the first token is there and the clock starts.
+ * @returns seconds a token, without the prompt's.
+ * @throws FinegrainError where the model's context is too short for a token more than these.
+ */
+export async function timeDecode(
+  generator: Generator,
+  prompt: Int32Array,
+  units: number,
+  onPrompt?: () => void,
+): Promise<number> {
+  using session = generator.start();
+  let started = 0;
+  let count = 0;
+  for await (const _ of session.write(prompt, { maxTokens: units + 2 })) {
+    if (count === 0) {
+      onPrompt?.();
+      started = performance.now();
+    }
+    // The context has room for the step behind the last token too.
+    if (count++ === units && session.position > prompt.length + units)
+      return (performance.now() - started) / 1000 / units;
+  }
+  throw new FinegrainError(
+    `the model's context has no room for ${units + 1} tokens behind a prompt of ${prompt.length}`,
+  );
+}
+
+/** Tokens that a step's attention sees, on average over `units` steps behind a prompt. */
+export const meanTokens = ({ prompt, units }: Pick<Measure, "prompt" | "units">): number => prompt + (units + 1) / 2;
+
+/** Bytes that a decode step has to read of its inputs: of what its attention has room for, the part that holds tokens. */
+export function stepBytes(graph: Graph, tokens: number): number {
+  const caches = graph.nodes.flatMap(({ op, inputs }) => (op === "cachedAttention" ? inputs.slice(1, 3) : []));
+  const empty = caches.map((cache) => byteSize(cache) * Math.max(0, 1 - tokens / cache.shape[2]!)); // [batch, heads, capacity, dHead]
+  return bytesRead(graph) - empty.reduce((a, b) => a + b, 0);
+}
+
+export interface DecodeOptions extends Pick<Measure, "prompt" | "units"> {
+  /** What the weights are kept in. */
+  readonly storage: Storage;
+}
+
+/**
+ * A model that decodes, one token at a time, through what `finegrain generate` uses. Every round begins anew behind a
+ * prompt, so that all rounds see caches of the same length; the prompt is not in the time.
+ */
+export async function prepareDecode(
+  backend: Backend,
+  pool: WeightPool,
+  name: string,
+  model: LanguageModel,
+  { prompt, units, storage }: DecodeOptions,
+): Promise<Prepared<ModelFigures>> {
+  const record = recording(backend);
+  const capacity = prompt + units + 1; // the step behind the last
+  expectRoom(backend, [...pool.missing(model.params, storage), ...cacheTypes(model, capacity)]);
+  const weights = pool.of(model.params, storage);
+  const generator = await createGenerator({ backend: record.backend, model, weights, capacity, storage });
+  const tokens = Int32Array.from({ length: prompt }, (_, position) => (position * 7919) % model.config.vocabulary);
+  try {
+    await timeDecode(generator, tokens, 1); // compiles what a round needs
+  } catch (error) {
+    await generator[Symbol.asyncDispose]();
+    throw error;
+  }
+  const energy = energyMeter();
+  let bytes = 0;
+  let dispatches: number | null = null;
+  const round = async () => {
+    const seconds = await timeDecode(generator, tokens, units, () => {
+      record.reset();
+      energy.start();
+    });
+    energy.stop(units);
+    const seen = meanTokens({ prompt, units });
+    bytes = [...record.runs()].reduce((sum, [graph, runs]) => sum + (stepBytes(graph, seen) * runs) / units, 0);
+    dispatches = record.dispatches(units);
+    return seconds;
+  };
+  return {
+    name,
+    contestants: [{ name, round }],
+    figures(rounds, { bandwidth }) {
+      const { seconds } = rounds.get(name)!;
+      return {
+        phase: "decode",
+        ...tokenSpeed(seconds, 1),
+        parameters: parameterCount(model.params),
+        bytesPerToken: bytes,
+        rooflineShare: bandwidth > 0 ? bytes / median(seconds) / bandwidth : 0,
+        joulesPerToken: energy.joulesPerUnit(),
+        dispatches,
+        context: prompt,
+      };
+    },
+    [Symbol.asyncDispose]: async () => generator[Symbol.asyncDispose](),
+  };
+}

@@ -1,0 +1,70 @@
+import { readFile } from "node:fs/promises";
+import { basename, dirname } from "node:path";
+import { FinegrainError } from "@finegrain/graph";
+import { peerOfBeforeTheSchema } from "../peers/peer-line.ts";
+import { isObject } from "./json-fields.ts";
+import type { Result } from "./result.ts";
+import { problem } from "./result-problem.ts";
+
+/** A line of the metrics that `finegrain train` writes: of a step, or of an evaluation after it. */
+export type Metric = Readonly<Record<string, unknown>> & { readonly step: number };
+
+/** What a file of JSON lines holds. */
+export interface Evidence {
+  readonly path: string;
+  readonly results: readonly Result[];
+  readonly metrics: readonly Metric[];
+}
+
+/**
+ * The results and training metrics of a file of JSON lines: each line is recognised by what it says. Lines of before a
+ * field was added lack it.
+ *
+ * @throws FinegrainError where the file cannot be read, holds nothing, or a line is neither; names the file and the line.
+ */
+export async function readEvidence(path: string): Promise<Evidence> {
+  const text = await readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
+    const why = error.code === "ENOENT" ? "there is no such file" : error.message;
+    throw new FinegrainError(`cannot read the results ${path}: ${why}`);
+  });
+  const [results, metrics]: [Result[], Metric[]] = [[], []];
+  for (const [i, line] of text.split("\n").entries()) {
+    if (line.trim() === "") continue;
+    const at = `${path}:${i + 1}`;
+    const value = parsed(line, at);
+    if (isMetric(value)) metrics.push(value);
+    else results.push(result(value, at));
+  }
+  if (results.length + metrics.length === 0) throw new FinegrainError(`${path} is empty: it holds no result`);
+  return { path, results, metrics };
+}
+
+/** What a run is called: its folder, where the file has the name that every run's metrics have. */
+export const runName = (path: string): string => {
+  const file = basename(path).replace(/\.jsonl?$/, "");
+  return file === "metrics" ? basename(dirname(path)) : file;
+};
+
+function parsed(line: string, at: string): Readonly<Record<string, unknown>> {
+  let value: unknown;
+  try {
+    value = JSON.parse(line);
+  } catch {
+    throw new FinegrainError(`${at} is not JSON: ${line.slice(0, 60)}`);
+  }
+  if (!isObject(value)) throw new FinegrainError(`${at} is not a JSON object: ${line.slice(0, 60)}`);
+  return value;
+}
+
+const isMetric = (value: Readonly<Record<string, unknown>>): value is Metric =>
+  Number.isInteger(value.step) && !("variant" in value);
+
+function result(value: Readonly<Record<string, unknown>>, at: string): Result {
+  const peer = peerOfBeforeTheSchema(value);
+  if (peer !== undefined) return peer;
+  if (!("suite" in value || "variant" in value))
+    throw new FinegrainError(`${at} is neither a benchmark's result nor a step of a training run`);
+  const wrong = problem(value);
+  if (wrong !== undefined) throw new FinegrainError(`${at} is not a benchmark's result: ${wrong}`);
+  return value as unknown as Result; // `problem` found none
+}

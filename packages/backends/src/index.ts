@@ -1,0 +1,1 @@
+export { expectKnown, knownDevices, openBackend } from "./open.ts";

@@ -1,0 +1,89 @@
+import { size } from "@finegrain/graph";
+import type { ProgramBuffer } from "../ir/buffer.ts";
+import { type Expression, type Load, variesAlong } from "../ir/expression.ts";
+import type { LoopKernel } from "../ir/kernel.ts";
+
+/**
+ * A sum of products of two operands, as loops: `x` has the loops `rows` to itself, `y` the loops `columns`, both have the others and
+ * those that are summed. `y` is the one with more, or
+ * the one along which the result is contiguous.
+ */
+export interface Product {
+  readonly x: Factor;
+  readonly y: Factor;
+  /** Parallel loops, by what they belong to. */
+  readonly batch: readonly number[];
+  readonly rows: readonly number[];
+  readonly columns: readonly number[];
+  /** Reduced loops. */
+  readonly summed: readonly number[];
+}
+
+/** An operand of a product. */
+export interface Factor {
+  /** A load, the cast of one of fewer bits, or one that is scaled. */
+  readonly value: Expression;
+  /** What is read. */
+  readonly load: Load;
+}
+
+/** The kernel as a product, if it is one. */
+export function asProduct({ extents, reduction, at }: LoopKernel): Product | undefined {
+  if (reduction?.op !== "sum" || reduction.body.kind !== "call" || reduction.body.op !== "mul") return undefined;
+  const [a, b] = reduction.body.args.map(asFactor);
+  if (!a || !b || a.load === b.load || reduction.body.dtype !== "float32") return undefined;
+  const loops = extents.map((_, loop) => loop);
+  const only = (x: Factor, other: Factor) =>
+    loops.filter((loop) => variesAlong(x.value, loop) && !variesAlong(other.value, loop));
+  const [ofA, ofB] = [only(a, b), only(b, a)];
+  const batch = loops.filter((loop) => !ofA.includes(loop) && !ofB.includes(loop));
+  const extent = (list: readonly number[]) => size(list.map((loop) => extents[loop]!));
+  // Of two that are large, the columns are those that lie side by side in the result.
+  const beside = (loops: readonly number[]) => loops.length > 0 && at.strides[loops.at(-1)!] === 1;
+  const large = Math.min(extent(ofA), extent(ofB)) > FEW_ROWS;
+  const swap = large && beside(ofA) !== beside(ofB) ? beside(ofA) : extent(ofA) > extent(ofB);
+  return {
+    x: swap ? b : a,
+    y: swap ? a : b,
+    rows: swap ? ofB : ofA,
+    columns: swap ? ofA : ofB,
+    batch,
+    summed: reduction.extents.map((_, k) => extents.length + k),
+  };
+}
+
+function asFactor(value: Expression): Factor | undefined {
+  if (value.kind === "load") return { value, load: value };
+  if (value.kind !== "call") return undefined;
+  const [load, scale] = value.args;
+  if (load?.kind !== "load") return undefined;
+  return value.op === "cast" || (value.op === "mul" && scale?.kind === "load") ? { value, load } : undefined;
+}
+
+/** Fewer rows than this are not worth a choice of their own. */
+const FEW_ROWS = 16;
+/** Products of fewer multiplications are not worth a copy of an operand. */
+const WORTH_COPYING = 2 ** 14;
+/** Up to so many times an operand is read where its elements have to be picked, or lie apart. */
+const FEW_READS = 4;
+
+/**
+ * The operand that a product would read in a better order from a copy of its own: its elements are picked one by one or made of fewer bits, and read again
+ * and again, or lie so that loops stay apart that could be one. Found by its buffer.
+ */
+export function bufferToCopy(kernel: LoopKernel): ProgramBuffer | undefined {
+  const product = asProduct(kernel);
+  const { reduction } = kernel;
+  if (!product || !reduction) return undefined;
+  const all = [...kernel.extents, ...reduction.extents];
+  if (size(all) < WORTH_COPYING) return undefined;
+  const { x, y, rows, columns, summed } = product;
+  const extent = (loops: readonly number[]) => size(loops.map((loop) => all[loop]!));
+  const apart = ({ load: { at } }: Factor, loops: readonly number[]) =>
+    loops.some((loop, k) => k > 0 && at.strides[loops[k - 1]!] !== at.strides[loop]! * all[loop]!);
+  const irregular = (factor: Factor, own: readonly number[], reads: number) =>
+    reads > FEW_READS &&
+    (factor.value !== factor.load || factor.load.at.dynamic.length > 0 || apart(factor, own) || apart(factor, summed));
+  const found = irregular(x, rows, extent(columns)) ? x : irregular(y, columns, extent(rows)) ? y : undefined;
+  return found?.load.from;
+}

@@ -1,0 +1,222 @@
+import { type CompileOptions, type Graph, optimize, size, type Tensor } from "@finegrain/graph";
+import { bufferToCopy } from "../analysis/product.ts";
+import type { ProgramBuffer } from "../ir/buffer.ts";
+import { Domain } from "../ir/domain.ts";
+import { SplitLoop } from "../ir/index-form.ts";
+import type { Kernel, LoopKernel, Reduction } from "../ir/kernel.ts";
+import type { Program } from "../ir/program.ts";
+import { builders, buildLoop, type Target, type Tools, wholly } from "./builders.ts";
+import { collapse } from "./collapse.ts";
+import { factorScales } from "./dequantize.ts";
+import { attrsOf, Inliner, NeedsBuffer } from "./inline.ts";
+import { NoPlace, placesIn, rearrangedBase } from "./part.ts";
+import { type Placement, place, storedBase } from "./placement.ts";
+import { reducedExtents, reductions } from "./reductions.ts";
+import { splitReductions } from "./split-reductions.ts";
+
+export interface FuseOptions {
+  /**
+   * Copy an operand of a product whose elements are picked one by one, or lie apart: for who reads memory in vectors. Default true; a device
+   * whose lanes read each their own element has no use for it.
+   */
+  readonly copyOperands?: boolean;
+  /**
+   * Compute what only becomes a part of a larger value (of a concatenation, a cache) in its place there, and copy nothing: for who pays more for
+   * a kernel than for results that lie apart. Default false.
+   */
+  readonly computeParts?: boolean;
+}
+
+/** Turn a graph into kernels. @param donate as in {@link CompileOptions}. */
+export function fuse(
+  source: Graph,
+  donate: NonNullable<CompileOptions["donate"]> = [],
+  options: FuseOptions = {},
+): Program {
+  return new Fusion(splitReductions(optimize(source, new Set())), donate, options).program();
+}
+
+class Fusion {
+  readonly #graph: Graph;
+  readonly #copyOperands: boolean;
+  readonly #placement: Placement;
+  /** The paddings that share a buffer with what they are added to. */
+  readonly #paddings: ReadonlyMap<Tensor, Tensor>;
+  readonly #buffers = new Map<Tensor, ProgramBuffer>();
+  readonly #kernels: Kernel[] = [];
+  readonly #inputs: ProgramBuffer[];
+  readonly #outputs: ProgramBuffer[];
+  readonly #users = new Map<Tensor, number>();
+  /** The value that each output buffer is made for, where a kernel can make it there. */
+  readonly #outputOf = new Map<Tensor, ProgramBuffer>();
+
+  constructor(
+    graph: Graph,
+    donate: NonNullable<CompileOptions["donate"]>,
+    { copyOperands = true, computeParts = false }: FuseOptions,
+  ) {
+    this.#graph = graph;
+    this.#copyOperands = copyOperands;
+    this.#placement = place(graph, { computeParts });
+    this.#paddings = new Map(Array.from(this.#placement.beginningOf, ([padded, beginning]) => [beginning, padded]));
+    for (const node of graph.nodes)
+      for (const x of new Set(node.inputs)) this.#users.set(x, (this.#users.get(x) ?? 0) + 1);
+    this.#inputs = graph.inputs.map((x, index) => bufferFor(x, { kind: "input", index }));
+    for (const [i, x] of graph.inputs.entries()) this.#buffers.set(x, this.#inputs[i]!);
+    this.#outputs = graph.outputs.map((x, index) => this.#output(x, index, donate));
+  }
+
+  /** The buffer of an output: a donated input's where it is written into in part, else its own. */
+  #output(x: Tensor, index: number, donate: NonNullable<CompileOptions["donate"]>): ProgramBuffer {
+    const base = storedBase(x);
+    const donated = donate.find(([, output]) => output === index);
+    const input = donated && this.#graph.inputs[donated[0]];
+    const inPlace = input && base.op === "updateSlice" && base.inputs[0] === input && this.#users.get(input) === 1;
+    const free = this.#placement.stored.has(base) && !this.#outputOf.has(base);
+    const buffer = inPlace && free ? this.#buffers.get(input)! : bufferFor(x, { kind: "output", index });
+    if (free) this.#outputOf.set(base, buffer);
+    return buffer;
+  }
+
+  program(): Program {
+    const { stored, parts } = this.#placement;
+    for (const x of this.#graph.nodes) if (stored.has(x) && !parts.has(x) && !this.#bufferOf(x)) this.#build(x);
+    this.#graph.outputs.forEach((x, i) => {
+      const to = this.#outputs[i]!;
+      if (this.#outputOf.get(storedBase(x)) !== to) this.#loop(x, undefined, { to, at: wholly(x) });
+    });
+    const { name } = this.#graph;
+    return { name, kernels: this.#kernels, inputs: this.#inputs, outputs: this.#outputs, graph: this.#graph };
+  }
+
+  #bufferOf = (x: Tensor): ProgramBuffer | undefined => {
+    const known = this.#buffers.get(x);
+    if (known) return known;
+    if (x.op === "reshape") return this.#bufferOf(x.inputs[0]!);
+    if (x.op !== "constant") return undefined;
+    const buffer = bufferFor(x, { kind: "constant", data: attrsOf("constant", x).data });
+    this.#buffers.set(x, buffer);
+    return buffer;
+  };
+
+  /** The value in a buffer of its own, row-major, whatever else was decided about it. */
+  #stored(x: Tensor): ProgramBuffer {
+    return this.#bufferOf(x) ?? this.#build(x);
+  }
+
+  #build(x: Tensor): ProgramBuffer {
+    const beginning = this.#placement.beginningOf.get(x);
+    const within = beginning && this.#stored(beginning);
+    const to = within ?? this.#outputOf.get(x) ?? bufferFor(this.#paddings.get(x) ?? x, { kind: "temporary" });
+    const built = (builders[x.op] ?? buildLoop)(x, to, this.#tools);
+    this.#buffers.set(x, built);
+    return built;
+  }
+
+  readonly #tools: Tools = {
+    stored: (x) => this.#stored(x),
+    bufferOf: this.#bufferOf,
+    add: (kernel) => this.#kernels.push(kernel),
+    loop: (x, to) => this.#loop(x, this.#placement.epilogueOf.get(x), { to, at: wholly(x) }),
+    part: (x, to, at) => this.#part(x, { to, at }),
+    inPlace: (x) => {
+      const buffer = this.#bufferOf(x);
+      const alone = this.#users.get(x) === 1 && this.#buffers.has(x) && !this.#placement.beginningOf.has(x);
+      return buffer?.place.kind === "temporary" && alone ? buffer : undefined;
+    },
+  };
+
+  /** Compute x into a part of a buffer: what it is made of, where that is for this part alone and loops as well there; else a copy. */
+  #part(x: Tensor, target: Target): void {
+    const base = rearrangedBase(x);
+    const direct = this.#placement.parts.has(base) && !this.#bufferOf(base) ? this.#direct(x, base, target) : undefined;
+    if (direct) this.#kernels.push(direct);
+    else this.#loop(x, undefined, target);
+  }
+
+  /** The kernel that computes `base` at its places in a part; undefined where it would have more loops so. Then it has a buffer. */
+  #direct(x: Tensor, base: Tensor, { to, at }: Target): LoopKernel | undefined {
+    const first = this.#placement.epilogueOf.get(base);
+    const alone = this.#kernel(base, first, { to, at: wholly(base) });
+    try {
+      const there = this.#kernel(base, first, {
+        to,
+        at: (places, inliner) => at(placesIn(x, places, inliner), inliner),
+      });
+      if (there && alone && there.extents.length <= alone.extents.length) return there;
+    } catch (reason) {
+      if (!(reason instanceof NoPlace)) throw reason;
+    }
+    this.#build(base);
+    return undefined;
+  }
+
+  /** A loop kernel that computes x, with the reduction that it is or ends. */
+  #loop(x: Tensor, first: Tensor | undefined, target: Target): void {
+    const kernel = this.#kernel(x, first, target);
+    if (kernel) this.#kernels.push(kernel);
+  }
+
+  /** @returns undefined where x has no elements. */
+  #kernel(x: Tensor, first: Tensor | undefined, target: Target): LoopKernel | undefined {
+    if (size(x.shape) === 0) return undefined;
+    const reduced = this.#bufferOf(x) ? undefined : (first ?? (x.op in reductions ? x : undefined));
+    const domain = new Domain([...x.shape, ...(reduced ? reducedExtents(reduced) : [])]);
+    for (;;) {
+      try {
+        const kernel = collapse(factorScales(this.#attempt(x, reduced, domain, target)));
+        const operand = reduced && this.#copyOperands && this.#operandToCopy(reduced, kernel);
+        if (operand) throw new NeedsBuffer(operand);
+        return kernel;
+      } catch (reason) {
+        if (reason instanceof SplitLoop) domain.split(reason);
+        else if (reason instanceof NeedsBuffer && this.#buffers.get(reason.tensor) === undefined)
+          this.#build(reason.tensor);
+        else throw reason;
+      }
+    }
+  }
+
+  #operandToCopy(reduced: Tensor, kernel: LoopKernel): Tensor | undefined {
+    const buffer = bufferToCopy(kernel);
+    // A buffer of its own lies as well as can be.
+    return buffer && reduced.inputs.find((x) => !this.#bufferOf(x) && this.#reads(x, buffer));
+  }
+
+  /** Whether a value that has no buffer is made of what this one holds. */
+  #reads(x: Tensor, buffer: ProgramBuffer): boolean {
+    const own = this.#bufferOf(x);
+    return own ? own === buffer : x.inputs.some((part) => this.#reads(part, buffer));
+  }
+
+  #attempt(x: Tensor, reduced: Tensor | undefined, domain: Domain, { to, at }: Target): LoopKernel {
+    const { extents, places } = domain;
+    const parallel = domain.loopsOf(x.shape.length);
+    const inliner = new Inliner({ extents, reduced, bufferOf: this.#bufferOf });
+    const own = places.slice(0, x.shape.length);
+    const reduction: Reduction | undefined = reduced && {
+      op: reductions[reduced.op]!.op,
+      extents: extents.slice(parallel),
+      ...reductions[reduced.op]!.body(reduced, own, places.slice(x.shape.length), inliner),
+    };
+    return {
+      kind: "loop",
+      name: nameOf(x, reduced),
+      extents: extents.slice(0, parallel),
+      ...(reduction && { reduction }),
+      result: inliner.element(x, own),
+      to,
+      at: at(own, inliner),
+    };
+  }
+}
+
+const nameOf = (x: Tensor, reduced: Tensor | undefined): string =>
+  !reduced ? x.op : reduced === x ? describe(x) : `${describe(reduced)} then ${x.op}`;
+const describe = (x: Tensor): string => (x.op === "einsum" ? `einsum ${attrsOf("einsum", x)}` : x.op);
+
+const bufferFor = ({ dtype, shape }: Tensor, place: ProgramBuffer["place"]): ProgramBuffer => ({
+  dtype,
+  size: size(shape),
+  place,
+});

@@ -1,0 +1,51 @@
+import { command } from "../../command.ts";
+import { backendFlags, quantizeFlag } from "../backend-flags.ts";
+
+export const benchFlags = {
+  backend: {
+    ...backendFlags.backend,
+    value: "NAMES",
+    help: "what runs it, one after the other: onnx,wasm,tfjs:wasm; see finegrain devices; default onnx",
+  },
+  device: {
+    ...backendFlags.device,
+    value: "NAMES",
+    help: "devices of the one backend, one after the other: native,wasm",
+  },
+  ...quantizeFlag,
+  json: { type: "text", value: "FILE", help: "append the results to this file, one JSON object a line" },
+  against: {
+    type: "text",
+    value: "FILE",
+    help: "say what changed since these results beyond the noise; exit code 1 where something got slower",
+  },
+  peers: {
+    type: "text",
+    value: "NAMES",
+    help: "other libraries to measure in the same rounds: pytorch, llama.cpp, onnxruntime, jax-js, or all that are there",
+  },
+  quick: { type: "switch", help: "fewer rounds: done within a minute" },
+  profile: { type: "switch", help: "no comparison: the time of every kernel of a round, where the backend can tell" },
+  rounds: { type: "whole", value: "N", least: 1, help: "rounds to measure; default the suite's own number" },
+} as const;
+
+const SUITES =
+  "paper-800m, paper-17b-block, train-small, train-layers, ops, context, scale, or the path of a suite's JSON file";
+
+export const bench = command({
+  name: "bench",
+  summary: "measure decode and training, sparse against dense",
+  operands: [{ name: "SUITE", required: true, help: SUITES }],
+  flags: benchFlags,
+  examples: [
+    ["finegrain bench train-small --quick", "a first look"],
+    ["finegrain bench paper-800m --json results.jsonl", "the paper's 800M model, every variant, kept as JSON lines"],
+    [
+      "finegrain bench ops --backend onnx,wasm,tfjs",
+      "single operations on three backends, against the machine's limits",
+    ],
+    ["finegrain bench train-small --peers pytorch,jax-js", "other libraries in the same rounds"],
+    ["finegrain bench train-small --against results.jsonl", "what changed since then: for use in CI"],
+  ],
+  load: async () => (await import("./run.ts")).bench,
+});

@@ -1,0 +1,136 @@
+import { availableParallelism } from "node:os";
+import {
+  appendResults,
+  casesOf,
+  compare,
+  failed,
+  isFailure,
+  loadSuite,
+  openPeers,
+  type Peer,
+  peersNamed,
+  type Result,
+  type RunOptions,
+  readEvidence,
+  runSuite,
+  type Suite,
+} from "@finegrain/bench";
+import { FinegrainError } from "@finegrain/graph";
+import type { Values } from "../../arguments.ts";
+import { EXIT, type ExitCode } from "../../exit.ts";
+import { interruptible } from "../../interrupt.ts";
+import { type Terminal, terminal } from "../../output/terminal.ts";
+import { openTarget, readTargets, type Target, targetName } from "../targets.ts";
+import { changesTable } from "./changes.ts";
+import type { benchFlags } from "./flags.ts";
+import { printProfiles } from "./profile.ts";
+import { benchProgress } from "./progress.ts";
+import { caseTable, machineLine } from "./table.ts";
+
+type BenchValues = Values<typeof benchFlags>;
+
+/**
+ * `finegrain bench SUITE`: measure a suite's cases on one backend after the other and print a table of each case as it
+ * ends. With `--json` results are appended to the file as their case ends, so that an interruption keeps them. With
+ * `--against` what changed is printed at the end.
+ */
+export async function bench(values: BenchValues, [name]: readonly string[]): Promise<ExitCode> {
+  const suite = await loadSuite(name!); // the operand is required
+  const targets = readTargets(values.backend, values.device);
+  const { json, against } = values;
+  const peers = values.peers === undefined ? [] : peersNamed(values.peers);
+  const before = against === undefined ? undefined : await earlierResults(against, suite);
+  // A file that cannot be written should be known before minutes of measuring.
+  if (json !== undefined) await appendResults(json, []);
+  const out = terminal();
+  using interrupt = interruptible(() => out.note("stopping after this round; Ctrl-C again stops at once"));
+  out.print(out.style.bold(`${suite.name}: ${suite.title}`));
+  const now: Result[] = [];
+  for (const target of targets) {
+    if (interrupt.signal.aborted) break;
+    for await (const results of runOn(target, {
+      suite,
+      values,
+      peers,
+      out,
+      signal: interrupt.signal,
+      alone: targets.length === 1,
+    })) {
+      now.push(...results);
+      if (json !== undefined) await appendResults(json, results);
+    }
+  }
+  const worse = before !== undefined && now.length > 0 && printChanges(out, before, now);
+  if (interrupt.signal.aborted) return EXIT.interrupted;
+  return worse || now.some((result) => fails(result, values)) ? EXIT.failed : EXIT.ok;
+}
+
+/** Of "all" peers only those are meant that are there. */
+const fails = (result: Result, { peers }: BenchValues): boolean =>
+  isFailure(result) && !(result.absent && peers === "all");
+
+/** @throws FinegrainError where the file has nothing of the suite: a wrong file should be known before the measuring. */
+async function earlierResults(path: string, suite: Suite): Promise<Result[]> {
+  const results = (await readEvidence(path)).results.filter((result) => result.suite === suite.name);
+  if (results.length === 0) throw new FinegrainError(`${path} has no result of the suite ${suite.name}`);
+  return results;
+}
+
+interface BenchRun {
+  readonly suite: Suite;
+  readonly values: BenchValues;
+  readonly peers: readonly Peer[];
+  readonly out: Terminal;
+  readonly signal: AbortSignal;
+  /** Whether no other backend is asked for: then one that does not open is an error, and not a line. */
+  readonly alone: boolean;
+}
+
+async function* runOn(
+  target: Target,
+  { suite, values, peers: named, out, signal, alone }: BenchRun,
+): AsyncGenerator<readonly Result[]> {
+  const { quick, rounds, quantize: storage } = values;
+  const opened = await openTarget(target).catch((error: Error) => error);
+  if (opened instanceof Error) {
+    if (alone) throw opened;
+    out.print(`\n${targetName(target)} does not open: ${opened.message}`);
+    yield casesOf(suite, values).flatMap((entry) => failed(suite.name, entry, absent(target), opened.message));
+    return;
+  }
+  await using backend = opened;
+  out.print(out.style.dim(`${backend.name}, ${backend.device.description}, ${backend.device.provider}`));
+  const { threads = availableParallelism(), ...device } = backend.device;
+  await using peers = await openPeers(named, { ...device, threads });
+  const onProgress = benchProgress(out, backend.name);
+  const options: RunOptions = { backend, peers, quick, rounds, storage, signal, onProgress };
+  if (values.profile) return await printProfiles(out, suite, options);
+  for await (const results of runSuite(suite, options)) {
+    out.clear();
+    printCase(out, results);
+    yield results;
+  }
+  out.clear();
+}
+
+/** What lines say of a backend that did not open. */
+const absent = (target: Target) => ({
+  name: targetName(target),
+  device: { kind: "none", description: "not opened", provider: "none" },
+});
+
+function printCase(out: Terminal, results: readonly Result[]): void {
+  const [first] = results;
+  if (first === undefined) return;
+  out.print(`\n${out.style.bold(`${first.case} (${first.phase}, ${first.backend})`)}`);
+  for (const line of caseTable(results)) out.print(line);
+  out.print(out.style.dim(machineLine(results)));
+}
+
+/** @returns whether something got slower, or fails that did not. */
+function printChanges(out: Terminal, before: readonly Result[], now: readonly Result[]): boolean {
+  const changes = compare(before, now);
+  out.print(`\n${out.style.bold("since then")}`);
+  for (const line of changesTable(changes, now.length - changes.length)) out.print(line);
+  return changes.some(({ verdict }) => verdict === "slower" || verdict === "fails now");
+}

@@ -1,0 +1,126 @@
+import {
+  type Failure,
+  isFailure,
+  isMeasurement,
+  isOpMeasurement,
+  type Measurement,
+  type OpMeasurement,
+  type Result,
+  type Spread,
+} from "@finegrain/bench";
+import { bytes, count, digits, flopRate } from "../../output/format.ts";
+import { type Column, table } from "../../output/table.ts";
+
+export const left = (title: string): Column => ({ title, align: "left" });
+export const right = (title: string): Column => ({ title, align: "right" });
+export const share = (part: number): string => `${digits(part * 100)} %`;
+export const range = ({ low, high }: Pick<Spread, "low" | "high">): string => `${digits(low)} to ${digits(high)}`;
+
+/**
+ * A case's results as lines of text: a table of what was measured, a sentence for what failed, one for rounds that are
+ * spread too widely. A peer's variants have its name before their own.
+ */
+export function caseTable(lines: readonly Result[]): string[] {
+  const results = lines.map((line) => (line.backend === lines[0]!.backend ? line : named(line)));
+  const models = results.filter(isMeasurement);
+  const ops = results.filter(isOpMeasurement);
+  return [
+    ...(models.length > 0 ? [models[0]!.phase === "decode" ? decodeTable(models) : trainTable(models)] : []),
+    ...(ops.length > 0 ? [opTable(ops)] : []),
+    ...results.filter(isFailure).map(sentence),
+    ...([...models, ...ops].some(({ wide }) => wide) ? [WIDE] : []),
+  ];
+}
+
+const named = (result: Result): Result => ({ ...result, variant: `${result.backend}: ${result.variant}` });
+
+const sentence = ({ absent, backend, variant, error }: Failure): string =>
+  absent ? `peer ${backend}: ${error}` : `${variant} failed: ${error}`;
+
+const WIDE =
+  "wide: the middle half of the rounds is spread over more than 10 % of their median; the machine was not quiet";
+
+const rounds = ({ rounds: n, wide }: Measurement | OpMeasurement): string => (wide ? `${n}, wide` : `${n}`);
+
+const overDense = ({ overDense: over }: Measurement) =>
+  over === null ? "-" : `${digits(over.median)} (${range(over)})`;
+
+/** What both tables of models begin with, behind the variant. */
+const SPEED_COLUMNS = ["tokens/s", "quartiles", "ms/token", "over dense (95 %)"] as const;
+const speedCells = (result: Measurement): string[] => [
+  result.variant,
+  digits(result.tokensPerSecond.median),
+  range(result.tokensPerSecond),
+  digits(result.millisecondsPerToken),
+  overDense(result),
+];
+
+function decodeTable(results: readonly Measurement[]): string {
+  const columns = [...SPEED_COLUMNS, "bytes/token", "of bandwidth", "parameters", "rounds"];
+  return table(
+    [left("variant"), ...columns.map(right)],
+    results.map((result) => [
+      ...speedCells(result),
+      bytes(result.bytesPerToken ?? Number.NaN),
+      share(result.rooflineShare),
+      count(result.parameters),
+      rounds(result),
+    ]),
+  );
+}
+
+function trainTable(results: readonly Measurement[]): string {
+  const columns = [...SPEED_COLUMNS, "arithmetic", "of products alone", "parameters", "rounds"];
+  return table(
+    [left("variant"), ...columns.map(right)],
+    results.map((result) => [
+      ...speedCells(result),
+      flopRate((result.machine.gemmFlopsPerSecond ?? Number.NaN) * result.rooflineShare),
+      share(result.rooflineShare),
+      count(result.parameters),
+      rounds(result),
+    ]),
+  );
+}
+
+function opTable(results: readonly OpMeasurement[]): string {
+  const columns = ["ms", "quartiles", "memory", "arithmetic", "FLOP/byte", "of the limit", "rounds"];
+  return table(
+    [left(results[0]!.op), ...columns.map(right)],
+    results.map((result) => [
+      result.variant,
+      digits(result.milliseconds.median),
+      range(result.milliseconds),
+      `${bytes(result.bytesPerSecond)}/s`,
+      flopRate(result.flopsPerSecond),
+      digits(result.intensity),
+      share(result.rooflineShare),
+      rounds(result),
+    ]),
+  );
+}
+
+/** The machine, its limits in these results, and what it needed. */
+export function machineLine(results: readonly Result[]): string {
+  const { machine } = results[0]!; // of ours: a peer that is not there knows no limits
+  const measured = results.flatMap((result) => (isFailure(result) ? [] : [result]));
+  const peak = Math.max(0, ...measured.map((result) => result.peakMemoryBytes ?? 0));
+  const onDevice = Math.max(0, ...measured.map((result) => result.deviceMemoryBytes ?? 0));
+  const { bandwidthBytesPerSecond: bandwidth = 0, flopsPerSecond: rate = 0 } = machine;
+  const joules = results
+    .filter(isMeasurement)
+    .map(({ variant, joulesPerToken: j }) => j != null && `${variant} ${digits(j)} J/token`);
+  const dispatches = results
+    .filter(isMeasurement)
+    .flatMap(({ variant, dispatches: n }) => (n == null ? [] : [`${variant} ${digits(n)}`]));
+  const facts = [
+    `${machine.cpu}, ${machine.threads} threads`,
+    bandwidth > 0 && `memory ${bytes(bandwidth)}/s (${machine.bandwidthMethod})`,
+    rate > 0 && `fp32 ${flopRate(rate)} (${machine.flopsMethod})`,
+    peak > 0 && `peak memory ${bytes(peak)}`,
+    onDevice > 0 && `on the device ${bytes(onDevice)}`,
+    dispatches.length > 0 && `dispatches a step: ${dispatches.join(", ")}`,
+    ...joules,
+  ];
+  return facts.filter(Boolean).join(", ");
+}

@@ -1,0 +1,26 @@
+import { command } from "../../command.ts";
+import { backendFlags } from "../backend-flags.ts";
+
+export const demoFlags = {
+  out: {
+    type: "text",
+    value: "DIR",
+    help: "the folder for the two runs; default runs/demo, with a number where it exists",
+  },
+  steps: {
+    type: "whole",
+    value: "N",
+    least: 1,
+    help: "optimizer steps of each model; default a little over a minute's",
+  },
+  ...backendFlags,
+} as const;
+
+export const demo = command({
+  name: "demo",
+  summary: "the whole thing in four minutes: train a sparse and a dense model, compare, let both write",
+  operands: [],
+  flags: demoFlags,
+  examples: [["finegrain demo", "what npm start runs"]],
+  load: async () => (await import("./run.ts")).demo,
+});

@@ -1,0 +1,224 @@
+import { join } from "node:path";
+import { openBackend } from "@finegrain/backends";
+import { BASELINE, interleave, isMeasurement, median, parseSuite, runSuite, timeDecode } from "@finegrain/bench";
+import { byteTokenizer, createGenerator, type Generator } from "@finegrain/generate";
+import type { Backend } from "@finegrain/graph";
+import { equalParameters, type ModelConfig, parameterCount, scalingLM } from "@finegrain/nn";
+import type { RunConfig } from "@finegrain/runs";
+import { checkUnused, loadCorpus, type Outcome, openRun, runTraining, SPEECHES, unusedFolder } from "@finegrain/runs";
+import type { Values } from "../../arguments.ts";
+import { EXIT, type ExitCode } from "../../exit.ts";
+import { interruptible } from "../../interrupt.ts";
+import { count, digits, duration, whole } from "../../output/format.ts";
+import { table } from "../../output/table.ts";
+import { type Terminal, terminal } from "../../output/terminal.ts";
+import { trainingProgress } from "../train/progress.ts";
+import type { demoFlags } from "./flags.ts";
+
+/** Sizes at which two cores train each model in a little over a minute, and still reach words. */
+const LENGTH = 128;
+const BATCH = 8;
+const STEPS = 400;
+const DENSE: ModelConfig = {
+  vocabulary: 256,
+  dModel: 256,
+  dFf: 1024,
+  layers: 2,
+  heads: 4,
+  maxLength: 512,
+  positions: "rotary",
+};
+const SPARSE: ModelConfig = { ...DENSE, feedForward: { type: "sparse", blockSize: 16, rank: 16 } };
+
+const PROMPT = "Fellow citizens of the Senate and the House of Representatives: ";
+const PARAGRAPH = 320;
+/** Tokens of a round in which decode is timed, and rounds. */
+const TIMED = { units: 64, rounds: 7, warmup: 3 };
+
+/** Models of this size fit into a processor's caches. What sparse decode is for shows at the width of the paper's model. */
+const WIDE = parseSuite(
+  {
+    name: "demo",
+    title: "decode at the width of the paper's 800M model",
+    cases: [
+      {
+        name: "4 layers of width 1024",
+        phase: "decode",
+        model: { vocabulary: 32000, dModel: 1024, layers: 4, heads: 16, maxLength: 256 },
+        variants: [
+          { name: BASELINE, model: { dFf: 4096 } },
+          {
+            name: "sparse",
+            model: {
+              dFf: 6144,
+              feedForward: { type: "sparse", blockSize: 64, rank: 96 },
+              attention: { type: "multiplicative-convolutional", modules: 16, kernel: 3, lengthKernel: 3 },
+              loss: { type: "multiplicative", modules: 4 },
+            },
+          },
+        ],
+        measure: { prompt: 16, units: 8, rounds: 9, warmup: 3 },
+      },
+    ],
+  },
+  "the demo's suite",
+);
+
+/** One of the two models, trained. */
+interface Trained {
+  readonly name: string;
+  readonly config: RunConfig;
+  readonly folder: string;
+  readonly outcome: Outcome;
+}
+
+/** `finegrain demo`: the main job on the text that comes along. */
+export async function demo(flags: Values<typeof demoFlags>): Promise<ExitCode> {
+  const started = performance.now();
+  const out = terminal();
+  const folder = flags.out ?? (await unusedFolder(join("runs", "demo")));
+  await checkUnused(folder);
+  await using backend = await openBackend(flags.backend, flags.device);
+  using interrupt = interruptible(() =>
+    out.note("finishing this step and writing a checkpoint; Ctrl-C again stops at once"),
+  );
+  const corpus = await loadCorpus(SPEECHES, byteTokenizer());
+  const { style } = out;
+  out.print(
+    `${style.bold("finegrain demo")}: two language models of equal parameter count learn the State of the Union speeches,\n` +
+      `byte by byte; in the sparse one every token turns on 1 in ${blockSize()} units of each feed-forward layer.`,
+  );
+  out.print(
+    style.dim(
+      `${backend.name}, ${backend.device.description}; ${whole(corpus.train.length)} bytes, the last tenth held out`,
+    ),
+  );
+  const trained: Trained[] = [];
+  for (const [name, model] of Object.entries({ sparse: equalParameters(DENSE, SPARSE), dense: DENSE })) {
+    const config = runConfig(model, flags.steps ?? STEPS);
+    const own = join(folder, name);
+    out.print(
+      `\n${style.bold(name)}: ${count(parameterCount(scalingLM(model).params))} parameters, feed-forward ${model.dFf}`,
+    );
+    const listener = trainingProgress(out, name);
+    const outcome = await runTraining({ backend, config, folder: own, corpus, signal: interrupt.signal, listener });
+    out.clear();
+    if (outcome.interrupted) {
+      out.print(`stopped after step ${outcome.step}; go on with: finegrain train --resume ${own}`);
+      return EXIT.interrupted;
+    }
+    trained.push({ name, config, folder: own, outcome });
+  }
+  const decode = await writeAndTime(out, backend, trained, interrupt.signal);
+  if (interrupt.signal.aborted) return EXIT.interrupted;
+  printTable(out, trained, decode);
+  await compareWide(out, backend, interrupt.signal);
+  if (interrupt.signal.aborted) return EXIT.interrupted;
+  out.print(`\n${duration((performance.now() - started) / 1000)} in all. Next:`);
+  printNext(out, folder);
+  return EXIT.ok;
+}
+
+const blockSize = () => (SPARSE.feedForward?.type === "sparse" ? SPARSE.feedForward.blockSize : 1);
+
+function runConfig(model: ModelConfig, steps: number): RunConfig {
+  const warmup = Math.min(steps - 1, Math.ceil(steps / 10));
+  return {
+    model,
+    tokenizer: "byte",
+    data: SPEECHES,
+    training: {
+      steps,
+      batch: BATCH,
+      length: LENGTH,
+      accumulate: 1,
+      optimizer: "adamw",
+      weightDecay: 0.1,
+      schedule: { kind: "cosine", rate: 0.002, warmup, steps, floor: 0.0002 },
+      clipNorm: 1,
+      seed: 0,
+      evaluateEvery: Math.max(1, Math.ceil(steps / 2)),
+      checkpointEvery: steps,
+    },
+  };
+}
+
+/** Let each model write a paragraph, then time both, round by round. @returns decoded tokens/s by name. */
+async function writeAndTime(
+  out: Terminal,
+  backend: Backend,
+  trained: readonly Trained[],
+  signal: AbortSignal,
+): Promise<Map<string, number>> {
+  const generators = new Map<string, Generator>();
+  try {
+    for (const { name, folder } of trained) {
+      const { checkpoint, model } = await openRun(folder);
+      const generator = await createGenerator({ backend, model, weights: await checkpoint.readModel() });
+      generators.set(name, generator);
+      await writeParagraph(out, name, generator, signal);
+    }
+    const prompt = byteTokenizer().encode(PROMPT);
+    const contestants = [...generators].map(([name, generator]) => ({
+      name,
+      round: () => timeDecode(generator, prompt, TIMED.units),
+    }));
+    const samples = await interleave(contestants, { ...TIMED, signal });
+    return new Map([...samples].map(([name, { seconds }]) => [name, 1 / median(seconds)]));
+  } finally {
+    for (const generator of generators.values()) await generator[Symbol.asyncDispose]();
+  }
+}
+
+async function writeParagraph(out: Terminal, name: string, generator: Generator, signal: AbortSignal): Promise<void> {
+  const tokenizer = byteTokenizer();
+  const options = { maxTokens: PARAGRAPH, temperature: 0.7, seed: 1, tokenizer, signal };
+  out.print(`\n${out.style.bold(`the ${name} model writes`)}`);
+  out.write(out.style.dim(PROMPT));
+  for await (const { text } of generator.generate(tokenizer.encode(PROMPT), options)) out.write(text);
+  out.print();
+}
+
+function printTable(out: Terminal, trained: readonly Trained[], decode: ReadonlyMap<string, number>): void {
+  const right = (title: string) => ({ title, align: "right" as const });
+  const columns = ["parameters", "bits per byte", "training tokens/s", "decode tokens/s"].map(right);
+  const rows = trained.map(({ name, config, outcome }) => [
+    name,
+    count(parameterCount(scalingLM(config.model).params)),
+    digits(outcome.bitsPerByte ?? Number.NaN),
+    whole(outcome.tokensPerSecond),
+    whole(decode.get(name) ?? Number.NaN),
+  ]);
+  const over = (of: (model: Trained) => number) => `${digits(of(trained[0]!) / of(trained[1]!))} x`;
+  const ratios = [
+    "sparse over dense",
+    "",
+    "",
+    over(({ outcome }) => outcome.tokensPerSecond),
+    over(({ name }) => decode.get(name)!),
+  ];
+  out.print(`\n${table([{ title: "model", align: "left" }, ...columns], [...rows, ratios])}`);
+}
+
+/** The same comparison where memory is the limit, on random weights: in a few seconds, since nothing is trained. */
+async function compareWide(out: Terminal, backend: Backend, signal: AbortSignal): Promise<void> {
+  const onProgress = ({ activity }: { readonly activity: string }) => out.progress(`${WIDE.title}: ${activity}`);
+  for await (const results of runSuite(WIDE, { backend, signal, onProgress })) {
+    out.clear();
+    const [dense, sparse] = results.filter(isMeasurement);
+    if (!dense || !sparse?.overDense) continue;
+    const speed = ({ tokensPerSecond }: typeof dense) => `${digits(tokensPerSecond.median)} tokens/s`;
+    out.print(
+      `\nDecode at the width of the paper's 800M model (${sparse.case}, random weights):\n` +
+        `dense ${speed(dense)}, sparse ${speed(sparse)}: ${out.style.bold(`${digits(sparse.overDense.median)} x`)}`,
+    );
+  }
+}
+
+function printNext(out: Terminal, folder: string): void {
+  out.print(`  npm run finegrain -- generate ${folder}/sparse --prompt "The state of the Union is "`);
+  out.print(`  npm run finegrain -- evaluate ${folder}/dense`);
+  out.print("  npm run finegrain -- train --data FOLDER-OF-TEXTS --out runs/mine");
+  out.print("  npm run bench -- paper-800m --quick      # all 24 layers, every sparse part on its own");
+  out.print("  npm run finegrain -- devices             # what else could run it");
+}

@@ -1,0 +1,82 @@
+import { execFile } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { knownDevices, openBackend } from "@finegrain/backends";
+import type { Values } from "../../arguments.ts";
+import { EXIT, type ExitCode, failure, UsageError } from "../../exit.ts";
+import { bytes, whole } from "../../output/format.ts";
+import { terminal } from "../../output/terminal.ts";
+import type { devicesFlags } from "./flags.ts";
+
+interface Found {
+  readonly backend: string;
+  readonly device: string;
+  readonly available: boolean;
+  /** What it is; or, where it is not there, why, with the command that adds it. */
+  readonly description: string;
+  readonly features?: readonly string[];
+  readonly limits?: Readonly<Record<string, number>>;
+}
+
+/** `finegrain devices`: open every device of every backend and say what was there. */
+export async function devices(values: Values<typeof devicesFlags>): Promise<ExitCode> {
+  const known = knownDevices();
+  const asked = known.filter(
+    ({ backend, device }) => values.only === undefined || values.only === `${backend}:${device}`,
+  );
+  if (asked.length === 0) {
+    const names = known.map(({ backend, device }) => `${backend}:${device}`);
+    throw new UsageError(`there is no device "${values.only}": known are ${names.join(", ")}`);
+  }
+  const found = await Promise.all(asked.map(values.only === undefined ? lookApart : look));
+  const out = terminal({ quiet: values.json });
+  if (values.json) out.write(`${JSON.stringify(found, null, 2)}\n`);
+  const width = Math.max(...found.map(({ backend, device }) => `${backend}:${device}`.length));
+  for (const { backend, device, available, description, features, limits } of found) {
+    const there = available ? out.style.green("yes") : "no ";
+    out.print(`${`${backend}:${device}`.padEnd(width)}  ${there}  ${description}`);
+    const more = Object.entries(limits ?? {}).map(([name, limit]) => `${name} ${whole(limit)}`);
+    for (const facts of [features ?? [], more])
+      if (facts.length > 0) out.print(out.style.dim(`${" ".repeat(width + 7)}${facts.join(", ")}`));
+  }
+  return EXIT.ok;
+}
+
+type Asked = ReturnType<typeof knownDevices>[number];
+
+/** In a process of its own: a driver that crashes, or that writes to stderr, does neither here. */
+async function lookApart(asked: Asked): Promise<Found> {
+  const main = process.argv[1] ?? fileURLToPath(import.meta.url);
+  const args = [main, "devices", "--json", "--only", `${asked.backend}:${asked.device}`];
+  try {
+    const { stdout } = await promisify(execFile)(process.execPath, args);
+    return JSON.parse(stdout)[0] as Found; // printed by `devices` above
+  } catch (error) {
+    const { signal } = error as { signal?: string };
+    const description = `its driver ended the process${signal ? ` by ${signal}` : ""} when it was opened`;
+    return { ...asked, available: false, description };
+  }
+}
+
+async function look({ backend: name, device }: Asked): Promise<Found> {
+  try {
+    await using backend = await openBackend(name, device);
+    const { description, provider, memory, threads, features, limits } = backend.device;
+    const facts = [
+      description,
+      provider,
+      threads !== undefined && `${threads} threads`,
+      memory !== undefined && bytes(memory),
+    ];
+    return {
+      backend: name,
+      device,
+      available: true,
+      description: facts.filter(Boolean).join(", "),
+      ...(features && { features }),
+      ...(limits && { limits }),
+    };
+  } catch (error) {
+    return { backend: name, device, available: false, description: failure(error).text };
+  }
+}

@@ -1,0 +1,27 @@
+import { command } from "../../command.ts";
+import { backendFlags, jsonFlag, quantizeFlag } from "../backend-flags.ts";
+
+export const evaluateFlags = {
+  data: { type: "text", value: "PATH", help: "text to judge the model by; default the held-out part of its own data" },
+  batch: { type: "whole", value: "N", least: 1, default: 8, help: "windows at a time" },
+  "as-decoded": {
+    type: "switch",
+    help: "routed feed-forwards: every token by itself, as when it writes, and not in groups with others",
+  },
+  ...backendFlags,
+  ...quantizeFlag,
+  ...jsonFlag,
+} as const;
+
+export const evaluate = command({
+  name: "evaluate",
+  summary: "how well a trained model predicts text, in bits per byte",
+  operands: [{ name: "RUN", required: true, help: "a run folder, or a checkpoint in one" }],
+  flags: evaluateFlags,
+  examples: [
+    ["finegrain evaluate runs/first", "on what was held out of its own data"],
+    ["finegrain evaluate runs/first --backend wasm --quantize int8", "and what weights of 8 bits cost"],
+    ["finegrain evaluate runs/first --data another.txt --json", "on another text, for a script"],
+  ],
+  load: async () => (await import("./run.ts")).evaluate,
+});

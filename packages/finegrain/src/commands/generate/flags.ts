@@ -1,0 +1,39 @@
+import { command } from "../../command.ts";
+import { backendFlags, quantizeFlag } from "../backend-flags.ts";
+
+export const generateFlags = {
+  prompt: { type: "text", value: "TEXT", short: "p", help: "what the text begins with; default what stdin holds" },
+  "max-tokens": { type: "whole", value: "N", least: 1, default: 200, short: "n", help: "tokens to write" },
+  temperature: {
+    type: "number",
+    value: "X",
+    least: 0,
+    default: 0.8,
+    help: "above 1 bolder, below 1 safer; 0 is --greedy",
+  },
+  "top-k": { type: "whole", value: "N", least: 1, help: "draw from the N most likely tokens only" },
+  "top-p": {
+    type: "number",
+    value: "X",
+    least: 0,
+    help: "draw from the most likely tokens that together reach this probability",
+  },
+  greedy: { type: "switch", help: "always take the most likely token" },
+  stop: { type: "texts", value: "TEXT", help: "end before this text; may be given more than once" },
+  seed: { type: "whole", value: "N", least: 0, default: 0, help: "decides what is drawn" },
+  ...backendFlags,
+  ...quantizeFlag,
+  json: { type: "switch", help: "print one JSON object at the end, with text, tokens and speed" },
+} as const;
+
+export const generate = command({
+  name: "generate",
+  summary: "let a trained model write",
+  operands: [{ name: "RUN", required: true, help: "a run folder, or a checkpoint in one" }],
+  flags: generateFlags,
+  examples: [
+    ['finegrain generate runs/first --prompt "The state of the Union is " --max-tokens 300', "write on from a prompt"],
+    ["finegrain generate runs/first --greedy --json < prompt.txt", "for a script: the prompt from a file, JSON out"],
+  ],
+  load: async () => (await import("./run.ts")).generate,
+});

@@ -1,0 +1,160 @@
+import type { FeedForwardType } from "@finegrain/nn";
+import { command } from "../../command.ts";
+import { backendFlags, jsonFlag } from "../backend-flags.ts";
+
+/** Named here, and not where the layers are, since the help must not load them. */
+const FEED_FORWARDS = [
+  "dense",
+  "sparse",
+  "grouped",
+  "mixture-of-tokens",
+  "expert-choice",
+  "token-choice",
+  "block-sparse",
+  "switch",
+] as const satisfies readonly FeedForwardType["type"][];
+
+export const trainFlags = {
+  out: { type: "text", value: "DIR", help: "the run folder to make; default runs/ and the time" },
+  resume: {
+    type: "text",
+    value: "DIR",
+    help: "go on with a run folder from its last checkpoint; its own config holds",
+  },
+  config: { type: "text", value: "FILE", help: "JSON in the form of a run folder's config.json; flags go over it" },
+  data: {
+    type: "text",
+    value: "PATH",
+    help: "a text file, a JSONL file or a folder of them; default the speeches that come along",
+  },
+  tokenizer: {
+    type: "text",
+    value: "byte|FILE",
+    help: "byte, or the path of a Hugging Face tokenizer.json (default byte)",
+  },
+  model: {
+    type: "choice",
+    choices: ["dense", "sparse"],
+    help: "the dense baseline or the Scaling Transformer (default sparse)",
+  },
+  layers: { type: "whole", value: "N", least: 1, help: "blocks of attention and feed-forward (default 4)" },
+  "d-model": { type: "whole", value: "N", least: 1, help: "width of the residual stream (default 256)" },
+  "d-ff": { type: "whole", value: "N", least: 1, help: "hidden units of a feed-forward layer (default 4 x d-model)" },
+  heads: { type: "whole", value: "N", least: 1, help: "attention heads (default 4)" },
+  length: {
+    type: "whole",
+    value: "N",
+    least: 1,
+    help: "tokens of a training window, and of the model's context (default 128)",
+  },
+  positions: { type: "choice", choices: ["sinusoidal", "rotary"], help: "how positions enter (default rotary)" },
+  objective: {
+    type: "choice",
+    choices: ["causal", "masked"],
+    help: "tell the next token, or hidden ones from both sides as BERT does (default causal)",
+  },
+  "feed-forward": {
+    type: "choice",
+    choices: FEED_FORWARDS,
+    help: "sparse models: which feed-forward (default sparse)",
+  },
+  experts: {
+    type: "whole",
+    value: "N",
+    least: 1,
+    help: "feed-forwards of experts: into how many d-ff is cut (default 8, or the group's size)",
+  },
+  "group-size": {
+    type: "whole",
+    value: "N",
+    least: 1,
+    help: "grouped, mixture-of-tokens, expert-choice: tokens of a group (default up to 8, so that it divides the batch)",
+  },
+  "group-along": {
+    type: "choice",
+    choices: ["batch", "time"],
+    help: "grouped, mixture-of-tokens: groups across the batch, or along time, which is not causal (default batch)",
+  },
+  "top-k": { type: "whole", value: "N", least: 1, help: "token-choice: experts that a token takes (default 1)" },
+  capacity: {
+    type: "number",
+    value: "X",
+    least: 0,
+    help: "token-choice: room for tokens over what they ask for (default 1.25); expert-choice: experts of a token (default 1)",
+  },
+  "block-size": {
+    type: "whole",
+    value: "N",
+    least: 1,
+    help: "sparse feed-forward: one unit of every N is on (default 16)",
+  },
+  rank: {
+    type: "whole",
+    value: "N",
+    least: 1,
+    help: "sparse feed-forward: rank of its controller (default d-model / block-size)",
+  },
+  attention: {
+    type: "choice",
+    choices: ["dense", "sparse"],
+    help: "sparse models: dense or multiplicative-convolutional QKV (default dense)",
+  },
+  "qkv-sparsity": { type: "whole", value: "N", least: 1, help: "sparse QKV: its modules (default heads)" },
+  kernel: { type: "whole", value: "N", least: 1, help: "sparse QKV: extent of its convolutions (default 3)" },
+  "loss-sparsity": {
+    type: "whole",
+    value: "N",
+    least: 1,
+    help: "sparse loss: its modules; 1 is a dense one (default 1)",
+  },
+  steps: { type: "whole", value: "N", least: 1, help: "optimizer steps (default 300)" },
+  batch: { type: "whole", value: "N", least: 1, help: "windows of a batch (default 8)" },
+  accumulate: { type: "whole", value: "N", least: 1, help: "batches of one step (default 1)" },
+  optimizer: { type: "choice", choices: ["adamw", "adafactor"], help: "the optimizer (default adamw)" },
+  "learning-rate": { type: "number", value: "X", least: 0, help: "the highest rate (default 0.002)" },
+  schedule: {
+    type: "choice",
+    choices: ["cosine", "inverse-sqrt", "constant"],
+    help: "how the rate goes down (default cosine)",
+  },
+  warmup: { type: "whole", value: "N", least: 0, help: "steps until the highest rate (default a tenth of the steps)" },
+  "weight-decay": { type: "number", value: "X", least: 0, help: "decoupled weight decay (default 0.1 with adamw)" },
+  clip: {
+    type: "number",
+    value: "X",
+    least: 0,
+    help: "the largest norm of a gradient; 0 leaves it as it is (default 1)",
+  },
+  seed: { type: "whole", value: "N", least: 0, help: "decides weights, batches and noise (default 0)" },
+  "evaluate-every": {
+    type: "whole",
+    value: "N",
+    least: 1,
+    help: "steps between evaluations on held-out text (default a fifth of the steps)",
+  },
+  "checkpoint-every": {
+    type: "whole",
+    value: "N",
+    least: 1,
+    help: "steps between checkpoints (default a fifth of the steps)",
+  },
+  ...backendFlags,
+  ...jsonFlag,
+} as const;
+
+export const train = command({
+  name: "train",
+  summary: "train a language model on text",
+  operands: [],
+  flags: trainFlags,
+  examples: [
+    ["finegrain train --out runs/first", "a small sparse model on the speeches that come along"],
+    [
+      "finegrain train --data texts/ --model dense --layers 6 --length 256 --steps 2000 --out runs/dense",
+      "a dense one on your own text",
+    ],
+    ["finegrain train --feed-forward grouped --experts 8 --out runs/grouped", "experts that share the work of a group"],
+    ["finegrain train --resume runs/first", "go on where a run was stopped by Ctrl-C"],
+  ],
+  load: async () => (await import("./run.ts")).train,
+});

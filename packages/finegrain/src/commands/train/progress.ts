@@ -1,0 +1,22 @@
+import type { Listener } from "@finegrain/runs";
+import { digits, whole } from "../../output/format.ts";
+import { progressLine } from "../../output/progress.ts";
+import type { Terminal } from "../../output/terminal.ts";
+
+/** Shows a run's steps in the live line, and its evaluations as lines that stay. `label` stands before them. */
+export function trainingProgress(out: Terminal, label = ""): Listener {
+  const named = label === "" ? "" : `${label} `;
+  // The loss of one batch jumps: what is shown is a running mean.
+  let mean: number | undefined;
+  return {
+    onStep({ step, steps, loss, tokensPerSecond, seconds, first }) {
+      mean = mean === undefined ? loss : 0.9 * mean + 0.1 * loss;
+      const facts = [`${named}step ${step}/${steps}`, `loss ${mean.toFixed(3)}`, `${whole(tokensPerSecond)} tokens/s`];
+      out.progress(progressLine(step - first, steps - first, seconds, facts));
+    },
+    onEvaluation({ step, bitsPerByte }) {
+      const loss = mean === undefined ? "" : `, loss ${mean.toFixed(3)} nats a token`;
+      out.print(`${named}step ${step}: ${digits(bitsPerByte)} bits per byte held out${loss}`);
+    },
+  };
+}

@@ -1,0 +1,214 @@
+import {
+  add,
+  argMax,
+  broadcastTo,
+  div,
+  einsum,
+  exp,
+  layerNorm,
+  mul,
+  oneHot,
+  reduceSum,
+  scalar,
+  softmax,
+  sub,
+  type Tensor,
+  transpose,
+} from "@finegrain/graph";
+import { expectDivisible, expectPositive } from "../../../config-error.ts";
+import { glorot, ones, zeros } from "../../../init.ts";
+import { type DecodedLayer, type Param, param, type Weights } from "../../../layer.ts";
+import { type ExpertsParams, experts } from "./experts.ts";
+import { reportRouting, throughMixtures } from "./routing.ts";
+import { type Shuffle, shuffled } from "./shuffle.ts";
+import { LEAKS_ALONG_TIME, type TokenGroupsConfig, tokenGroups } from "./token-groups.ts";
+
+/** Where the logits of merging and of emitting come from: matrices of their own, one for both, or a mean of the two. */
+export type Controllers = "shared" | "separate" | "common-base" | "common-weighted" | "separate-weighted";
+
+export interface MixtureOfTokensConfig extends TokenGroupsConfig {
+  readonly dModel: number;
+  /** Hidden units of all experts together. */
+  readonly dFf: number;
+  readonly experts: number;
+  /** Logits are divided by it. Default 1. */
+  readonly temperature?: number;
+  /** A temperature that is trained instead: one for all experts or one each; one for merging and emitting or one each. */
+  readonly learnedTemperature?: {
+    readonly perExpert?: boolean;
+    readonly separate?: boolean;
+    /** Train the temperature's logarithm. */
+    readonly positive?: boolean;
+  };
+  /** Default "shared". */
+  readonly controllers?: Controllers;
+  /**
+   * Weights by which tokens are mixed: a softmax over the group's tokens, or the logits as they are. Default "softmax".
+   */
+  readonly merge?: "softmax" | "logits";
+  /**
+   * Weights by which an expert's output goes back: as merged, a softmax over experts, 1 to every token, or 1 to the token of
+   * the largest merge weight. Default "tokens".
+   */
+  readonly emit?: "tokens" | "experts" | "ones" | "top";
+  /** LayerNorm of what goes into the experts and of what comes out. Default false. */
+  readonly layerNorm?: boolean;
+  /** In evaluation, 1 for the largest weight and 0 for the others. Default false. */
+  readonly discrete?: boolean;
+  /** In training, mix tokens of random places: see {@link shuffled}. Only with groups along time. */
+  readonly shuffle?: Shuffle;
+}
+
+type Norm = { readonly scale: Param; readonly bias: Param };
+export type MixtureOfTokensParams = {
+  /** [D, E] each, and the scalars that weigh them against the base. */
+  readonly controller: {
+    readonly base?: Param;
+    readonly merge?: Param;
+    readonly emit?: Param;
+    readonly weight?: Param;
+    readonly mergeWeight?: Param;
+    readonly emitWeight?: Param;
+  };
+  /** [1] or [E, 1] each. */
+  readonly temperature?: { readonly shared?: Param; readonly merge?: Param; readonly emit?: Param };
+  readonly experts: ExpertsParams;
+  readonly mergedNorm?: Norm;
+  readonly expertNorm?: Norm;
+};
+type W = Weights<MixtureOfTokensParams>;
+
+/** Of both norms, as in PyTorch. */
+const EPSILON = 1e-5;
+
+/**
+ * Feed-forward layer in which every expert takes one mixture of the tokens of each group.
+ *
+ *   L = X·C;  M = softmax of L / temperature over the tokens of the group
+ *   Z[e] = Σᵢ M[i, e]·X[i];  Y[e] = relu(Z[e]·W₁[e])·W₂[e];  y[i] = Σₑ M[i, e]·Y[e]
+ *
+ * Everything is differentiable. Arithmetic of a token: 4 D F_all / groupSize + 6 D E. Antoniak et al. 2023, "Mixture of
+ * Tokens"; llm-random `ContinuousMoE` and its variants, which are combinations of the options here.
+ *
+ * Causality: groups across the batch are causal, but a token's output depends on the values of the other sequences of its
+ * group. Groups along time are not causal. Decode: every token, of one stream or of a batch of them, is a group of its own,
+ * whose mixture is the token itself: all experts read all of it. This is another function than the one that was trained,
+ * and its loss is to be measured.
+ *
+ * Axes: G groups, T tokens of a group, D model, E experts.
+ *
+ * @throws FinegrainError where `dFf` is not a multiple of `experts`.
+ */
+export function mixtureOfTokens(config: MixtureOfTokensConfig): DecodedLayer<MixtureOfTokensParams> {
+  const { dModel, dFf, experts: count, groupSize, groupAlong = "batch", discrete = false, shuffle } = config;
+  const expertSize = expectDivisible("mixtureOfTokens", "dFf", dFf, "experts", count);
+  expectPositive("mixtureOfTokens", "groupSize", groupSize);
+  const inner = experts({ dModel, experts: count, expertSize });
+
+  const mix = (w: W, groups: Tensor, isDiscrete: boolean) => {
+    const logits = logitsOf(w, groups, config);
+    const soft = weightsOf(logits, config);
+    const [merge, emit] = isDiscrete
+      ? [largest(soft.merge), largestEmitted(soft.emit, config)]
+      : [soft.merge, soft.emit];
+    const f = (z: Tensor) => normalized(w.expertNorm, inner.apply(w.experts, normalized(w.mergedNorm, z)));
+    return { y: throughMixtures(groups, merge, emit, f), merge, logits: logits.merge };
+  };
+  return {
+    params: {
+      controller: controllerParams(config),
+      ...temperatureParams(config),
+      experts: inner.params,
+      ...(config.layerNorm ? { mergedNorm: normParams(dModel), expertNorm: normParams(dModel) } : {}),
+    },
+    ...(groupAlong === "time" && groupSize > 1 ? { notCausal: LEAKS_ALONG_TIME } : {}),
+    apply(w, x, context) {
+      const isTraining = context.mode === "train";
+      const places = isTraining && shuffle ? shuffled(x, shuffle, context.random) : undefined;
+      const { groups, ungroup } = tokenGroups("mixtureOfTokens", places?.x ?? x, config);
+      const { y, merge, logits } = mix(w, groups, discrete && !isTraining);
+      reportRouting(context, {
+        load: reduceSum(merge, { axes: [0, 2] }),
+        taken: reduceSum(mul(merge, merge), { axes: [1] }),
+        logits,
+      });
+      const back = ungroup(y);
+      return places ? places.restore(back) : back;
+    },
+    decode(w, x) {
+      const { groups, ungroup } = tokenGroups("mixtureOfTokens", x, { groupSize: 1 });
+      return ungroup(mix(w, groups, discrete).y);
+    },
+  };
+}
+
+const normParams = (dModel: number): Norm => ({ scale: param([dModel], ones), bias: param([dModel], zeros) });
+const normalized = (w: Weights<Norm> | undefined, x: Tensor): Tensor =>
+  w ? layerNorm(x, w.scale, w.bias, { epsilon: EPSILON }) : x;
+
+function controllerParams({ dModel, experts: count, controllers = "shared" }: MixtureOfTokensConfig) {
+  const matrix = param([dModel, count], glorot(dModel, count));
+  const half = param([1], { kind: "constant", value: 0.5 });
+  if (controllers === "shared") return { base: matrix };
+  const own = { merge: matrix, emit: matrix };
+  if (controllers === "separate") return own;
+  if (controllers === "common-base") return { base: matrix, ...own };
+  if (controllers === "common-weighted") return { base: matrix, ...own, weight: half };
+  return { base: matrix, ...own, mergeWeight: half, emitWeight: half };
+}
+
+function temperatureParams({ experts: count, learnedTemperature }: MixtureOfTokensConfig) {
+  if (!learnedTemperature) return {};
+  const { perExpert = false, separate = false } = learnedTemperature;
+  const one = param(perExpert ? [count, 1] : [1], ones); // exp(1 - 1) where its logarithm is trained
+  return { temperature: separate ? { merge: one, emit: one } : { shared: one } };
+}
+
+/** Logits over their temperatures: [G, E, T] each, one tensor where they are the same. */
+function logitsOf(w: W, groups: Tensor, config: MixtureOfTokensConfig): { merge: Tensor; emit: Tensor } {
+  const matrix = (own: Tensor | undefined, share: Tensor | undefined): Tensor => {
+    const { base } = w.controller;
+    if (!own) return base!;
+    if (!base) return own;
+    return share ? add(mul(share, own), mul(sub(1, share), base)) : add(own, base);
+  };
+  const { merge, emit, weight, mergeWeight, emitWeight } = w.controller;
+  const opinion = (controller: Tensor) => einsum(groups, controller, "G T D, D E -> G E T");
+  const merging = opinion(matrix(merge, mergeWeight ?? weight));
+  const emitting = emit ? opinion(matrix(emit, emitWeight ?? weight)) : merging;
+  const own = w.temperature;
+  const [first, second] = [own?.merge ?? own?.shared, own?.emit ?? own?.shared].map((t) => temperatureOf(t, config));
+  const cooled = div(merging, first!);
+  return { merge: cooled, emit: emitting === merging && !own?.emit ? cooled : div(emitting, second!) };
+}
+
+function temperatureOf(learned: Tensor | undefined, config: MixtureOfTokensConfig): Tensor {
+  if (!learned) return scalar(config.temperature ?? 1);
+  return config.learnedTemperature?.positive ? exp(sub(learned, 1)) : learned;
+}
+
+/** Weights of merging and of emitting: [G, E, T] each. */
+function weightsOf(
+  logits: { readonly merge: Tensor; readonly emit: Tensor },
+  { merge: merging = "softmax", emit: emitting = "tokens" }: MixtureOfTokensConfig,
+): { merge: Tensor; emit: Tensor } {
+  const [merge, own] =
+    merging === "logits" ? [logits.merge, logits.emit] : [softmax(logits.merge), softmax(logits.emit)];
+  switch (emitting) {
+    case "tokens":
+      return { merge, emit: logits.emit === logits.merge ? merge : own };
+    case "experts":
+      return { merge, emit: transpose(softmax(transpose(logits.emit, [0, 2, 1])), [0, 2, 1]) };
+    case "ones":
+      return { merge, emit: broadcastTo(scalar(1), merge.shape) };
+    case "top":
+      return { merge, emit: largest(merge) };
+  }
+}
+
+/** 1 for the largest of the last axis, 0 for the others. */
+const largest = (x: Tensor): Tensor => oneHot(argMax(x), { classes: x.shape.at(-1)! });
+
+/** {@link largest} along the axis that the emit weights are a softmax over. */
+const largestEmitted = (emit: Tensor, { emit: emitting }: MixtureOfTokensConfig): Tensor =>
+  emitting === "experts" ? transpose(largest(transpose(emit, [0, 2, 1])), [0, 2, 1]) : largest(emit);

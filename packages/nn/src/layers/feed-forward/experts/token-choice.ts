@@ -1,0 +1,141 @@
+import {
+  argMax,
+  cast,
+  constant,
+  einsum,
+  less,
+  mul,
+  oneHot,
+  reduceSum,
+  reshape,
+  scatterAdd,
+  softmax,
+  type Tensor,
+  topK,
+  transpose,
+} from "@finegrain/graph";
+import { expectAtMost, expectDivisible, expectPositive } from "../../../config-error.ts";
+import type { Context } from "../../../context.ts";
+import { glorot } from "../../../init.ts";
+import { type DecodedLayer, type Param, param, type Weights } from "../../../layer.ts";
+import type { Activation } from "../activation.ts";
+import { type ExpertsParams, experts } from "./experts.ts";
+import {
+  addLoss,
+  atSlots,
+  loadBalancingLoss,
+  reportRouting,
+  routerZLoss,
+  throughChosen,
+  throughSlots,
+} from "./routing.ts";
+
+export interface TokenChoiceConfig {
+  readonly dModel: number;
+  /** Hidden units of all experts together. */
+  readonly dFf: number;
+  readonly experts: number;
+  /** Experts that a token takes. Default 1, as in Switch. */
+  readonly k?: number;
+  /** Slots of all experts over what the tokens ask for. Default 1.25. */
+  readonly capacityFactor?: number;
+  /** Weight of the load-balancing loss. Default 0.01. */
+  readonly loadBalancing?: number;
+  /** Weight of the router z-loss. Default 0.001. */
+  readonly zLoss?: number;
+  /** Default "relu". */
+  readonly activation?: Activation;
+  /** As in {@link experts}. Default false. */
+  readonly gated?: boolean;
+}
+
+export type TokenChoiceParams = { readonly router: Param; readonly experts: ExpertsParams };
+
+export interface TokenChoiceLayer extends DecodedLayer<TokenChoiceParams> {
+  /**
+   * As `apply`, by another rule of which tokens an expert keeps.
+   *
+   *   priority  float32 [batch * time, experts]   above 0 where the token chose the expert; the larger goes first
+   */
+  applyInOrder(w: Weights<TokenChoiceParams>, x: Tensor, priority: Tensor, context: Context): Tensor;
+}
+
+/**
+ * Mixture of Experts in which every token chooses its k most probable experts, and an expert keeps no more than its capacity.
+ *
+ *   P = softmax over the experts of x·R;  y = Σₑ P[e]·expertₑ(x) over the chosen e that have room
+ *   capacity = ⌊capacityFactor · N · k / E⌋, at least 1 and at most N
+ *
+ * P is not made to sum to 1 over the chosen. A token that no expert keeps is dropped: its output is 0. Earlier positions go
+ * first, then earlier sequences. Fedus et al. 2021, "Switch Transformers"; Shazeer et al. 2017; finer experts (`experts`
+ * and `k` both G times more, at the same `dFf`): Krajewski et al. 2024. llm-random `TokenChoiceFF`.
+ *
+ * Causality: causal, since only tokens of earlier or equal positions can take a place away; which those are in other
+ * sequences matters. Decode: every token, of one stream or of a batch of them, gets all the experts that it chose, of which
+ * only the weights are read; equal to `apply` where nothing is dropped.
+ *
+ * Axes: N = B · T tokens, D model, E experts, K chosen, C capacity.
+ *
+ * @throws FinegrainError where `dFf` is not a multiple of `experts`, or `k` is more than them.
+ */
+export function tokenChoice(config: TokenChoiceConfig): TokenChoiceLayer {
+  const { dModel, dFf, experts: count, k = 1, capacityFactor = 1.25, loadBalancing = 0.01, zLoss = 0.001 } = config;
+  const expertSize = expectDivisible("tokenChoice", "dFf", dFf, "experts", count);
+  expectPositive("tokenChoice", "k", k);
+  expectAtMost("tokenChoice", "k", k, "experts", count);
+  const { activation = "relu", gated = false } = config;
+  const inner = experts({ dModel, experts: count, expertSize, activation, gated });
+
+  type W = Weights<TokenChoiceParams>;
+  const flat = (x: Tensor): Tensor => reshape(x, [x.shape[0]! * x.shape[1]!, dModel]);
+  const logitsOf = (w: W, tokens: Tensor): Tensor => einsum(tokens, w.router, "N D, D E -> N E");
+  const best = (logits: Tensor): Tensor =>
+    k === 1 ? reshape(argMax(logits), [logits.shape[0]!, 1]) : topK(logits, { k });
+  /** 1 where the token chose the expert: [N, E]. */
+  const choiceOf = (logits: Tensor): Tensor => reduceSum(oneHot(best(logits), { classes: count }), { axes: [1] });
+
+  const routed = (w: W, x: Tensor, logits: Tensor, chosen: Tensor, priority: Tensor, context: Context): Tensor => {
+    const tokens = flat(x);
+    const rows = tokens.shape[0]!;
+    const capacity = Math.min(Math.max(Math.floor((capacityFactor * rows * k) / count), 1), rows);
+    const byExpert = transpose(priority, [1, 0]);
+    const slots = topK(byExpert, { k: capacity });
+    const isFull = cast(less(0, atSlots(priority, slots)), "float32");
+    const probabilities = softmax(logits);
+    addLoss(context, "loadBalancing", loadBalancing, loadBalancingLoss(probabilities, chosen));
+    addLoss(context, "routerZ", zLoss, routerZLoss(logits));
+    reportRouting(context, {
+      load: reduceSum(isFull, { axes: [1] }),
+      taken: scatterAdd(slots, isFull, { rows }),
+      logits,
+    });
+    const weights = mul(atSlots(probabilities, slots), isFull);
+    const y = throughSlots(tokens, { tokens: slots, weights }, (own) => inner.apply(w.experts, own));
+    return reshape(y, x.shape);
+  };
+
+  return {
+    params: { router: param([dModel, count], glorot(dModel, count)), experts: inner.params },
+    apply(w, x, context) {
+      const logits = logitsOf(w, flat(x));
+      const chosen = choiceOf(logits);
+      return routed(w, x, logits, chosen, mul(chosen, earlierFirst(x.shape[0]!, x.shape[1]!)), context);
+    },
+    applyInOrder(w, x, priority, context) {
+      const logits = logitsOf(w, flat(x));
+      return routed(w, x, logits, choiceOf(logits), priority, context);
+    },
+    decode(w, x) {
+      const tokens = flat(x);
+      const logits = logitsOf(w, tokens);
+      return reshape(throughChosen(inner, w.experts, tokens, best(logits), softmax(logits)), x.shape);
+    },
+  };
+}
+
+/** N down to 1 by position, then by sequence: float32 [N, 1] for tokens numbered b · T + t. */
+function earlierFirst(batch: number, time: number): Tensor {
+  const total = batch * time;
+  const data = Array.from({ length: total }, (_, n) => total - ((n % time) * batch + Math.floor(n / time)));
+  return constant({ dtype: "float32", shape: [total, 1], data });
+}

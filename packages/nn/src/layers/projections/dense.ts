@@ -1,0 +1,28 @@
+import { add, einsum } from "@finegrain/graph";
+import { glorot, zeros } from "../../init.ts";
+import { type Layer, type Param, param } from "../../layer.ts";
+
+export interface DenseConfig {
+  readonly dIn: number;
+  readonly dOut: number;
+  /** Default true. */
+  readonly bias?: boolean;
+}
+
+export type DenseParams = { readonly kernel: Param; readonly bias?: Param };
+
+/**
+ * y = x W + b.
+ *
+ * Axes: B batch, T time, I in, O out.
+ */
+export function dense({ dIn, dOut, bias = true }: DenseConfig): Layer<DenseParams> {
+  const kernel = param([dIn, dOut], glorot(dIn, dOut));
+  return {
+    params: bias ? { kernel, bias: param([dOut], zeros) } : { kernel },
+    apply(w, x) {
+      const y = einsum(x, w.kernel, "B T I, I O -> B T O");
+      return w.bias ? add(y, w.bias) : y;
+    },
+  };
+}

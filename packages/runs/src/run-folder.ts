@@ -1,0 +1,95 @@
+import { access, copyFile, mkdir, readdir, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import type { Tokenizer } from "@finegrain/generate";
+import { FinegrainError } from "@finegrain/graph";
+import { type LanguageModel, matchTensors, paramTypes, scalingLM } from "@finegrain/nn";
+import { type Checkpoint, openCheckpoint } from "@finegrain/train/files";
+import { openTokenizer } from "./corpus.ts";
+import { checkRunConfig, type RunConfig } from "./run-config.ts";
+
+/*
+ * runs/<name>/
+ *   config.json        what the run was started with
+ *   metrics.jsonl      a line for every step and every evaluation
+ *   tokenizer.json     where the tokenizer is not "byte"
+ *   checkpoints/       see saveCheckpoint in @finegrain/train
+ */
+export const runPaths = (folder: string) => ({
+  config: join(folder, "config.json"),
+  metrics: join(folder, "metrics.jsonl"),
+  tokenizer: join(folder, "tokenizer.json"),
+  checkpoints: join(folder, "checkpoints"),
+});
+
+/**
+ * Refuse a folder that is there and not empty: no run overwrites another.
+ * @throws FinegrainError with what to do instead.
+ */
+export async function checkUnused(folder: string): Promise<void> {
+  const entries = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT") return [];
+    throw new FinegrainError(`cannot make the run folder ${folder}: ${error.message}`);
+  });
+  if (entries.length > 0)
+    throw new FinegrainError(
+      `${folder} is not empty (${entries.length} entries): choose another --out, or go on with --resume ${folder}`,
+    );
+}
+
+/**
+ * Make the folder of a new run, with its config and tokenizer.
+ * @throws FinegrainError as {@link checkUnused}.
+ */
+export async function makeRunFolder(folder: string, config: RunConfig): Promise<void> {
+  await checkUnused(folder);
+  await mkdir(folder, { recursive: true });
+  const paths = runPaths(folder);
+  await writeFile(paths.config, `${JSON.stringify(config, null, 2)}\n`);
+  if (config.tokenizer !== "byte") await copyFile(config.tokenizer, paths.tokenizer);
+}
+
+/** The first of `folder`, `folder-2`, `folder-3`, ... that is not there. */
+export async function unusedFolder(folder: string): Promise<string> {
+  const exists = (path: string) =>
+    access(path).then(
+      () => true,
+      () => false,
+    );
+  for (let n = 1; ; n++) {
+    const path = n === 1 ? folder : `${folder}-${n}`;
+    if (!(await exists(path))) return path;
+  }
+}
+
+/** A run whose model can be used: its config, its newest checkpoint, or the one that was asked for, and its tokenizer. */
+export interface OpenRun {
+  readonly config: RunConfig;
+  readonly checkpoint: Checkpoint;
+  readonly tokenizer: Tokenizer;
+  readonly model: LanguageModel;
+}
+
+/**
+ * Open a trained run: a run folder, its folder of checkpoints, or one checkpoint.
+ *
+ * @throws FinegrainError where there is none, a file is cut short, or config and checkpoint do not fit.
+ */
+export async function openRun(path: string): Promise<OpenRun> {
+  const own = runPaths(path);
+  const isRun = await access(own.checkpoints).then(
+    () => true,
+    () => false,
+  );
+  const checkpoint = await openCheckpoint(isRun ? own.checkpoints : path);
+  const config = checkRunConfig(checkpoint.config, join(checkpoint.path, "config.json"));
+  const model = scalingLM(config.model);
+  matchTensors(checkpoint.modelTypes, paramTypes(model.params), checkpoint.path);
+  // A checkpoint is in runs/<name>/checkpoints/<step>.
+  const folder = dirname(dirname(checkpoint.path));
+  const tokenizer = await openTokenizer(config.tokenizer === "byte" ? "byte" : runPaths(folder).tokenizer);
+  if (tokenizer.vocabularySize > config.model.vocabulary)
+    throw new FinegrainError(
+      `the tokenizer of ${folder} has ${tokenizer.vocabularySize} tokens, more than the model's vocabulary of ${config.model.vocabulary}`,
+    );
+  return { config, checkpoint, tokenizer, model };
+}
