@@ -86,7 +86,7 @@ test("measures a layer alone, forwards and backwards, whatever it draws", async 
     ["switch", 2 * 8 * 16 + 8 + 2 * 8],
   ]);
   expect(measured.every(({ tokensPerSecond }) => tokensPerSecond.median > 0)).toBe(true);
-  expect(results.at(-1)).toMatchObject({ error: "groupedFeedForward: dFf 16 is not a multiple of experts 3" });
+  expect(results.at(-1)).toMatchObject({ error: "model config: dFf 16 is not a multiple of feedForward.experts 3" });
 }, 60_000);
 
 test("a variant that fails is a line, and the run goes on", async () => {

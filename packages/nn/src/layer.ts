@@ -33,6 +33,8 @@ export interface Layer<P extends Params = Params> {
   readonly params: P;
   /** Why a token's output depends on later tokens, in words; absent where it does not. */
   readonly notCausal?: string;
+  /** Why there is no decode, in words; absent where there is one. */
+  readonly noDecode?: string;
   apply(w: Weights<P>, x: Tensor, context: Context): Tensor;
 }
 

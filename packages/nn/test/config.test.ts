@@ -64,7 +64,7 @@ const wrong: [Partial<Record<keyof ModelConfig, unknown>>, string][] = [
   ],
   [
     { feedForward: { type: "expert-choice", experts: 4, softmaxOver: "tokens" } },
-    'model config: expert choice with softmaxOver "tokens" has no decode; a causal language model needs softmaxOver "experts"',
+    'model config: the feed-forward layer expert-choice with these options cannot be in a causal language model: with softmaxOver "tokens" there is no decode, since a token alone has nothing to be compared with',
   ],
   [
     { feedForward: { type: "token-choice", experts: 4, k: 5 } },
@@ -77,6 +77,18 @@ const wrong: [Partial<Record<keyof ModelConfig, unknown>>, string][] = [
   [
     { objective: "masked", attention: convolutional },
     "model config: a masked language model needs attention in both directions, and multiplicative-convolutional attention is causal",
+  ],
+  [
+    { feedForward: { type: "grouped", experts: 4 } },
+    "model config: feedForward.groupSize must be a positive integer, not undefined",
+  ],
+  [
+    { feedForward: { type: "sparse", blockSize: 4, ranks: 2 } },
+    'model config: feedForward of type sparse has no option "ranks": it has blockSize, rank, temperature, quantizeProbability, multiplyByControllerOutput, kernelScaling',
+  ],
+  [
+    { feedForward: { type: "expert-choice", experts: 4, layerNorm: "yes" } },
+    'model config: feedForward.layerNorm must be true or false, not "yes"',
   ],
   [{ objective: "bert" }, 'model config: objective must be one of causal, masked, not "bert"'],
   [{ heads: 8, positions: "rotary" }, "model config: rotary positions need an even head width, not 1"],

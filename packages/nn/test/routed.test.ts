@@ -120,7 +120,7 @@ describe("metrics", () => {
 
 test.each([
   [
-    "groupedFeedForward: batch 4 is not a multiple of groupSize 3",
+    "feed-forward layer: batch 4 is not a multiple of groupSize 3",
     groupedFeedForward({ ...shape, groupSize: 3 }) as Layer,
   ],
   [

@@ -1,9 +1,10 @@
 import { FinegrainError } from "@finegrain/graph";
 import { expectDivisible, expectOneOf, expectPositive } from "../config-error.ts";
 import type { MultiplicativeConvolutionalAttentionConfig } from "../layers/attention/multiplicative-convolutional-attention.ts";
-import type { FeedForwardConfig } from "../layers/feed-forward/feed-forward.ts";
+
+import type { Activation } from "../layers/feed-forward/activation.ts";
 import type { LossLayerConfig } from "../layers/projections/loss-layer.ts";
-import { checkFeedForward, type FeedForwardType } from "./feed-forward.ts";
+import type { FeedForwardType } from "./feed-forward.ts";
 
 export type AttentionConfig =
   | { readonly type: "dense" }
@@ -41,7 +42,7 @@ export interface ModelConfig {
   /** Default "layer": LayerNorm; "rms" is RMSNorm. */
   readonly norm?: "layer" | "rms";
   /** Of a dense feed-forward layer; others have their own. Default "relu". */
-  readonly activation?: NonNullable<FeedForwardConfig["activation"]>;
+  readonly activation?: Activation | "swiglu";
 }
 
 const choices = {
@@ -78,7 +79,6 @@ export function checkConfig(config: ModelConfig): void {
   const width = expectDivisible("model config", "dModel", config.dModel, "heads", config.heads);
   if (config.positions === "rotary" && width % 2 !== 0)
     throw new FinegrainError(`model config: rotary positions need an even head width, not ${width}`);
-  checkFeedForward(config);
   checkAttention(config);
   checkObjective(config);
   if (config.loss?.type === "multiplicative")
@@ -102,16 +102,9 @@ function checkAttention({ dModel, heads, attention }: ModelConfig): void {
   expectOneOf("model config: attention.output", attention.output, ["none", "mult", "conv", "multconv"]);
 }
 
-function checkObjective({ objective, attention, feedForward }: ModelConfig): void {
-  if (objective === "masked") {
-    if (attention?.type === "multiplicative-convolutional")
-      throw new FinegrainError(
-        "model config: a masked language model needs attention in both directions, and multiplicative-convolutional attention is causal",
-      );
-    return;
-  }
-  if (feedForward?.type === "expert-choice" && feedForward.softmaxOver === "tokens")
+function checkObjective({ objective, attention }: ModelConfig): void {
+  if (objective === "masked" && attention?.type === "multiplicative-convolutional")
     throw new FinegrainError(
-      'model config: expert choice with softmaxOver "tokens" has no decode; a causal language model needs softmaxOver "experts"',
+      "model config: a masked language model needs attention in both directions, and multiplicative-convolutional attention is causal",
     );
 }

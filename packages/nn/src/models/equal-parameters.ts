@@ -13,7 +13,7 @@ const TOLERANCE = 0.01;
  */
 export function equalParameters(dense: ModelConfig, sparse: ModelConfig): ModelConfig {
   const target = parameterCount(scalingLM(dense).params);
-  const step = unitStep(sparse.feedForward).size;
+  const step = unitStep(sparse.feedForward);
   const count = (units: number) => parameterCount(scalingLM({ ...sparse, dFf: units * step }).params);
   const perUnit = count(2) - count(1); // parameters are linear in the width
   const units = Math.max(1, Math.round((target - (count(1) - perUnit)) / perUnit));

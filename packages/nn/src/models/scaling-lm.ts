@@ -96,10 +96,11 @@ export function assembleLM(config: ModelConfig): LanguageModel<LanguageModelPara
   };
 }
 
-/** @throws FinegrainError where a token's output depends on later ones. */
-function expectCausal({ feedForward }: ModelConfig, { notCausal }: Layer): void {
-  if (notCausal !== undefined)
+/** @throws FinegrainError where a token's output depends on later ones, or cannot be decoded. */
+function expectCausal({ feedForward }: ModelConfig, { notCausal, noDecode }: Layer): void {
+  const reason = notCausal ?? noDecode;
+  if (reason !== undefined)
     throw new FinegrainError(
-      `model config: the feed-forward layer ${feedForward?.type} with these options cannot be in a causal language model: ${notCausal}`,
+      `model config: the feed-forward layer ${feedForward?.type} with these options cannot be in a causal language model: ${reason}`,
     );
 }

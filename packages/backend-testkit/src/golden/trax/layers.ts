@@ -95,7 +95,7 @@ function sparseFeedForwardCase(given: Given): Tensor {
 }
 
 /** The draw that decides between hard and soft is from -1 to 1, and ours from 0 to 1. */
-function blockSparseCase(make: typeof blockSparseFeedForward): Adapter {
+function blockSparseCase(make: typeof blockSparseFeedForward | typeof switchFeedForward): Adapter {
   return (given) => {
     const { arguments: options, context } = given;
     const temperature = options.any("temperature");

@@ -4,3 +4,5 @@ import { fastGelu, gelu, relu, silu, type Tensor } from "@finegrain/graph";
 export const activations = { relu, gelu, fastGelu, silu } satisfies Record<string, (x: Tensor) => Tensor>;
 
 export type Activation = keyof typeof activations;
+
+export const activationNames = ["relu", "gelu", "fastGelu", "silu"] as const satisfies readonly Activation[];

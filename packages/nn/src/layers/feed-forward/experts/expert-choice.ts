@@ -16,43 +16,40 @@ import {
   topK,
   transpose,
 } from "@finegrain/graph";
-import { expectDivisible } from "../../../config-error.ts";
+import { boolean, choice, type Given, number, type Resolved, whole } from "../../../definition/option.ts";
 import { glorot, ones, zeros } from "../../../init.ts";
 import { type DecodedLayer, type Param, param, type Weights } from "../../../layer.ts";
-import type { Activation } from "../activation.ts";
+import { defineFeedForward, type FeedForwardDimensions } from "../definition.ts";
+import { expertCountOfGroups, expertOptions, usualGroupSize } from "./expert-options.ts";
 import { type ExpertsParams, experts } from "./experts.ts";
 import { addLoss, atSlots, reportRouting, routerZLoss, throughChosen, throughSlots } from "./routing.ts";
 import { tokenGroups } from "./token-groups.ts";
 
-export interface ExpertChoiceConfig {
-  readonly dModel: number;
-  /** Hidden units of all experts together. */
-  readonly dFf: number;
-  readonly experts: number;
-  /** Experts of a token on average: c in the paper. Default 1. */
-  readonly capacityFactor?: number;
-  /**
-   * What the experts choose from: "batch", the tokens at one position of `groupSize` sequences; "all", every token of the
-   * batch. Default "batch".
-   */
-  readonly choiceOver?: "batch" | "all";
-  /** Sequences of a group, which are batch / groupSize apart. Default the whole batch. */
-  readonly groupSize?: number;
-  /** What a token's weight is a softmax over. Default "experts". */
-  readonly softmaxOver?: "experts" | "tokens";
-  /** LayerNorm of the output. Default true. */
-  readonly layerNorm?: boolean;
-  /** Raise weights to a learned power. Default false. */
-  readonly learnedExponent?: boolean;
-  /** "inner": no matrix of its own, but the mean of each expert's inner kernel. Default "own". */
-  readonly router?: "own" | "inner";
-  /** Weight of the router z-loss. Default 0. */
-  readonly zLoss?: number;
-  /** Default "relu". */
-  readonly activation?: Activation;
-  /** As in {@link experts}. Default false. */
-  readonly gated?: boolean;
-}
+const options = {
+  groupSize: whole({
+    doc: "sequences of a group, which are batch / groupSize apart",
+    otherwise: "the whole batch",
+    suggest: usualGroupSize,
+  }),
+  experts: expertCountOfGroups,
+  capacityFactor: number({ above: 0, doc: "experts of a token on average", default: 1, flag: "capacity" }),
+  choiceOver: choice(["batch", "all"], {
+    doc: "what experts choose from: the tokens at one position of groupSize sequences, or all of the batch",
+    default: "batch",
+  }),
+  softmaxOver: choice(["experts", "tokens"], { doc: "what a token's weight is a softmax over", default: "experts" }),
+  layerNorm: boolean({ doc: "LayerNorm of the output", default: true }),
+  learnedExponent: boolean({ doc: "raise weights to a learned power", default: false }),
+  router: choice(["own", "inner"], {
+    doc: "a matrix of its own, or the mean of each expert's inner kernel",
+    default: "own",
+  }),
+  zLoss: number({ least: 0, doc: "weight of the router z-loss", default: 0 }),
+  ...expertOptions,
+};
+
+export type ExpertChoiceConfig = FeedForwardDimensions & Given<typeof options>;
+type Config = FeedForwardDimensions & Resolved<typeof options>;
 
 export type ExpertChoiceParams = {
   readonly router?: Param;
@@ -82,19 +79,33 @@ const NO_DECODE = 'with softmaxOver "tokens" there is no decode, since a token a
  * softmaxOver "tokens" there is no decode: a token alone has nothing to be compared with.
  *
  * Axes: G groups, T tokens of a group, N = G · T tokens, D model, E experts, K tokens that an expert takes of a group.
- *
- * @throws FinegrainError where `dFf` is not a multiple of `experts`.
  */
-export function expertChoice(config: ExpertChoiceConfig): DecodedLayer<ExpertChoiceParams> {
-  const { dModel, dFf, experts: count, capacityFactor = 1, choiceOver = "batch", zLoss = 0 } = config;
-  const {
-    softmaxOver = "experts",
-    router = "own",
-    learnedExponent = false,
-    activation = "relu",
-    gated = false,
-  } = config;
-  const expertSize = expectDivisible("expertChoice", "dFf", dFf, "experts", count);
+export const expertChoice = defineFeedForward({
+  name: "expert-choice",
+  summary: "each expert takes its best tokens, `capacityFactor` experts a token on average",
+  causality: "over the batch at one position yes, over all tokens no",
+  decoding: "a token takes its `capacityFactor` best experts, reads those",
+  options,
+  unitStep: "experts",
+  build: layer,
+  cases: [
+    // With as many experts a token as there are, choosing makes no difference: all take every token.
+    { options: { experts: 4, capacityFactor: 4 } },
+    {
+      options: { experts: 4, capacityFactor: 4, router: "inner", learnedExponent: true, layerNorm: false, gated: true },
+    },
+    {
+      options: { experts: 4, groupSize: 2, capacityFactor: 2, zLoss: 0.1 },
+      decodes: { groupSize: 1, capacityFactor: 4 },
+    },
+    { options: { experts: 4, choiceOver: "all", softmaxOver: "tokens" }, decodes: "none" },
+  ],
+});
+
+function layer(config: Config): DecodedLayer<ExpertChoiceParams> {
+  const { dModel, dFf, experts: count, capacityFactor, choiceOver, zLoss } = config;
+  const { softmaxOver, router, learnedExponent, activation, gated } = config;
+  const expertSize = dFf / count;
   const inner = experts({ dModel, experts: count, expertSize, activation, gated });
 
   type W = Weights<ExpertChoiceParams>;
@@ -114,9 +125,10 @@ export function expertChoice(config: ExpertChoiceConfig): DecodedLayer<ExpertCho
       ...(router === "own" ? { router: param([dModel, count], glorot(dModel, count)) } : {}),
       ...(learnedExponent ? { exponent: param([], ones) } : {}),
       experts: inner.params,
-      ...(config.layerNorm === false ? {} : { norm: { scale: param([dModel], ones), bias: param([dModel], zeros) } }),
+      ...(!config.layerNorm ? {} : { norm: { scale: param([dModel], ones), bias: param([dModel], zeros) } }),
     },
     ...(choiceOver === "all" ? { notCausal: "experts that choose over all tokens see later ones" } : {}),
+    ...(softmaxOver === "tokens" ? { noDecode: NO_DECODE } : {}),
     apply(w, x, context) {
       const { groups, ungroup } = choiceGroups(x, config);
       const logits = logitsOf(w, groups, "G T");
@@ -142,7 +154,7 @@ export function expertChoice(config: ExpertChoiceConfig): DecodedLayer<ExpertCho
 }
 
 /** Tokens that an expert takes of `tokens`. @throws FinegrainError where that is none, or more than there are. */
-function tokensOf({ capacityFactor = 1, experts: count }: ExpertChoiceConfig, tokens: number): number {
+function tokensOf({ capacityFactor, experts: count }: Config, tokens: number): number {
   const k = roundHalfToEven((capacityFactor * tokens) / count);
   if (k < 1 || k > tokens)
     throw new FinegrainError(
@@ -151,11 +163,11 @@ function tokensOf({ capacityFactor = 1, experts: count }: ExpertChoiceConfig, to
   return k;
 }
 
-function choiceGroups(x: Tensor, { choiceOver, groupSize }: ExpertChoiceConfig) {
+function choiceGroups(x: Tensor, { choiceOver, groupSize }: Config) {
   const [batch, time, features] = x.shape as [number, number, number];
   if (choiceOver === "all")
     return { groups: reshape(x, [1, batch * time, features]), ungroup: (y: Tensor) => reshape(y, x.shape) };
-  return tokenGroups("expertChoice", x, { groupSize: groupSize ?? batch, groupAlong: "batch", spread: true });
+  return tokenGroups(x, { groupSize: groupSize ?? batch, groupAlong: "batch", spread: true });
 }
 
 /** What experts choose by, what their outputs count, both [G, E, T], and how many tokens they take of a group. */

@@ -11,20 +11,18 @@ import {
   softmax,
   type Tensor,
 } from "@finegrain/graph";
-import { expectDivisible, expectPositive } from "../../../config-error.ts";
+import type { Given, Resolved } from "../../../definition/option.ts";
 import { glorot } from "../../../init.ts";
 import { type DecodedLayer, type Param, param, type Weights } from "../../../layer.ts";
+import { defineFeedForward, type FeedForwardDimensions } from "../definition.ts";
+import { expertCountOfGroups, groupOptions } from "./expert-options.ts";
 import { type ExpertsParams, experts } from "./experts.ts";
 import { reportRouting, throughMixtures } from "./routing.ts";
-import { LEAKS_ALONG_TIME, type TokenGroupsConfig, tokenGroups } from "./token-groups.ts";
+import { LEAKS_ALONG_TIME, tokenGroups } from "./token-groups.ts";
 
-export interface GroupedFeedForwardConfig extends TokenGroupsConfig {
-  readonly dModel: number;
-  /** Hidden units of all experts together. */
-  readonly dFf: number;
-  readonly experts: number;
-}
+const options = { ...groupOptions, experts: expertCountOfGroups };
 
+export type GroupedFeedForwardConfig = FeedForwardDimensions & Given<typeof options>;
 export type GroupedFeedForwardParams = { readonly controller: Param; readonly experts: ExpertsParams };
 
 /** Among equal logits of a group the later token wins: they are raised by up to this much. */
@@ -46,13 +44,24 @@ const TIE_BREAK = 1e-6;
  * that was trained, and its loss is to be measured.
  *
  * Axes: G groups, T tokens of a group, D model, E experts, F units of an expert.
- *
- * @throws FinegrainError where `dFf` is not a multiple of `experts`.
  */
-export function groupedFeedForward(config: GroupedFeedForwardConfig): DecodedLayer<GroupedFeedForwardParams> {
-  const { dModel, dFf, experts: count, groupSize, groupAlong = "batch" } = config;
-  const expertSize = expectDivisible("groupedFeedForward", "dFf", dFf, "experts", count);
-  expectPositive("groupedFeedForward", "groupSize", groupSize);
+export const groupedFeedForward = defineFeedForward({
+  name: "grouped",
+  summary: "each expert takes one token of every group of `groupSize`, by products with one-hot matrices",
+  causality: "across the batch yes, along time no",
+  decoding: "every token is a group of one, which all experts take",
+  options,
+  unitStep: "experts",
+  build: layer,
+  cases: [
+    { options: { experts: 4, groupSize: 2 }, decodes: { groupSize: 1 } },
+    { options: { experts: 4, groupSize: 3, groupAlong: "time" }, decodes: { groupSize: 1 } },
+  ],
+});
+
+function layer(config: FeedForwardDimensions & Resolved<typeof options>): DecodedLayer<GroupedFeedForwardParams> {
+  const { dModel, dFf, experts: count, groupSize, groupAlong } = config;
+  const expertSize = dFf / count;
   const inner = experts({ dModel, experts: count, expertSize, bias: true });
   const step = groupSize > 1 ? TIE_BREAK / (groupSize - 1) : 0;
   const ramp = constant({
@@ -74,7 +83,7 @@ export function groupedFeedForward(config: GroupedFeedForwardConfig): DecodedLay
     params: { controller: param([dModel, count], glorot(dModel, count)), experts: inner.params },
     ...(groupAlong === "time" && groupSize > 1 ? { notCausal: LEAKS_ALONG_TIME } : {}),
     apply(w, x, context) {
-      const { groups, ungroup } = tokenGroups("groupedFeedForward", x, { ...config, spread: true });
+      const { groups, ungroup } = tokenGroups(x, { ...config, spread: true });
       const { weights, logits } = choose(w.controller, groups);
       const isTaken = cast(less(0, weights), "float32");
       const [load, taken] = [reduceSum(isTaken, { axes: [0, 2] }), reduceSum(isTaken, { axes: [1] })];
@@ -82,7 +91,7 @@ export function groupedFeedForward(config: GroupedFeedForwardConfig): DecodedLay
       return ungroup(mix(w, groups, weights));
     },
     decode(w, x) {
-      const { groups, ungroup } = tokenGroups("groupedFeedForward", x, { groupSize: 1 });
+      const { groups, ungroup } = tokenGroups(x, { groupSize: 1 });
       return ungroup(mix(w, groups, choose(w.controller, groups).weights));
     },
   };

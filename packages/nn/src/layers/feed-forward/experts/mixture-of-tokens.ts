@@ -5,6 +5,7 @@ import {
   div,
   einsum,
   exp,
+  FinegrainError,
   layerNorm,
   mul,
   oneHot,
@@ -15,49 +16,46 @@ import {
   type Tensor,
   transpose,
 } from "@finegrain/graph";
-import { expectDivisible, expectPositive } from "../../../config-error.ts";
+import { boolean, choice, type Given, group, number, type Resolved } from "../../../definition/option.ts";
 import { glorot, ones, zeros } from "../../../init.ts";
 import { type DecodedLayer, type Param, param, type Weights } from "../../../layer.ts";
+import { defineFeedForward, type FeedForwardDimensions } from "../definition.ts";
+import { expertCountOfGroups, groupOptions } from "./expert-options.ts";
 import { type ExpertsParams, experts } from "./experts.ts";
 import { reportRouting, throughMixtures } from "./routing.ts";
-import { type Shuffle, shuffled } from "./shuffle.ts";
-import { LEAKS_ALONG_TIME, type TokenGroupsConfig, tokenGroups } from "./token-groups.ts";
+import { shuffled } from "./shuffle.ts";
+import { LEAKS_ALONG_TIME, tokenGroups } from "./token-groups.ts";
 
-/** Where the logits of merging and of emitting come from: matrices of their own, one for both, or a mean of the two. */
-export type Controllers = "shared" | "separate" | "common-base" | "common-weighted" | "separate-weighted";
+const options = {
+  ...groupOptions,
+  experts: expertCountOfGroups,
+  temperature: number({ above: 0, doc: "logits are divided by it", default: 1 }),
+  learnedTemperature: group(["perExpert", "separate", "positive"], {
+    doc: "a temperature that is trained: one for each expert, one each for merging and emitting, by its logarithm",
+    otherwise: "it is not trained",
+  }),
+  controllers: choice(["shared", "separate", "common-base", "common-weighted", "separate-weighted"], {
+    doc: "where the logits of merging and emitting come from: one matrix, one each, or means of the two",
+    default: "shared",
+  }),
+  merge: choice(["softmax", "logits"], {
+    doc: "weights by which tokens are mixed: a softmax over the group's tokens, or the logits as they are",
+    default: "softmax",
+  }),
+  emit: choice(["tokens", "experts", "ones", "top"], {
+    doc: "weights by which outputs go back: as merged, a softmax over experts, 1, or 1 for the largest merge weight",
+    default: "tokens",
+  }),
+  layerNorm: boolean({ doc: "LayerNorm of what goes into the experts and of what comes out", default: false }),
+  discrete: boolean({ doc: "in evaluation, 1 for the largest weight and 0 for the others", default: false }),
+  shuffle: choice(["time", "all"], {
+    doc: "in training, mix tokens of random places; only with groups along time",
+    otherwise: "tokens keep their places",
+  }),
+};
 
-export interface MixtureOfTokensConfig extends TokenGroupsConfig {
-  readonly dModel: number;
-  /** Hidden units of all experts together. */
-  readonly dFf: number;
-  readonly experts: number;
-  /** Logits are divided by it. Default 1. */
-  readonly temperature?: number;
-  /** A temperature that is trained instead: one for all experts or one each; one for merging and emitting or one each. */
-  readonly learnedTemperature?: {
-    readonly perExpert?: boolean;
-    readonly separate?: boolean;
-    /** Train the temperature's logarithm. */
-    readonly positive?: boolean;
-  };
-  /** Default "shared". */
-  readonly controllers?: Controllers;
-  /**
-   * Weights by which tokens are mixed: a softmax over the group's tokens, or the logits as they are. Default "softmax".
-   */
-  readonly merge?: "softmax" | "logits";
-  /**
-   * Weights by which an expert's output goes back: as merged, a softmax over experts, 1 to every token, or 1 to the token of
-   * the largest merge weight. Default "tokens".
-   */
-  readonly emit?: "tokens" | "experts" | "ones" | "top";
-  /** LayerNorm of what goes into the experts and of what comes out. Default false. */
-  readonly layerNorm?: boolean;
-  /** In evaluation, 1 for the largest weight and 0 for the others. Default false. */
-  readonly discrete?: boolean;
-  /** In training, mix tokens of random places: see {@link shuffled}. Only with groups along time. */
-  readonly shuffle?: Shuffle;
-}
+export type MixtureOfTokensConfig = FeedForwardDimensions & Given<typeof options>;
+type Config = FeedForwardDimensions & Resolved<typeof options>;
 
 type Norm = { readonly scale: Param; readonly bias: Param };
 export type MixtureOfTokensParams = {
@@ -96,13 +94,37 @@ const EPSILON = 1e-5;
  * and its loss is to be measured.
  *
  * Axes: G groups, T tokens of a group, D model, E experts.
- *
- * @throws FinegrainError where `dFf` is not a multiple of `experts`.
  */
-export function mixtureOfTokens(config: MixtureOfTokensConfig): DecodedLayer<MixtureOfTokensParams> {
-  const { dModel, dFf, experts: count, groupSize, groupAlong = "batch", discrete = false, shuffle } = config;
-  const expertSize = expectDivisible("mixtureOfTokens", "dFf", dFf, "experts", count);
-  expectPositive("mixtureOfTokens", "groupSize", groupSize);
+export const mixtureOfTokens = defineFeedForward({
+  name: "mixture-of-tokens",
+  summary: "each expert takes one mixture of the tokens of every group",
+  causality: "across the batch yes (by value other sequences matter), along time no",
+  decoding: "every token is a mixture of its own, for all experts",
+  options,
+  unitStep: "experts",
+  check({ shuffle, groupAlong }, at) {
+    if (shuffle !== undefined && groupAlong !== "time")
+      throw new FinegrainError(`${at.owner}: ${at.option("shuffle")} needs groupAlong "time"`);
+  },
+  build: layer,
+  cases: [
+    { options: { experts: 4, groupSize: 2 }, decodes: { groupSize: 1 } },
+    {
+      options: { experts: 4, groupSize: 2, emit: "experts", controllers: "common-weighted", layerNorm: true },
+      decodes: { groupSize: 1 },
+    },
+    {
+      options: { experts: 4, groupSize: 2, emit: "ones", learnedTemperature: { separate: true, positive: true } },
+      decodes: { groupSize: 1 },
+    },
+    { options: { experts: 4, groupSize: 2, merge: "logits", discrete: true }, decodes: { groupSize: 1 } },
+    { options: { experts: 4, groupSize: 3, groupAlong: "time", shuffle: "all" }, decodes: { groupSize: 1 } },
+  ],
+});
+
+function layer(config: Config): DecodedLayer<MixtureOfTokensParams> {
+  const { dModel, dFf, experts: count, groupSize, groupAlong, discrete, shuffle } = config;
+  const expertSize = dFf / count;
   const inner = experts({ dModel, experts: count, expertSize });
 
   const mix = (w: W, groups: Tensor, isDiscrete: boolean) => {
@@ -125,7 +147,7 @@ export function mixtureOfTokens(config: MixtureOfTokensConfig): DecodedLayer<Mix
     apply(w, x, context) {
       const isTraining = context.mode === "train";
       const places = isTraining && shuffle ? shuffled(x, shuffle, context.random) : undefined;
-      const { groups, ungroup } = tokenGroups("mixtureOfTokens", places?.x ?? x, config);
+      const { groups, ungroup } = tokenGroups(places?.x ?? x, config);
       const { y, merge, logits } = mix(w, groups, discrete && !isTraining);
       reportRouting(context, {
         load: reduceSum(merge, { axes: [0, 2] }),
@@ -136,7 +158,7 @@ export function mixtureOfTokens(config: MixtureOfTokensConfig): DecodedLayer<Mix
       return places ? places.restore(back) : back;
     },
     decode(w, x) {
-      const { groups, ungroup } = tokenGroups("mixtureOfTokens", x, { groupSize: 1 });
+      const { groups, ungroup } = tokenGroups(x, { groupSize: 1 });
       return ungroup(mix(w, groups, discrete).y);
     },
   };
@@ -146,7 +168,7 @@ const normParams = (dModel: number): Norm => ({ scale: param([dModel], ones), bi
 const normalized = (w: Weights<Norm> | undefined, x: Tensor): Tensor =>
   w ? layerNorm(x, w.scale, w.bias, { epsilon: EPSILON }) : x;
 
-function controllerParams({ dModel, experts: count, controllers = "shared" }: MixtureOfTokensConfig) {
+function controllerParams({ dModel, experts: count, controllers }: Config) {
   const matrix = param([dModel, count], glorot(dModel, count));
   const half = param([1], { kind: "constant", value: 0.5 });
   if (controllers === "shared") return { base: matrix };
@@ -157,7 +179,7 @@ function controllerParams({ dModel, experts: count, controllers = "shared" }: Mi
   return { base: matrix, ...own, mergeWeight: half, emitWeight: half };
 }
 
-function temperatureParams({ experts: count, learnedTemperature }: MixtureOfTokensConfig) {
+function temperatureParams({ experts: count, learnedTemperature }: Config) {
   if (!learnedTemperature) return {};
   const { perExpert = false, separate = false } = learnedTemperature;
   const one = param(perExpert ? [count, 1] : [1], ones); // exp(1 - 1) where its logarithm is trained
@@ -165,7 +187,7 @@ function temperatureParams({ experts: count, learnedTemperature }: MixtureOfToke
 }
 
 /** Logits over their temperatures: [G, E, T] each, one tensor where they are the same. */
-function logitsOf(w: W, groups: Tensor, config: MixtureOfTokensConfig): { merge: Tensor; emit: Tensor } {
+function logitsOf(w: W, groups: Tensor, config: Config): { merge: Tensor; emit: Tensor } {
   const matrix = (own: Tensor | undefined, share: Tensor | undefined): Tensor => {
     const { base } = w.controller;
     if (!own) return base!;
@@ -182,15 +204,15 @@ function logitsOf(w: W, groups: Tensor, config: MixtureOfTokensConfig): { merge:
   return { merge: cooled, emit: emitting === merging && !own?.emit ? cooled : div(emitting, second!) };
 }
 
-function temperatureOf(learned: Tensor | undefined, config: MixtureOfTokensConfig): Tensor {
-  if (!learned) return scalar(config.temperature ?? 1);
+function temperatureOf(learned: Tensor | undefined, config: Config): Tensor {
+  if (!learned) return scalar(config.temperature);
   return config.learnedTemperature?.positive ? exp(sub(learned, 1)) : learned;
 }
 
 /** Weights of merging and of emitting: [G, E, T] each. */
 function weightsOf(
   logits: { readonly merge: Tensor; readonly emit: Tensor },
-  { merge: merging = "softmax", emit: emitting = "tokens" }: MixtureOfTokensConfig,
+  { merge: merging, emit: emitting }: Config,
 ): { merge: Tensor; emit: Tensor } {
   const [merge, own] =
     merging === "logits" ? [logits.merge, logits.emit] : [softmax(logits.merge), softmax(logits.emit)];
@@ -210,5 +232,5 @@ function weightsOf(
 const largest = (x: Tensor): Tensor => oneHot(argMax(x), { classes: x.shape.at(-1)! });
 
 /** {@link largest} along the axis that the emit weights are a softmax over. */
-const largestEmitted = (emit: Tensor, { emit: emitting }: MixtureOfTokensConfig): Tensor =>
+const largestEmitted = (emit: Tensor, { emit: emitting }: Config): Tensor =>
   emitting === "experts" ? transpose(largest(transpose(emit, [0, 2, 1])), [0, 2, 1]) : largest(emit);

@@ -14,11 +14,13 @@ import {
   topK,
   transpose,
 } from "@finegrain/graph";
-import { expectAtMost, expectDivisible, expectPositive } from "../../../config-error.ts";
+import { expectAtMost } from "../../../config-error.ts";
 import type { Context } from "../../../context.ts";
+import { type Given, number, type Resolved, whole } from "../../../definition/option.ts";
 import { glorot } from "../../../init.ts";
 import { type DecodedLayer, type Param, param, type Weights } from "../../../layer.ts";
-import type { Activation } from "../activation.ts";
+import { defineFeedForward, type FeedForwardDimensions } from "../definition.ts";
+import { expertCount, expertOptions } from "./expert-options.ts";
 import { type ExpertsParams, experts } from "./experts.ts";
 import {
   addLoss,
@@ -30,24 +32,21 @@ import {
   throughSlots,
 } from "./routing.ts";
 
-export interface TokenChoiceConfig {
-  readonly dModel: number;
-  /** Hidden units of all experts together. */
-  readonly dFf: number;
-  readonly experts: number;
-  /** Experts that a token takes. Default 1, as in Switch. */
-  readonly k?: number;
-  /** Slots of all experts over what the tokens ask for. Default 1.25. */
-  readonly capacityFactor?: number;
-  /** Weight of the load-balancing loss. Default 0.01. */
-  readonly loadBalancing?: number;
-  /** Weight of the router z-loss. Default 0.001. */
-  readonly zLoss?: number;
-  /** Default "relu". */
-  readonly activation?: Activation;
-  /** As in {@link experts}. Default false. */
-  readonly gated?: boolean;
-}
+const options = {
+  experts: expertCount,
+  k: whole({ doc: "experts that a token takes", default: 1, flag: "top-k" }),
+  capacityFactor: number({
+    above: 0,
+    doc: "slots of all experts over what the tokens ask for",
+    default: 1.25,
+    flag: "capacity",
+  }),
+  loadBalancing: number({ least: 0, doc: "weight of the load-balancing loss", default: 0.01 }),
+  zLoss: number({ least: 0, doc: "weight of the router z-loss", default: 0.001 }),
+  ...expertOptions,
+};
+
+export type TokenChoiceConfig = FeedForwardDimensions & Given<typeof options>;
 
 export type TokenChoiceParams = { readonly router: Param; readonly experts: ExpertsParams };
 
@@ -75,15 +74,27 @@ export interface TokenChoiceLayer extends DecodedLayer<TokenChoiceParams> {
  * only the weights are read; equal to `apply` where nothing is dropped.
  *
  * Axes: N = B · T tokens, D model, E experts, K chosen, C capacity.
- *
- * @throws FinegrainError where `dFf` is not a multiple of `experts`, or `k` is more than them.
  */
-export function tokenChoice(config: TokenChoiceConfig): TokenChoiceLayer {
-  const { dModel, dFf, experts: count, k = 1, capacityFactor = 1.25, loadBalancing = 0.01, zLoss = 0.001 } = config;
-  const expertSize = expectDivisible("tokenChoice", "dFf", dFf, "experts", count);
-  expectPositive("tokenChoice", "k", k);
-  expectAtMost("tokenChoice", "k", k, "experts", count);
-  const { activation = "relu", gated = false } = config;
+export const tokenChoice = defineFeedForward({
+  name: "token-choice",
+  summary: "each token takes its `k` best experts, which have room for `capacityFactor` times what is asked for",
+  causality: "yes: earlier positions go first",
+  decoding: "the same with nothing dropped, reads the `k` experts",
+  options,
+  unitStep: "experts",
+  check({ k, experts: count }, at) {
+    expectAtMost(at.owner, at.option("k"), k, at.option("experts"), count);
+  },
+  build: layer,
+  cases: [
+    { options: { experts: 4, k: 2, capacityFactor: 4 } },
+    { options: { experts: 4, capacityFactor: 0.5, gated: true, activation: "silu" }, decodes: { capacityFactor: 4 } },
+  ],
+});
+
+function layer(config: FeedForwardDimensions & Resolved<typeof options>): TokenChoiceLayer {
+  const { dModel, dFf, experts: count, k, capacityFactor, loadBalancing, zLoss, activation, gated } = config;
+  const expertSize = dFf / count;
   const inner = experts({ dModel, experts: count, expertSize, activation, gated });
 
   type W = Weights<TokenChoiceParams>;

@@ -26,14 +26,13 @@ export interface TokenGroups {
  * @throws FinegrainError where the axis is not a multiple of the group's size.
  */
 export function tokenGroups(
-  owner: string,
   x: Tensor,
   { groupSize, groupAlong = "batch", spread = false }: TokenGroupsConfig & { readonly spread?: boolean },
 ): TokenGroups {
   const [batch, time, features] = x.shape as [number, number, number];
   const extent = groupAlong === "batch" ? batch : time;
   if (extent % groupSize !== 0)
-    throw new FinegrainError(`${owner}: ${groupAlong} ${extent} is not a multiple of groupSize ${groupSize}`);
+    throw new FinegrainError(`feed-forward layer: ${groupAlong} ${extent} is not a multiple of groupSize ${groupSize}`);
   const flat = [(batch * time) / groupSize, groupSize, features];
   if (groupAlong === "time") return { groups: reshape(x, flat), ungroup: (y) => reshape(y, x.shape) };
   if (spread || groupSize === batch) return swapped(x, groupSize);

@@ -18,20 +18,13 @@ import {
   sub,
   type Tensor,
 } from "@finegrain/graph";
-import { expectDivisible } from "../../../config-error.ts";
 import { type Context, evaluation } from "../../../context.ts";
+import { type Given, number, type Resolved } from "../../../definition/option.ts";
 import { glorot, zeros } from "../../../init.ts";
 import { type DecodedLayer, type Param, param, type Weights } from "../../../layer.ts";
+import { defineFeedForward, type FeedForwardDimensions } from "../definition.ts";
+import { expertCount } from "../experts/expert-options.ts";
 import { reportRouting } from "../experts/routing.ts";
-
-export interface BlockSparseFeedForwardConfig {
-  readonly dModel: number;
-  /** Hidden units of all experts together. */
-  readonly dFf: number;
-  readonly experts: number;
-  /** Of the Gumbel noise in training. Default 0.7 for block-sparse, 0.1 for Switch. */
-  readonly temperature?: number;
-}
 
 export type BlockSparseFeedForwardParams = {
   readonly controller: { readonly kernel: Param };
@@ -39,6 +32,15 @@ export type BlockSparseFeedForwardParams = {
   readonly outer: { readonly kernel: Param; readonly bias: Param };
 };
 type W = Weights<BlockSparseFeedForwardParams>;
+
+const options = {
+  experts: expertCount,
+  temperature: number({ least: 0, doc: "of the Gumbel noise in training", default: 0.7 }),
+};
+const switchOptions = { ...options, temperature: number({ least: 0, doc: options.temperature.doc, default: 0.1 }) };
+type Config = FeedForwardDimensions & Resolved<typeof options>;
+
+export type BlockSparseFeedForwardConfig = FeedForwardDimensions & Given<typeof options>;
 
 /** Probability that a training pass of the block-sparse layer computes with the hard choice. */
 const QUANTIZE = 0.5;
@@ -56,34 +58,50 @@ const QUANTIZE = 0.5;
  * stream or a batch of them.
  *
  * Axes: B batch, T time, D model, E experts, U units of an expert.
- *
- * @throws FinegrainError where `dFf` is not a multiple of `experts`.
  */
-export function blockSparseFeedForward(
-  config: BlockSparseFeedForwardConfig,
-): DecodedLayer<BlockSparseFeedForwardParams> {
-  const { experts: count, temperature = 0.7 } = config;
-  return oneExpert(config, "blockSparseFeedForward", (logits, context) => {
+export const blockSparseFeedForward = defineFeedForward({
+  name: "block-sparse",
+  summary: "a controller turns on one of `experts`; masked dense products in training",
+  causality: "yes",
+  decoding: "the same, reads the chosen expert",
+  options,
+  unitStep: "experts",
+  build: (config) => oneExpert(config, blockMask(config)),
+  cases: [{ options: { experts: 4 } }],
+});
+
+const blockMask =
+  ({ experts: count, temperature }: Config): Mask =>
+  (logits, context) => {
     const hot = oneHot(chosenOf(logits, temperature, context), { classes: count });
     if (context.mode === "evaluate") return hot;
     const soft = softmax(logits);
     const isHard = less(1 - QUANTIZE, reshape(context.random.uniform([1]), []));
     return straightThrough(select(isHard, hot, soft), soft);
-  });
-}
+  };
 
 /**
  * As {@link blockSparseFeedForward}, with the chosen expert's units multiplied by its probability, which is how the
  * controller learns: mask = onehot(argmax_E(x·C)) ⊙ softmax(x·C). Trax `SwitchSparseFF`; Fedus et al. 2021, without a capacity.
- *
- * @throws FinegrainError where `dFf` is not a multiple of `experts`.
  */
-export function switchFeedForward(config: BlockSparseFeedForwardConfig): DecodedLayer<BlockSparseFeedForwardParams> {
-  const { experts: count, temperature = 0.1 } = config;
-  return oneExpert(config, "switchFeedForward", (logits, context) =>
-    mul(oneHot(chosenOf(logits, temperature, context), { classes: count }), softmax(logits)),
-  );
-}
+export const switchFeedForward = defineFeedForward({
+  name: "switch",
+  summary: "a controller turns on one of `experts`, times its probability; masked dense products in training",
+  causality: "yes",
+  decoding: "the same, reads the chosen expert",
+  options: switchOptions,
+  unitStep: "experts",
+  build: (config) => oneExpert(config, switchMask(config)),
+  cases: [{ options: { experts: 4 } }],
+});
+
+const switchMask =
+  ({ experts: count, temperature }: Config): Mask =>
+  (logits, context) =>
+    mul(oneHot(chosenOf(logits, temperature, context), { classes: count }), softmax(logits));
+
+/** What the experts' units are multiplied by, [B, T, E], of the controller's logits. */
+type Mask = (logits: Tensor, context: Context) => Tensor;
 
 /** The largest logit, in training after Gumbel noise: [B, T, E] -> [B, T]. */
 function chosenOf(logits: Tensor, temperature: number, { mode, random }: Context): Tensor {
@@ -93,13 +111,8 @@ function chosenOf(logits: Tensor, temperature: number, { mode, random }: Context
   return argMax(sub(stopGradient(logits), mul(log(neg(log(noise))), temperature)));
 }
 
-/** `mask` makes what the experts' units are multiplied by, [B, T, E], of the controller's logits. */
-function oneExpert(
-  { dModel, dFf, experts: count }: BlockSparseFeedForwardConfig,
-  name: string,
-  mask: (logits: Tensor, context: Context) => Tensor,
-): DecodedLayer<BlockSparseFeedForwardParams> {
-  const units = expectDivisible(name, "dFf", dFf, "experts", count);
+function oneExpert({ dModel, dFf, experts: count }: Config, mask: Mask): DecodedLayer<BlockSparseFeedForwardParams> {
+  const units = dFf / count;
   const logitsOf = (w: W, x: Tensor): Tensor => einsum(x, w.controller.kernel, "B T D, D E -> B T E");
   return {
     params: {

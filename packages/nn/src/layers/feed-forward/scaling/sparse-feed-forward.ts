@@ -18,34 +18,45 @@ import {
   sub,
   type Tensor,
 } from "@finegrain/graph";
-import { expectDivisible, expectPositive } from "../../../config-error.ts";
 import type { Context } from "../../../context.ts";
+import { boolean, type Given, number, type Resolved, whole } from "../../../definition/option.ts";
 import { glorot, zeros } from "../../../init.ts";
 import { type DecodedLayer, type Param, param, type Weights } from "../../../layer.ts";
-
-export interface SparseFeedForwardConfig {
-  readonly dModel: number;
-  /** F: hidden units, of which F / N are on for a token. */
-  readonly dFf: number;
-  /** N: units of a block. Exactly one of each block is on. */
-  readonly blockSize: number;
-  /** R: rank of the controller. Default dModel / N, as in the paper. */
-  readonly rank?: number;
-  /** Of the Gumbel noise in training. Default 0.1. */
-  readonly temperature?: number;
-  /** Probability that a training pass computes with the hard choice. Default 0.3. */
-  readonly quantizeProbability?: number;
-  /** Multiply a hard choice's units by the controller's probability of them. Default false. */
-  readonly multiplyByControllerOutput?: boolean;
-  /** Start the outer matrix √N times larger, since one unit in N adds to a sum. Default false. */
-  readonly kernelScaling?: boolean;
-}
+import { defineFeedForward, type FeedForwardDimensions } from "../definition.ts";
 
 export type SparseFeedForwardParams = {
   readonly controller: { readonly down: Param; readonly up: Param; readonly bias: Param };
   readonly inner: { readonly kernel: Param };
   readonly outer: { readonly kernel: Param; readonly bias: Param };
 };
+
+const usualRank = (dModel: number, blockSize: number): number => Math.max(1, Math.floor(dModel / blockSize));
+
+const options = {
+  blockSize: whole({ doc: "N: units of a block, of which exactly one is on", suggest: () => 16 }),
+  rank: whole({
+    doc: "rank of the controller",
+    otherwise: "dModel / blockSize, as in the paper",
+    suggest: ({ dModel, chosen }) => usualRank(dModel, chosen.blockSize!),
+  }),
+  temperature: number({ least: 0, doc: "of the Gumbel noise in training", default: 0.1 }),
+  quantizeProbability: number({
+    least: 0,
+    most: 1,
+    doc: "probability that a training pass computes with the hard choice",
+    default: 0.3,
+  }),
+  multiplyByControllerOutput: boolean({
+    doc: "multiply a hard choice's units by the controller's probability of them",
+    default: false,
+  }),
+  kernelScaling: boolean({
+    doc: "start the outer matrix √N times larger, since one unit in N adds to a sum",
+    default: false,
+  }),
+};
+
+export type SparseFeedForwardConfig = FeedForwardDimensions & Given<typeof options>;
 
 /** Up to as many new tokens are decoded by reading their chosen rows; more are masked, as a dense product. */
 const GATHERED_TOKENS = 4;
@@ -62,15 +73,25 @@ const GATHERED_TOKENS = 4;
  * Jaszczur et al. 2021, section 3.1; Trax `SparseFF`. Both matrices are stored unit-major, [F, D], block by block, so that
  * decode reads one contiguous row of each for a chosen unit.
  * Axes: B batch, T time, D model, R rank, F = G · N hidden units, G blocks, N units of a block.
- *
- * @throws FinegrainError where `dFf` is not a multiple of `blockSize`.
  */
-export function sparseFeedForward(config: SparseFeedForwardConfig): DecodedLayer<SparseFeedForwardParams> {
-  const { dModel, dFf, blockSize, temperature = 0.1, quantizeProbability = 0.3 } = config;
-  const { multiplyByControllerOutput = false, kernelScaling = false } = config;
-  const rank = config.rank ?? Math.max(1, Math.floor(dModel / blockSize));
-  const blocks = expectDivisible("sparseFeedForward", "dFf", dFf, "blockSize", blockSize);
-  expectPositive("sparseFeedForward", "rank", rank);
+export const sparseFeedForward = defineFeedForward({
+  name: "sparse",
+  summary: "a controller turns on one unit in every `blockSize`; masked dense products in training",
+  causality: "yes",
+  decoding: "the same, reads the chosen rows",
+  options,
+  unitStep: "blockSize",
+  build: layer,
+  cases: [
+    { options: { blockSize: 4 } },
+    { options: { blockSize: 4, rank: 3, multiplyByControllerOutput: true, kernelScaling: true } },
+  ],
+});
+
+function layer(config: FeedForwardDimensions & Resolved<typeof options>): DecodedLayer<SparseFeedForwardParams> {
+  const { dModel, dFf, blockSize, temperature, quantizeProbability } = config;
+  const { multiplyByControllerOutput, kernelScaling, rank = usualRank(dModel, blockSize) } = config;
+  const blocks = dFf / blockSize;
 
   type W = Weights<SparseFeedForwardParams>;
   /** The controller's opinion: [B, T, D] -> [B, T, G, N]. */

@@ -1,19 +1,21 @@
 import { add, einsum, mul, silu } from "@finegrain/graph";
+import { choice, type Resolved } from "../../definition/option.ts";
 import { glorot, zeros } from "../../init.ts";
 import { type Layer, type Param, param } from "../../layer.ts";
-import { type Activation, activations } from "./activation.ts";
-
-export interface FeedForwardConfig {
-  readonly dModel: number;
-  readonly dFf: number;
-  /** Default "relu". "swiglu" has a third matrix: (silu(x·G) ⊙ (x·W₁))·W₂, Shazeer 2020. */
-  readonly activation?: Activation | "swiglu";
-}
+import { activationNames, activations } from "./activation.ts";
+import { defineFeedForward, type FeedForwardDimensions } from "./definition.ts";
 
 export type FeedForwardParams = {
   readonly inner: { readonly kernel: Param; readonly bias: Param };
   readonly gate?: { readonly kernel: Param; readonly bias: Param };
   readonly outer: { readonly kernel: Param; readonly bias: Param };
+};
+
+const options = {
+  activation: choice([...activationNames, "swiglu"], {
+    doc: 'of the hidden units; "swiglu" has a third matrix: (silu(x G) * (x W1)) W2, Shazeer 2020',
+    default: "relu",
+  }),
 };
 
 /**
@@ -22,7 +24,21 @@ export type FeedForwardParams = {
  * Both matrices are stored as [D, F]: a product of one token reads a matrix fastest along its longer axis.
  * Axes: B batch, T time, D model, F hidden units.
  */
-export function feedForward({ dModel, dFf, activation = "relu" }: FeedForwardConfig): Layer<FeedForwardParams> {
+export const feedForward = defineFeedForward({
+  name: "dense",
+  summary: "relu(x W1) W2, or another activation",
+  causality: "yes",
+  decoding: "the same",
+  options,
+  build: layer,
+  cases: [{ options: {} }, { options: { activation: "swiglu" } }],
+});
+
+function layer({
+  dModel,
+  dFf,
+  activation,
+}: FeedForwardDimensions & Resolved<typeof options>): Layer<FeedForwardParams> {
   const kernel = param([dModel, dFf], glorot(dModel, dFf));
   const inner = { kernel, bias: param([dFf], zeros) };
   const outer = { kernel, bias: param([dModel], zeros) };
