@@ -12,8 +12,13 @@ import { everySection, measurement, metrics } from "./report-lines.ts";
 const CHROMIUM = "/usr/bin/chromium";
 const SECTIONS = ["speed-up", "throughput", "roofline", "scale", "context", "training", "results"];
 
-const file = (path: string, results: readonly Result[]) => ({ path, results, metrics: [] });
-const run = (path: string, floor: number) => ({ path, results: [], metrics: metrics(floor) as { step: number }[] }); // made so
+const file = (path: string, results: readonly Result[]) => ({ path, results, metrics: [], studies: [] });
+const run = (path: string, floor: number) => ({
+  path,
+  results: [],
+  studies: [],
+  metrics: metrics(floor) as { step: number }[],
+}); // made so
 
 let folder: string;
 let address: string;

@@ -7,6 +7,7 @@ import { roofline } from "./roofline.ts";
 import { scale } from "./scale.ts";
 import { machinesOf, newest, seriesOf } from "./series.ts";
 import { speedUp } from "./speed-up.ts";
+import { studies } from "./studies.ts";
 import { throughput } from "./throughput.ts";
 import { training } from "./training.ts";
 
@@ -55,6 +56,12 @@ export async function reportPage(evidence: readonly Evidence[]): Promise<string>
       content: context(results, series),
     },
     {
+      id: "studies",
+      title: "Quality",
+      lead: "Models that were trained alike, each at the rate that is best for it, on text of which a part was held out.",
+      content: studies(evidence),
+    },
+    {
       id: "training",
       title: "Training curves",
       lead: "Runs of finegrain train, from their metrics.",
@@ -72,10 +79,12 @@ export async function reportPage(evidence: readonly Evidence[]): Promise<string>
 function summary(evidence: readonly Evidence[]): string {
   const results = evidence.flatMap((file) => file.results);
   const runs = evidence.filter(({ metrics }) => metrics.length > 0).length;
+  const studied = evidence.flatMap((file) => file.studies).length;
   const machines = machinesOf(results);
   const on = machines.length === 1 ? machines[0]! : plural(machines.length, "machine");
   const parts = [
     results.length > 0 && `${plural(results.length, "result")} of ${on}`,
+    studied > 0 && `${plural(studied, "run")} of studies`,
     runs > 0 && plural(runs, "training run"),
   ];
   return parts.filter(Boolean).join("; ");

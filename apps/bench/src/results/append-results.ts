@@ -1,14 +1,13 @@
 import { appendFile, readFile, realpath, stat } from "node:fs/promises";
 import { writeFileAtomically } from "@finegrain/train/files";
-import type { Result } from "./result.ts";
 
 /**
- * Put results behind what is in a file, which is created where it is not there. The file is replaced as one, so that a
+ * Put results, each as a line of JSON, behind what is in a file, which is created where it is not there. The file is replaced as one, so that a
  * reader, or a power cut, finds it with these results or without them. What is no file of its own (a pipe) is written to.
  *
  * @throws what the file system throws.
  */
-export async function appendResults(path: string, results: readonly Result[]): Promise<void> {
+export async function appendResults(path: string, results: readonly object[]): Promise<void> {
   const lines = results.map((result) => `${JSON.stringify(result)}\n`).join("");
   const kind = await stat(path).catch(() => undefined);
   if (kind !== undefined && !kind.isFile()) return appendFile(path, lines);

@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { basename, dirname } from "node:path";
 import { FinegrainError } from "@finegrain/graph";
 import { peerOfBeforeTheSchema } from "../peers/peer-line.ts";
+import { isOfStudy, type StudyResult, studyProblem } from "../study/result.ts";
 import { isObject } from "./json-fields.ts";
 import type { Result } from "./result.ts";
 import { problem } from "./result-problem.ts";
@@ -14,6 +15,8 @@ export interface Evidence {
   readonly path: string;
   readonly results: readonly Result[];
   readonly metrics: readonly Metric[];
+  /** Training runs of studies. */
+  readonly studies: readonly StudyResult[];
 }
 
 /**
@@ -27,16 +30,18 @@ export async function readEvidence(path: string): Promise<Evidence> {
     const why = error.code === "ENOENT" ? "there is no such file" : error.message;
     throw new FinegrainError(`cannot read the results ${path}: ${why}`);
   });
-  const [results, metrics]: [Result[], Metric[]] = [[], []];
+  const [results, metrics, studies]: [Result[], Metric[], StudyResult[]] = [[], [], []];
   for (const [i, line] of text.split("\n").entries()) {
     if (line.trim() === "") continue;
     const at = `${path}:${i + 1}`;
     const value = parsed(line, at);
     if (isMetric(value)) metrics.push(value);
+    else if (isOfStudy(value)) studies.push(studyResult(value, at));
     else results.push(result(value, at));
   }
-  if (results.length + metrics.length === 0) throw new FinegrainError(`${path} is empty: it holds no result`);
-  return { path, results, metrics };
+  if (results.length + metrics.length + studies.length === 0)
+    throw new FinegrainError(`${path} is empty: it holds no result`);
+  return { path, results, metrics, studies };
 }
 
 /** What a run is called: its folder, where the file has the name that every run's metrics have. */
@@ -58,6 +63,12 @@ function parsed(line: string, at: string): Readonly<Record<string, unknown>> {
 
 const isMetric = (value: Readonly<Record<string, unknown>>): value is Metric =>
   Number.isInteger(value.step) && !("variant" in value);
+
+function studyResult(value: Readonly<Record<string, unknown>>, at: string): StudyResult {
+  const wrong = studyProblem(value);
+  if (wrong !== undefined) throw new FinegrainError(`${at} is not a study's result: ${wrong}`);
+  return value as unknown as StudyResult; // `studyProblem` found none
+}
 
 function result(value: Readonly<Record<string, unknown>>, at: string): Result {
   const peer = peerOfBeforeTheSchema(value);

@@ -1,9 +1,10 @@
 import { FinegrainError } from "@finegrain/graph";
 import type { Storage } from "@finegrain/nn";
 import { isOpKind, OP_KINDS, opExtents } from "../cases/op-programs.ts";
-import { fields, isObject } from "../results/json-fields.ts";
+import { fields } from "../results/json-fields.ts";
 import type { Phase } from "../results/result.ts";
-import type { Case, Measure, ModelJson, OpCase, OpVariant, PaperFigures, Suite, Variant } from "./suites.ts";
+import { differentNames, list, object, oneOf, positiveNumber, text, wholeNumber } from "./json-checks.ts";
+import type { Case, Measure, OpCase, OpVariant, PaperFigures, Suite, Variant } from "./suites.ts";
 
 const STORAGES: readonly Storage[] = ["float32", "float16", "int8"];
 const PHASES: readonly Phase[] = ["train", "decode", "layer", "op"];
@@ -39,9 +40,7 @@ function parseCase(value: unknown, name: string): Case {
     phase === "op"
       ? { ...common, phase, ...parseOps(entry, name) }
       : { ...common, phase, variants: parseModels(entry, name) };
-  const names = parsed.variants.map((variant) => variant.name);
-  const twice = names.find((n, i) => names.indexOf(n) !== i);
-  if (twice !== undefined) throw new FinegrainError(`${name}: two variants are called "${twice}"`);
+  differentNames(parsed.variants, name);
   return parsed;
 }
 
@@ -79,9 +78,7 @@ function parseOps(entry: Entry, name: string): Pick<OpCase, "op" | "variants"> {
 
 function parsePaper(value: unknown, name: string): PaperFigures {
   const given = fields(value, name, [], ["millisecondsPerToken", "overDense"]);
-  for (const [field, number] of Object.entries(given))
-    if (typeof number !== "number" || !(number > 0))
-      throw new FinegrainError(`${name}: ${field} must be a number above 0, not ${JSON.stringify(number)}`);
+  for (const [field, number] of Object.entries(given)) positiveNumber(number, `${name}: ${field}`);
   return given;
 }
 
@@ -94,35 +91,11 @@ function parseMeasure(value: unknown, otherwise: Measure, name: string): Measure
 
 /** @throws FinegrainError where a field is none of at least 1. */
 function wholeNumbers(given: Entry, name: string): Readonly<Record<string, number>> {
-  for (const [field, number] of Object.entries(given))
-    if (!Number.isInteger(number) || (number as number) < 1)
-      // the first half made sure that it is a number
-      throw new FinegrainError(`${name}: ${field} must be a whole number of at least 1, not ${JSON.stringify(number)}`);
+  for (const [field, number] of Object.entries(given)) wholeNumber(number, `${name}: ${field}`);
   return given as Readonly<Record<string, number>>; // as the loop found
 }
 
 function inQuick(value: unknown, name: string): boolean {
   if (value === undefined || typeof value === "boolean") return value ?? true;
   throw new FinegrainError(`${name} must be true or false, not ${JSON.stringify(value)}`);
-}
-
-function text(value: unknown, name: string): string {
-  if (typeof value === "string" && value !== "") return value;
-  throw new FinegrainError(`${name} must be a text, not ${JSON.stringify(value)}`);
-}
-
-function oneOf<T extends string>(known: readonly T[], value: unknown, name: string): T {
-  const one = known.find((candidate) => candidate === value);
-  if (one !== undefined) return one;
-  throw new FinegrainError(`${name} must be one of ${known.join(", ")}, not ${JSON.stringify(value)}`);
-}
-
-function list(value: unknown, name: string): readonly unknown[] {
-  if (Array.isArray(value) && value.length > 0) return value;
-  throw new FinegrainError(`${name} must be a list with at least one entry, not ${JSON.stringify(value)}`);
-}
-
-function object(value: unknown, name: string): ModelJson {
-  if (isObject(value)) return value;
-  throw new FinegrainError(`${name} must be an object, not ${JSON.stringify(value)}`);
 }
