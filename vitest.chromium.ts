@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { defineBrowserCommand, playwright } from "@vitest/browser-playwright";
+import { textInSources } from "./worker-text.ts";
 
 /** Where Debian's package has it: `scripts/setup-tests.sh` installs it. */
 const CHROMIUM = "/usr/bin/chromium";
@@ -21,6 +22,7 @@ const browserBytes = defineBrowserCommand(async ({ context }) => {
  * @param root the workspace's folder, from which files are served.
  */
 export const inChromium = (name: string, path: string, root: string) => ({
+  plugins: [textInSources],
   // As in vitest.config.ts, for a page.
   resolve: { conditions: ["@finegrain/source", "module", "browser", "development|production"] },
   server: {

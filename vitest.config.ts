@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 import { inChromium } from "./vitest.chromium.ts";
+import { textInSources } from "./worker-text.ts";
 
 /** Packages are read from their sources, so that no test waits for a build. */
 const resolve = { conditions: ["@finegrain/source", "module", "node", "development|production"] };
@@ -22,6 +23,7 @@ const packages = ["packages", "apps"].flatMap((folder) =>
       const { name } = JSON.parse(readFileSync(`${path}/package.json`, "utf8")) as { name: string };
       const build = `${path}/test/build.ts`;
       const inNode = {
+        plugins: [textInSources],
         resolve,
         ssr: { resolve },
         test: {

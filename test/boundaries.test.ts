@@ -42,7 +42,7 @@ function complaint(from: Package, path: string, { specifier, onDemand, typeOnly 
   if (specifier.startsWith(".")) {
     const target = posix.join(posix.dirname(path), specifier);
     if (!target.startsWith(`${folder}/`)) return `${path} leaves its package by "${specifier}"`;
-    return /\.(ts|json)$/.test(specifier) ? undefined : `${path} imports "${specifier}" without its ending`;
+    return /\.(ts|ts\?text|json)$/.test(specifier) ? undefined : `${path} imports "${specifier}" without its ending`;
   }
   if (specifier.startsWith("node:")) {
     const allowed = isTest(path) || !WITHOUT_NODE.includes(folder);

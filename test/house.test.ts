@@ -28,6 +28,13 @@ test("every package says what it is", () => {
   for (const { folder, name } of packages) expect(read(`${folder}/README.md`)).toMatch(`# ${name}\n`);
 });
 
+test("every package carries the licence and says where it comes from", () => {
+  for (const { folder } of packages) {
+    expect(read(`${folder}/LICENSE`), folder).toBe(read("LICENSE"));
+    expect(JSON.parse(read(`${folder}/package.json`)).repository, folder).toMatchObject({ directory: folder });
+  }
+});
+
 test("the lock file serves every platform and names no registry", () => {
   interface Locked {
     readonly resolved?: string;

@@ -4,7 +4,7 @@ import { ModelBuilder } from "./model-builder.ts";
 
 export type Provider = "cpu" | "webgpu" | "cuda";
 
-/** @throws FinegrainError where onnxruntime-node is not installed or does not load here. */
+/** @throws FinegrainError where onnxruntime-node is not installed, or is and does not load here. */
 export async function loadOnnxRuntime(): Promise<typeof Ort> {
   try {
     const loaded = await import("onnxruntime-node");
@@ -12,16 +12,19 @@ export async function loadOnnxRuntime(): Promise<typeof Ort> {
     ort.env.logLevel = "fatal"; // what fails is thrown too
     return ort;
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new FinegrainError(
-      `onnxruntime-node does not load (${reason}): install it with npm install onnxruntime-node`,
-      { cause },
-    );
+    throw new FinegrainError(complaint(cause as NodeJS.ErrnoException), { cause }); // what Node throws
   }
 }
 
-const missing: Readonly<Record<Provider, string>> = {
-  cpu: "install it with npm install onnxruntime-node",
+/** A package that is there and broken is not mended by installing it: what failed has to be known. */
+export function complaint({ code, message }: NodeJS.ErrnoException): string {
+  // Its own modules may be missing as well: only the package itself is named by its name alone.
+  if (code?.endsWith("MODULE_NOT_FOUND") && message.includes("'onnxruntime-node'"))
+    return "onnxruntime-node is not installed: npm install onnxruntime-node";
+  return `onnxruntime-node is installed, but does not load on this machine (${message.split("\n")[0]})`;
+}
+
+const missing: Readonly<Record<Exclude<Provider, "cpu">, string>> = {
   webgpu: "it needs a GPU with a Vulkan, Metal or Direct3D 12 driver",
   cuda: "it needs an NVIDIA driver, CUDA 12 and cuDNN 9, and the provider that node node_modules/onnxruntime-node/script/install.js --onnxruntime-node-install=cuda12 downloads",
 };
@@ -46,8 +49,7 @@ export async function openProvider(ort: typeof Ort, provider: Provider): Promise
   } catch (cause) {
     // The last sentence of the first line: ahead of it are places in ONNX Runtime's source.
     const reason = (cause instanceof Error ? cause.message : String(cause)).split("\n")[0]!.split(". ").at(-1);
-    throw new FinegrainError(`ONNX Runtime's ${provider} provider is not there (${reason}): ${missing[provider]}`, {
-      cause,
-    });
+    const help = provider === "cpu" ? "" : `: ${missing[provider]}`;
+    throw new FinegrainError(`ONNX Runtime's ${provider} provider is not there (${reason})${help}`, { cause });
   }
 }

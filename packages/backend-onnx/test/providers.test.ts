@@ -2,7 +2,7 @@ import { type Backend, FinegrainError, graph, hostTensor, input, mul } from "@fi
 import * as ort from "onnxruntime-node";
 import { expect, test } from "vitest";
 import { onnxBackend } from "../src/index.ts";
-import { openProvider } from "../src/providers.ts";
+import { complaint, openProvider } from "../src/providers.ts";
 
 const needs = {
   cuda: /needs an NVIDIA driver, CUDA 12 and cuDNN 9, and the provider that .*--onnxruntime-node-install=cuda12 downloads$/,
@@ -35,4 +35,24 @@ test("the CPU provider says what it is", async () => {
 test("the CPU does not stand in for a provider that is not in this build", async () => {
   // Not one of ours, so that it is nowhere.
   await expect(openProvider(ort, "xnnpack" as "cpu")).rejects.toThrow("provider is not there");
+});
+
+test.each([
+  [
+    "ERR_MODULE_NOT_FOUND",
+    "Cannot find package 'onnxruntime-node' imported from /app/index.js",
+    "onnxruntime-node is not installed: npm install onnxruntime-node",
+  ],
+  [
+    "ERR_DLOPEN_FAILED",
+    "/app/libonnxruntime.so.1: file too short",
+    "onnxruntime-node is installed, but does not load on this machine (/app/libonnxruntime.so.1: file too short)",
+  ],
+  [
+    "MODULE_NOT_FOUND",
+    "Cannot find module '../bin/napi-v6/linux/x64/onnxruntime_binding.node'\nRequire stack:\n- /app",
+    "onnxruntime-node is installed, but does not load on this machine (Cannot find module '../bin/napi-v6/linux/x64/onnxruntime_binding.node')",
+  ],
+])("a package that does not load (%s) is told from one that is not there", (code, message, sentence) => {
+  expect(complaint(Object.assign(new Error(message), { code }))).toBe(sentence);
 });

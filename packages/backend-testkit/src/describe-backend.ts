@@ -15,6 +15,8 @@ export interface ConformanceOptions {
   readonly drawn?: number;
   /** Whether the backend keeps inputs in float16 and int8. Default false. */
   readonly storage?: boolean;
+  /** The folder of golden cases, `packages/backend-testkit/golden` of finegrain's repository. Default there: that one. In Node. */
+  readonly golden?: string;
 }
 
 /**
@@ -24,7 +26,7 @@ export interface ConformanceOptions {
 export function describeBackend(
   name: string,
   open: () => Promise<Backend>,
-  { tolerance = 2e-5, drawn = 20, storage = false }: ConformanceOptions = {},
+  { tolerance = 2e-5, drawn = 20, storage = false, golden }: ConformanceOptions = {},
 ): void {
   describe(`${name} conforms`, () => {
     let backend: Backend;
@@ -36,7 +38,7 @@ export function describeBackend(
     describeDecode(() => backend, 10 * tolerance);
     describeSampling(() => backend);
     describeTraining(() => backend);
-    describeGolden(() => backend);
+    describeGolden(() => backend, golden);
     describeMemory(() => backend);
     if (storage) describeStorage(() => backend, 10 * tolerance);
   });

@@ -54,11 +54,9 @@ async function openNative(engine: Native): Promise<Machine<number>> {
   });
 }
 
-/** tfjs's own backends: they come with us, and load wherever Node does. */
+/** tfjs's own backends, which load wherever Node does. */
 async function openKernels(engine: "wasm" | "cpu"): Promise<Machine<Tensor>> {
-  const tf = await import("@tensorflow/tfjs-core");
-  const loads = engine === "wasm" ? import("@tensorflow/tfjs-backend-wasm") : import("@tensorflow/tfjs-backend-cpu");
-  await loads;
+  const tf = await loadCore(engine);
   if (!(await tf.setBackend(engine))) throw new FinegrainError(`TensorFlow.js's ${engine} backend does not start here`);
   tf.enableProdMode(); // no advice on the console
   const { KernelMachine } = await import("./kernels/machine.ts");
@@ -68,6 +66,23 @@ async function openKernels(engine: "wasm" | "cpu"): Promise<Machine<Tensor>> {
     provider: `TensorFlow.js ${tf.version_core} (@tensorflow/tfjs-backend-${engine})`,
     memory: totalmem(),
   });
+}
+
+/** The core of TensorFlow.js, with an engine in it. @throws FinegrainError where one of them is not installed or does not load. */
+async function loadCore(engine: "wasm" | "cpu"): Promise<typeof import("@tensorflow/tfjs-core")> {
+  try {
+    const core = await import("@tensorflow/tfjs-core");
+    await (engine === "wasm" ? import("@tensorflow/tfjs-backend-wasm") : import("@tensorflow/tfjs-backend-cpu"));
+    return core;
+  } catch (cause) {
+    const own = `@tensorflow/tfjs-backend-${engine}`;
+    const { code, message } = cause as NodeJS.ErrnoException;
+    const reason =
+      code === "ERR_MODULE_NOT_FOUND"
+        ? `is not installed: npm install @tensorflow/tfjs-core@4.22.0 ${own}@4.22.0`
+        : `does not load (${message.split("\n")[0]})`;
+    throw new FinegrainError(`TensorFlow.js's ${engine} backend ${reason}`, { cause });
+  }
 }
 
 async function loadBinding(engine: Native): Promise<Binding> {

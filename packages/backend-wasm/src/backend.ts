@@ -13,9 +13,10 @@ import { WasmBuffer } from "./buffer.ts";
 import { Engine } from "./engine.ts";
 import { WasmExecutable } from "./executable.ts";
 import { detectFeatures } from "./features.ts";
+import { NoWorkersError } from "./threads.ts";
 
 export interface WasmOptions {
-  /** Threads, the caller's own among them. Default: as many as the processor runs at once; 1 where memory cannot be shared. */
+  /** Threads, the caller's own among them. Default: as many as the processor runs at once; 1 where memory cannot be shared or no worker starts. */
   readonly threads?: number;
   /** 64-bit addresses, for more than 4 GiB. Default false. */
   readonly memory64?: boolean;
@@ -24,10 +25,11 @@ export interface WasmOptions {
 }
 
 /**
- * The WebAssembly engine as a backend. It needs nothing but a runtime with WebAssembly SIMD: Node or a browser.
+ * The WebAssembly engine as a backend. It needs nothing but a runtime with WebAssembly SIMD: Node or a browser. `device.threads` says
+ * how many threads there are.
  * @throws FinegrainError where the runtime lacks what the options ask for.
  */
-export function wasmBackend(options: WasmOptions = {}): Backend {
+export async function wasmBackend(options: WasmOptions = {}): Promise<Backend> {
   const features = detectFeatures();
   const threads = options.threads ?? (features.threads ? processors() : 1);
   const { memory64 = false, relaxed = features.relaxed } = options;
@@ -38,7 +40,13 @@ export function wasmBackend(options: WasmOptions = {}): Backend {
   if (memory64 && !features.memory64)
     throw new FinegrainError("this runtime has no 64-bit WebAssembly memory: Node 24 and current browsers have it");
   if (relaxed && !features.relaxed) throw new FinegrainError("this runtime has no relaxed WebAssembly SIMD");
-  return new WasmBackend(new Engine("wasm", { wide: memory64, relaxed, threads }));
+  const open = (count: number) => Engine.open("wasm", { wide: memory64, relaxed, threads: count });
+  const engine = await open(threads).catch((error: unknown) => {
+    // Threads that were asked for are not to be replaced by one: a page's policy or Node's permissions forbid them.
+    if (!(error instanceof NoWorkersError) || options.threads !== undefined) throw error;
+    return open(1);
+  });
+  return new WasmBackend(engine);
 }
 
 const processors = (): number =>

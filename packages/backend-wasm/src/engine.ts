@@ -17,11 +17,17 @@ export class Engine {
   #programs = 0;
   #failed = false;
 
-  constructor(name: string, target: Target) {
+  private constructor(name: string, target: Target, memory: Memory, workers: Workers) {
     this.name = name;
     this.target = target;
-    this.memory = new Memory({ wide: target.wide, shared: target.threads > 1 });
-    this.#workers = new Workers(this.memory.memory, target.threads - 1);
+    this.memory = memory;
+    this.#workers = workers;
+  }
+
+  /** @throws NoWorkersError where more than one thread is wanted and there is but one. */
+  static async open(name: string, target: Target): Promise<Engine> {
+    const memory = new Memory({ wide: target.wide, shared: target.threads > 1 });
+    return new Engine(name, target, memory, await Workers.start(memory.memory, target.threads - 1));
   }
 
   async load(graph: Graph, { donate = [], profile = false }: CompileOptions): Promise<Loaded> {

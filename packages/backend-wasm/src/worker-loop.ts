@@ -12,16 +12,18 @@ export type WorkerMessage =
   | { readonly kind: "drop"; readonly program: number }
   | { readonly kind: "stop" };
 
+/** What a worker tells: that it is there, once, and which program it can run. */
+export type WorkerAnswer = { readonly ready: true } | { readonly loaded: number };
+
 /** The ends of the channel to the thread that started the worker. */
 export interface Port {
   onMessage(listener: (message: WorkerMessage) => void): void;
-  post(answer: { readonly loaded: number }): void;
+  post(answer: WorkerAnswer): void;
   close(): void;
 }
 
 /**
  * A worker's whole life: it waits for runs and goes through each program with the others, and between runs takes messages.
- * Its text is sent to the worker, so it may use nothing from outside of itself.
  */
 export function workerLoop({ memory, thread, control }: WorkerStart, port: Port): void {
   const NAP = 50; // milliseconds

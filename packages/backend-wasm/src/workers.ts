@@ -1,39 +1,43 @@
 import { FinegrainError } from "@finegrain/graph";
 import { control } from "./control.ts";
-import { type WorkerMessage, type WorkerStart, workerLoop } from "./worker-loop.ts";
+import { startThreads, type Thread } from "./threads.ts";
+import type { WorkerMessage } from "./worker-loop.ts";
 
-/** One worker, in Node or in a browser. */
-interface Thread {
-  post(message: WorkerMessage): void;
-  /** Whether the program goes on for the worker's sake: where somebody waits for its answer. */
-  keepAlive(needed: boolean): void;
+/** Whoever waits until every worker can run a program. */
+interface Waiting {
+  left: number;
+  done(): void;
+  failed(error: FinegrainError): void;
 }
-type Loaded = (answer: { readonly loaded: number }) => void;
 
 /** The threads of an engine besides the one that calls it. */
 export class Workers {
-  readonly #threads: readonly Thread[];
   readonly #words: Int32Array;
-  readonly #waiting = new Map<number, { left: number; done: () => void }>();
+  readonly #waiting = new Map<number, Waiting>();
+  #threads: readonly Thread[] = [];
+  #failure: FinegrainError | undefined;
 
-  constructor(memory: WebAssembly.Memory, count: number) {
+  private constructor(memory: WebAssembly.Memory) {
     this.#words = new Int32Array(memory.buffer, 0, 256);
-    this.#threads = Array.from({ length: count }, (_, i) =>
-      startThread({ memory, thread: i + 1, control }, ({ loaded }) => {
-        const waiting = this.#waiting.get(loaded);
-        if (!waiting || --waiting.left > 0) return;
-        this.#waiting.delete(loaded);
-        if (this.#waiting.size === 0) this.#keepAlive(false);
-        waiting.done();
-      }),
-    );
   }
 
-  /** Resolves when every worker can run the program. */
+  /** @throws NoWorkersError where they do not start. */
+  static async start(memory: WebAssembly.Memory, count: number): Promise<Workers> {
+    const workers = new Workers(memory);
+    const starts = Array.from({ length: count }, (_, i) => ({ memory, thread: i + 1, control }));
+    workers.#threads = await startThreads(starts, {
+      answered: (answer) => "loaded" in answer && workers.#loaded(answer.loaded),
+      failed: (reason) => workers.#fail(reason),
+    });
+    return workers;
+  }
+
+  /** Resolves when every worker can run the program. @throws FinegrainError where one cannot. */
   load(program: number, module: WebAssembly.Module): Promise<void> {
+    if (this.#failure) return Promise.reject(this.#failure);
     if (this.#threads.length === 0) return Promise.resolve();
-    return new Promise((resolve) => {
-      this.#waiting.set(program, { left: this.#threads.length, done: resolve });
+    return new Promise((done, failed) => {
+      this.#waiting.set(program, { left: this.#threads.length, done, failed });
       this.#keepAlive(true);
       this.#post({ kind: "load", program, module });
     });
@@ -47,12 +51,31 @@ export class Workers {
     this.#post({ kind: "stop" });
   }
 
-  /** Have every worker run a program with the caller, who begins at once. */
+  /** Have every worker run a program with the caller, who begins at once. @throws FinegrainError where one has ended. */
   begin(program: number): void {
+    if (this.#failure) throw this.#failure;
     if (this.#threads.length === 0) return;
     Atomics.store(this.#words, control.program / 4, program);
     Atomics.add(this.#words, control.runs / 4, 1);
     this.#wake();
+  }
+
+  #loaded(program: number): void {
+    const waiting = this.#waiting.get(program);
+    if (!waiting || --waiting.left > 0) return;
+    this.#waiting.delete(program);
+    if (this.#waiting.size === 0) this.#keepAlive(false);
+    waiting.done();
+  }
+
+  /** A worker has ended: nothing can be run any more, and nobody waits for it. */
+  #fail(reason: string): void {
+    this.#failure ??= new FinegrainError(`a thread of wasm ended (${reason}): open the backend again`);
+    Atomics.store(this.#words, control.failed / 4, 1);
+    Atomics.notify(this.#words, control.generation / 4);
+    for (const { failed } of this.#waiting.values()) failed(this.#failure);
+    this.#waiting.clear();
+    this.#keepAlive(false);
   }
 
   #keepAlive(needed: boolean): void {
@@ -71,40 +94,4 @@ export class Workers {
     Atomics.add(this.#words, control.wake / 4, 1);
     Atomics.notify(this.#words, control.wake / 4);
   }
-}
-
-const NODE_WORKER = `
-const { parentPort, workerData } = require("node:worker_threads");
-(${workerLoop})(workerData, {
-  onMessage: (listener) => parentPort.on("message", listener),
-  post: (answer) => parentPort.postMessage(answer),
-  close: () => parentPort.close(),
-});`;
-
-const PAGE_WORKER = `
-onmessage = ({ data: start }) =>
-  (${workerLoop})(start, {
-    onMessage: (listener) => { onmessage = ({ data }) => listener(data); },
-    post: (answer) => postMessage(answer),
-    close: () => close(),
-  });`;
-
-/** @throws FinegrainError where this runtime has no workers. */
-function startThread(start: WorkerStart, loaded: Loaded): Thread {
-  const node = globalThis.process?.getBuiltinModule?.("node:worker_threads");
-  if (node) {
-    const worker = new node.Worker(NODE_WORKER, { eval: true, workerData: start });
-    worker.on("message", loaded);
-    // A program that has nothing else to do may end.
-    worker.unref();
-    return {
-      post: (message) => worker.postMessage(message),
-      keepAlive: (needed) => (needed ? worker.ref() : worker.unref()),
-    };
-  }
-  if (typeof Worker === "undefined") throw new FinegrainError("this runtime has no workers: ask for 1 thread");
-  const worker = new Worker(URL.createObjectURL(new Blob([PAGE_WORKER], { type: "text/javascript" })));
-  worker.addEventListener("message", ({ data }) => loaded(data));
-  worker.postMessage(start);
-  return { post: (message) => worker.postMessage(message), keepAlive() {} };
 }

@@ -4,12 +4,12 @@ import { wasmBackend } from "../src/index.ts";
 
 const features = detectFeatures();
 
-describeBackend("wasm on one thread", async () => wasmBackend({ threads: 1 }), { storage: true });
-describeBackend("wasm on two threads", async () => wasmBackend({ threads: 2 }), { storage: true });
+describeBackend("wasm on one thread", () => wasmBackend({ threads: 1 }), { storage: true });
+describeBackend("wasm on two threads", () => wasmBackend({ threads: 2 }), { storage: true });
 // What only newer runtimes have: .ci/run has these tests run on Node 24 too.
 if (features.relaxed)
-  describeBackend("wasm without relaxed SIMD", async () => wasmBackend({ threads: 2, relaxed: false }), {
+  describeBackend("wasm without relaxed SIMD", () => wasmBackend({ threads: 2, relaxed: false }), {
     storage: true,
   });
 if (features.memory64)
-  describeBackend("wasm with memory64", async () => wasmBackend({ threads: 2, memory64: true }), { storage: true });
+  describeBackend("wasm with memory64", () => wasmBackend({ threads: 2, memory64: true }), { storage: true });

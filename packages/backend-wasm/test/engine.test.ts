@@ -22,7 +22,7 @@ const values = hostTensor(
 );
 
 test("says how much memory a program needs that it has no room for, and goes on", async () => {
-  await using backend = wasmBackend({ threads: 1 });
+  await using backend = await wasmBackend({ threads: 1 });
   // Of 1 GiB, and read twice, so that it is kept.
   const large = exp(input([2 ** 14, 2 ** 14], "float32", "large"));
   const outputs = [0, 1].map((axis) => reduceSum(large, { axes: [axis] }));
@@ -38,21 +38,21 @@ test("says how much memory a program needs that it has no room for, and goes on"
 test.each([
   [{ threads: 0 }, "wasm runs on 1 or more threads, not 0"],
   [{ threads: 1.5 }, "wasm runs on 1 or more threads, not 1.5"],
-])("refuses %j", (options, message) => {
-  expect(() => wasmBackend(options)).toThrow(new FinegrainError(message));
+])("refuses %j", async (options, message) => {
+  await expect(wasmBackend(options)).rejects.toThrow(new FinegrainError(message));
 });
 
 test("memory64 is there where the runtime has it, else a sentence", async () => {
   if (!detectFeatures().memory64) {
-    expect(() => wasmBackend({ memory64: true })).toThrow(/^this runtime has no 64-bit WebAssembly memory/);
+    await expect(wasmBackend({ memory64: true })).rejects.toThrow(/^this runtime has no 64-bit WebAssembly memory/);
     return;
   }
-  await using backend = wasmBackend({ memory64: true });
+  await using backend = await wasmBackend({ memory64: true });
   expect(backend.device.memory).toBe(16 * 2 ** 30);
 });
 
 test("a run that fails says so at the read of its results, and ends the engine", async () => {
-  await using backend = wasmBackend({ threads: 2 });
+  await using backend = await wasmBackend({ threads: 2 });
   const [table, rows] = [input([4, 64]), input([2], "int32")];
   using executable = await backend.compile(
     graph({ name: "far", inputs: [table, rows], outputs: [gather(table, rows)] }),
@@ -65,7 +65,7 @@ test("a run that fails says so at the read of its results, and ends the engine",
 });
 
 test("times every kernel of a program that was compiled for it", async () => {
-  await using backend = wasmBackend({ threads: 2 });
+  await using backend = await wasmBackend({ threads: 2 });
   const outputs = [exp(mul(x, x))];
   using plain = await backend.compile(graph({ name: "plain", inputs: [x], outputs }));
   expect(plain.profile).toBeUndefined();

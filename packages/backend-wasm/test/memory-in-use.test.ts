@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { wasmBackend } from "../src/index.ts";
 
 test("memory in use grows with what is uploaded, and shrinks with what is freed", async () => {
-  await using backend = wasmBackend({ threads: 1 });
+  await using backend = await wasmBackend({ threads: 1 });
   const before = backend.memoryInUse!(); // wasm tells
   const buffer = backend.upload(zeroTensor({ dtype: "float32", shape: [1000, 1000] }));
   expect(backend.memoryInUse!() - before).toBeGreaterThanOrEqual(4e6);

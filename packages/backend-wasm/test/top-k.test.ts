@@ -15,7 +15,7 @@ const orders: Readonly<Record<string, (i: number) => number>> = {
 };
 
 test.each(Object.entries(orders))("the k largest of rows that are %s", async (_, value) => {
-  await using backend = wasmBackend({ threads: 2 });
+  await using backend = await wasmBackend({ threads: 2 });
   const data = Float32Array.from({ length: ROWS * LENGTH }, (_, i) => value(i));
   using given = backend.upload(hostTensor("float32", [ROWS, LENGTH], data));
   for (const k of [1, 2, 40, 990, LENGTH]) {

@@ -32,8 +32,14 @@ export interface WebGpuOptions {
   readonly kernelsPerDispatch?: number;
   /** Bytes of a binding at most: a larger tensor is bound in parts. Default: what the adapter has, which is also the most. A multiple of 256. */
   readonly bindingBytes?: number;
-  /** Default: the browser's, or Dawn's in Node. */
-  readonly gpu?: GPU;
+  /** A `GPU`, such as `navigator.gpu`. Default: the browser's, or Dawn's in Node. */
+  readonly gpu?: GpuEntry;
+}
+
+/** Of WebGPU's `GPU` what tells it from anything else, so that our declarations need none of WebGPU's. */
+export interface GpuEntry {
+  requestAdapter(options?: object): Promise<object | null>;
+  readonly wgslLanguageFeatures: object;
 }
 
 /**
@@ -41,7 +47,7 @@ export interface WebGpuOptions {
  * @throws FinegrainError where there is no WebGPU, no adapter, or not what the options ask for.
  */
 export async function webgpuBackend(options: WebGpuOptions = {}): Promise<Backend> {
-  const gpu = options.gpu ?? (await openGpu());
+  const gpu = (options.gpu as GPU | undefined) ?? (await openGpu()); // see GpuEntry
   const adapter = await requestAdapter(gpu, options.software ?? false);
   const target = targetOf(adapter, options);
   const device = await adapter.requestDevice({

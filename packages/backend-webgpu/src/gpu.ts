@@ -9,7 +9,7 @@ export async function openGpu(): Promise<GPU> {
   if (navigator?.gpu) return navigator.gpu;
   if (!globalThis.process?.versions?.node)
     throw new FinegrainError("this browser has no WebGPU: current Chrome, Edge, Firefox and Safari have it");
-  dawn ??= openDawn();
+  dawn ??= import("./dawn.ts").then(({ createDawn }) => createDawn());
   return dawn;
 }
 
@@ -18,19 +18,6 @@ let dawn: Promise<GPU> | undefined;
 
 /** Whether {@link openGpu} opened Dawn in Node, whose work is done by the event loop of this thread. */
 export const isDawnOpen = (): boolean => dawn !== undefined;
-
-async function openDawn(): Promise<GPU> {
-  const { create, globals } = await import("webgpu").catch((cause: unknown) => {
-    throw new FinegrainError("WebGPU in Node needs the package webgpu: npm install webgpu", { cause });
-  });
-  Object.assign(globalThis, globals);
-  return create([
-    // Our shaders stay within their buffers by themselves: an index that is data is clamped. Checks of every access would come on top.
-    "enable-dawn-features=disable_robustness",
-    // Kernels take microseconds, and pages on the web are told of hundredths of milliseconds.
-    "disable-dawn-features=timestamp_quantization",
-  ]);
-}
 
 /**
  * A GPU; a software adapter where it is asked for, or where there is no other.
