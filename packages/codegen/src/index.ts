@@ -1,5 +1,4 @@
 export * from "./analysis/kernel-cost.ts";
-export * from "./analysis/last-column.ts";
 export * from "./analysis/product.ts";
 export * from "./fuse/fuse.ts";
 export * from "./ir/buffer.ts";

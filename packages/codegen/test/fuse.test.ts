@@ -24,7 +24,7 @@ import {
   updateSlice,
 } from "@finegrain/graph";
 import { describe, expect, test } from "vitest";
-import { fuse, type LoopKernel, planMemory, readsOf } from "../src/index.ts";
+import { asProduct, fuse, type LoopKernel, planMemory, readsOf, wantedColumns } from "../src/index.ts";
 import { Machine } from "./machine.ts";
 
 const kernelsOf = (outputs: Tensor[], inputs: Tensor[], donate: [number, number][] = []) =>
@@ -157,7 +157,7 @@ describe("fusion", () => {
     }
   });
 
-  test("ends a sum over a cache behind what is seen of it, for one token", () => {
+  test("ends what a product sums, and what it computes, where a mask says that its sequence ends: with one token's cache", () => {
     const attention = (tokens: number) => {
       const [q, position] = [input([1, 2, tokens, 4]), input([], "int32")];
       const [k, v] = [input([1, 2, 8, 4]), input([1, 2, 8, 4])];
@@ -166,19 +166,26 @@ describe("fusion", () => {
         inputs: [q, k, v, position],
         outputs: [cachedAttention(q, k, v, position, { scale: 0.5 })],
       });
-      const untils = fuse(source).kernels.flatMap((kernel) =>
-        kernel.kind === "loop" && kernel.reduction?.until ? [kernel.name] : [],
-      );
-      return { source, untils };
+      const ends = fuse(source).kernels.flatMap((kernel) => {
+        if (kernel.kind !== "loop" || !kernel.reduction) return [];
+        const product = asProduct(kernel);
+        return [
+          ...(product && wantedColumns(kernel, product) ? [`columns of ${kernel.name}`] : []),
+          ...(kernel.reduction.until ? [`sums of ${kernel.name}`] : []),
+        ];
+      });
+      return { source, ends };
     };
-    expect(attention(2).untils).toEqual([]);
-    const { source, untils } = attention(1);
-    expect(untils).toEqual(["einsum B H T S, B H S D -> B H T D"]);
+    expect(attention(2).ends).toEqual([]);
+    const { source, ends } = attention(1);
+    expect(ends).toEqual([
+      "columns of einsum B H T D, B H S D -> B H T S then sequenceMask",
+      "sums of einsum B H T S, B H S D -> B H T D",
+    ]);
     const values = source.inputs.slice(0, 3).map(({ shape }, i) => {
       const data = Float32Array.from({ length: size(shape) }, (_, k) => Math.sin(5 * i + k));
       return hostTensor("float32", shape, data);
     });
-    // Where nothing is seen, all weigh the same.
     for (const position of [-1, 0, 3, 7, 9]) {
       const given = [...values, hostTensor("int32", [], Int32Array.of(position))];
       const program = fuse(source);

@@ -1,4 +1,4 @@
-import { type Expression, type LoopKernel, lastColumn, type Product } from "@finegrain/codegen";
+import { type Expression, type LoopKernel, type Product, wantedColumns } from "@finegrain/codegen";
 import type { Bindings } from "./bindings.ts";
 import type { Block } from "./block.ts";
 import { ExpressionWriter } from "./expression.ts";
@@ -12,7 +12,7 @@ import { ExpressionWriter } from "./expression.ts";
  */
 export function sumEnd(
   kernel: LoopKernel,
-  { columns }: Product,
+  product: Product,
   { block, bindings, end, reach }: { block: Block; bindings: Bindings; end: string; reach: number },
 ): string {
   const value = (e: Expression) => new ExpressionWriter(bindings, [{ block, loops: new Map() }]).value(e);
@@ -22,7 +22,7 @@ export function sumEnd(
     const elements = `u32(${value(until)})`;
     text = block.let(reach === 1 ? elements : `(${elements} + ${reach - 1}u) / ${reach}u`);
   }
-  const last = lastColumn(kernel, columns);
-  if (last && bindings.onlyReads(last)) text = block.let(`select(0u, ${text}, i32(base) <= ${value(last)})`);
+  const wanted = wantedColumns(kernel, product);
+  if (wanted && bindings.onlyReads(wanted)) text = block.let(`select(0u, ${text}, i32(base) < ${value(wanted)})`);
   return text;
 }

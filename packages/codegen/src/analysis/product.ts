@@ -60,6 +60,21 @@ function asFactor(value: Expression): Factor | undefined {
   return value.op === "cast" || (value.op === "mul" && scale?.kind === "load") ? { value, load } : undefined;
 }
 
+/**
+ * How many of a product's columns, from the first, are wanted, where a mask hides the others, as attention's hides what is not in its cache yet: an
+ * int32 that may be below 0 or beyond the columns' extent, the same for all rows. Undefined where that is not so, or not known.
+ */
+export function wantedColumns({ reduction, extents }: LoopKernel, { columns }: Product): Expression | undefined {
+  const [column, ...others] = columns;
+  if (!reduction?.wanted || others.length > 0) return undefined;
+  const { at, below } = reduction.wanted;
+  const counts =
+    at.offset === 0 &&
+    at.dynamic.length === 0 &&
+    at.strides.every((stride, loop) => stride === (loop === column ? 1 : 0));
+  return counts && extents.every((_, loop) => !variesAlong(below, loop)) ? below : undefined;
+}
+
 /** Fewer rows than this are not worth a choice of their own. */
 const FEW_ROWS = 16;
 /** Products of fewer multiplications are not worth a copy of an operand. */

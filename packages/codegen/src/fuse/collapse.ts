@@ -11,6 +11,7 @@ export function collapse(kernel: LoopKernel): LoopKernel {
   const done = new Map<Expression, Expression>();
   const change = (e: Expression) => mapIndices(e, narrow, done);
   const { reduction } = kernel;
+  const { wanted } = reduction ?? {};
   const at = narrow(kernel.at);
   const reduced = kept.filter(({ loop }) => loop >= parallel).map(({ extent }) => extent);
   return {
@@ -22,6 +23,7 @@ export function collapse(kernel: LoopKernel): LoopKernel {
         extents: reduced,
         body: change(reduction.body),
         ...(reduction.until && reduced.length === 1 && { until: change(reduction.until) }),
+        ...(wanted && { wanted: { at: narrow(wanted.at), below: change(wanted.below) } }),
       },
     }),
     result: change(kernel.result),

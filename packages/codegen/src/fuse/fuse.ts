@@ -8,10 +8,11 @@ import type { Program } from "../ir/program.ts";
 import { builders, buildLoop, type Target, type Tools, wholly } from "./builders.ts";
 import { collapse } from "./collapse.ts";
 import { factorScales } from "./dequantize.ts";
-import { attrsOf, Inliner, NeedsBuffer } from "./inline.ts";
+import { attrsOf, Inliner, lowersWhole, NeedsBuffer } from "./inline.ts";
 import { NoPlace, placesIn, rearrangedBase } from "./part.ts";
 import { type Placement, place, storedBase } from "./placement.ts";
 import { reducedExtents, reductions } from "./reductions.ts";
+import { wantedOf } from "./sequence-ends.ts";
 import { splitReductions } from "./split-reductions.ts";
 
 export interface FuseOptions {
@@ -33,7 +34,7 @@ export function fuse(
   donate: NonNullable<CompileOptions["donate"]> = [],
   options: FuseOptions = {},
 ): Program {
-  return new Fusion(splitReductions(optimize(source, new Set())), donate, options).program();
+  return new Fusion(splitReductions(optimize(source, lowersWhole)), donate, options).program();
 }
 
 class Fusion {
@@ -199,12 +200,14 @@ class Fusion {
       extents: extents.slice(parallel),
       ...reductions[reduced.op]!.body(reduced, own, places.slice(x.shape.length), inliner),
     };
+    const result = inliner.element(x, own);
+    const wanted = reduced && wantedOf(x, reduced, own, inliner);
     return {
       kind: "loop",
       name: nameOf(x, reduced),
       extents: extents.slice(0, parallel),
-      ...(reduction && { reduction }),
-      result: inliner.element(x, own),
+      ...(reduction && { reduction: { ...reduction, ...(wanted && { wanted }) } }),
+      result,
       to,
       at: at(own, inliner),
     };

@@ -1,4 +1,4 @@
-import type { AttrsOf, PrimitiveName, Shape, Tensor } from "@finegrain/graph";
+import type { AttrsOf, CompositeName, OpName, PrimitiveName, Shape, Tensor } from "@finegrain/graph";
 import { strides } from "@finegrain/graph";
 import type { ProgramBuffer } from "../ir/buffer.ts";
 import { call, type Expression, literal, type ScalarOp, scalarOps } from "../ir/expression.ts";
@@ -23,11 +23,14 @@ export interface Surroundings {
   bufferOf(tensor: Tensor): ProgramBuffer | undefined;
 }
 
-const elementwise = new Set<string>(scalarOps);
+/** Composites that are written as they are, since they say more than their decompositions. */
+export const lowersWhole: ReadonlySet<CompositeName> = new Set(["sequenceMask"]);
+
+const elementwise = new Set<string>([...scalarOps, ...lowersWhole]);
 export const isElementwise = (tensor: Tensor): boolean => elementwise.has(tensor.op);
 
 /** Attributes of a node that is known to be of an op. */
-export const attrsOf = <K extends PrimitiveName>(_op: K, node: Tensor): AttrsOf<K> => node.attrs as AttrsOf<K>; // by its op's definition
+export const attrsOf = <K extends OpName>(_op: K, node: Tensor): AttrsOf<K> => node.attrs as AttrsOf<K>; // by its op's definition
 
 /** The flat place of an element of a row-major value. */
 export const flatIndex = (shape: Shape, at: readonly Index[], loops: number): Index =>
@@ -93,6 +96,10 @@ const views: Readonly<Partial<Record<PrimitiveName, View>>> = {
 
 export const isView = (tensor: Tensor): boolean => tensor.op in views;
 
+/** An index as a value. */
+const numberOf = (at: Index): Expression =>
+  isConstant(at) ? literal(at.offset, "int32") : { kind: "place", dtype: "int32", at };
+
 /** Writes a tensor's element as an expression of the buffers behind it. */
 export class Inliner {
   readonly #surroundings: Surroundings;
@@ -150,10 +157,8 @@ export class Inliner {
       return literal(attrsOf("constant", tensor).data[0]!, tensor.dtype);
     const from = bufferOf(tensor);
     if (from) return { kind: "load", dtype: tensor.dtype, from, at: flatIndex(tensor.shape, at, this.loops) };
-    if (tensor.op === "iota") {
-      const place = at[attrsOf("iota", tensor).axis]!;
-      return isConstant(place) ? literal(place.offset, "int32") : { kind: "place", dtype: "int32", at: place };
-    }
+    if (tensor.op === "iota") return numberOf(at[attrsOf("iota", tensor).axis]!);
+    if (tensor.op === "sequenceMask") return this.#masked(tensor, at);
     if (isElementwise(tensor)) {
       const args = tensor.inputs.map((x) => this.stretched(x, at));
       if (tensor.op === "shiftRight") args.push(literal(attrsOf("shiftRight", tensor).bits, "int32"));
@@ -162,6 +167,13 @@ export class Inliner {
     const view = views[tensor.op as PrimitiveName];
     if (!view) throw new NeedsBuffer(tensor);
     return view(tensor, at, this);
+  }
+
+  #masked(mask: Tensor, at: readonly Index[]): Expression {
+    const [x, lengths] = mask.inputs as [Tensor, Tensor];
+    const isBefore = call("less", "bool", numberOf(at.at(-1)!), this.stretched(lengths, at.slice(0, -1)));
+    const value = literal(attrsOf("sequenceMask", mask).value, mask.dtype);
+    return call("select", mask.dtype, isBefore, this.element(x, at), value);
   }
 
   #isExpression(value: unknown): value is Expression {

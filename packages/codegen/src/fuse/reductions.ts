@@ -4,7 +4,7 @@ import type { Index } from "../ir/index-form.ts";
 import type { Reduction } from "../ir/kernel.ts";
 import { dequantized } from "./dequantize.ts";
 import { attrsOf, type Inliner, isView, NeedsBuffer } from "./inline.ts";
-import { untilOf } from "./until.ts";
+import { untilOf } from "./sequence-ends.ts";
 
 /** How an op that reduces is written as a kernel. */
 interface ReductionRule {

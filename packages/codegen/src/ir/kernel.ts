@@ -29,6 +29,8 @@ export interface Reduction {
    * device may stop there.
    */
   readonly until?: Expression;
+  /** The results that depend on the reduction: those at a place below an int32. A device need not reduce for the others. Default: all. */
+  readonly wanted?: { readonly at: Index; readonly below: Expression };
 }
 
 /** out[indices[k], :] += updates[k, :], over an output of zeros. */
@@ -69,6 +71,7 @@ export type Kernel = LoopKernel | ScatterAddKernel | TopKKernel | RandomBitsKern
 export const rootsOf = ({ reduction, result, at }: LoopKernel): Expression[] => [
   ...(reduction ? [reduction.body, ...(reduction.until ? [reduction.until] : [])] : []),
   result,
+  ...(reduction?.wanted ? [reduction.wanted.below] : []),
   ...at.dynamic.map(({ value }) => value),
 ];
 

@@ -5,12 +5,14 @@ import { type CompositeOp, defineComposite } from "../op.ts";
 import { add } from "../ops/add.ts";
 import { einsum } from "../ops/einsum.ts";
 import { iota } from "../ops/iota.ts";
-import { lessEqual } from "../ops/less-equal.ts";
 import { mul } from "../ops/mul.ts";
-import { select } from "../ops/select.ts";
 import type { Tensor } from "../tensor.ts";
 import { sameShape, typeName } from "../tensor.ts";
+import { sequenceMask } from "./sequence-mask.ts";
 import { softmax } from "./softmax.ts";
+
+/** A score of which a softmax leaves nothing. */
+const HIDDEN = -1e9;
 
 /**
  * Attention of new tokens over a cache that holds their own keys and values already: query i stands at
@@ -18,7 +20,7 @@ import { softmax } from "./softmax.ts";
  *
  *   q         float32  [batch, heads, new, dHead]
  *   k, v      float32  [batch, heads, capacity, dHead]
- *   position  int32    []          tokens that were cached before these; position + new <= capacity
+ *   position  int32    []          tokens that were cached before these, 0 or more; position + new <= capacity
  *   returns   float32  [batch, heads, new, dHead]
  */
 export const cachedAttention: CompositeOp<[q: Tensor, k: Tensor, v: Tensor, position: Tensor], { scale: number }> =
@@ -35,10 +37,10 @@ export const cachedAttention: CompositeOp<[q: Tensor, k: Tensor, v: Tensor, posi
       return { dtype: q.dtype, shape: q.shape };
     },
     decompose([q, k, v, position], { scale }) {
-      const shape = [q.shape[2]!, k.shape[2]!];
-      const visible = lessEqual(iota({ shape, axis: 1 }), add(iota({ shape, axis: 0 }), position));
+      const lengths = add(iota({ shape: [q.shape[2]!], axis: 0 }), add(position, 1));
       const scores = einsum(mul(q, scale), k, "B H T D, B H S D -> B H T S");
-      return einsum(softmax(select(visible, scores, -1e9)), v, "B H T S, B H S D -> B H T D");
+      const weights = softmax(sequenceMask(scores, lengths, { value: HIDDEN }));
+      return einsum(sequenceMask(weights, lengths, { value: 0 }), v, "B H T S, B H S D -> B H T D");
     },
     cost([q, k]) {
       const [batch, heads, time, width] = q.shape as [number, number, number, number];

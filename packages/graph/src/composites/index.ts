@@ -11,6 +11,7 @@ export * from "./mean.ts";
 export * from "./one-hot.ts";
 export * from "./relu.ts";
 export * from "./rms-norm.ts";
+export * from "./sequence-mask.ts";
 export * from "./sigmoid.ts";
 export * from "./silu.ts";
 export * from "./softmax.ts";

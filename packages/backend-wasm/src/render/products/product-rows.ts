@@ -2,9 +2,9 @@ import {
   type Expression,
   type Load,
   type LoopKernel,
-  lastColumn,
   type Reduction,
   variesAlong,
+  wantedColumns,
 } from "@finegrain/codegen";
 import { size } from "@finegrain/graph";
 import type { Local } from "../../assembler/code.ts";
@@ -27,8 +27,8 @@ export class RowProductRenderer extends ProductRenderer {
   readonly #block: number;
   readonly #vectors: number;
   readonly #last: number;
-  /** The last column whose sum is stored, where that is known when the kernel runs only. */
-  readonly #stored: Expression | undefined;
+  /** How many columns are wanted, where that is known when the kernel runs only. */
+  readonly #wanted: Expression | undefined;
 
   constructor(kernel: LoopKernel, reduction: Reduction, opening: Opening, options: ProductOptions) {
     super(kernel, reduction, opening, options);
@@ -36,7 +36,7 @@ export class RowProductRenderer extends ProductRenderer {
     const rows = this.extentOf(product.rows);
     this.#few = [4, 3, 2, 1].find((n) => rows % n === 0)!;
     this.#last = product.columns.at(-1)!;
-    this.#stored = lastColumn(kernel, product.columns);
+    this.#wanted = wantedColumns(kernel, product);
     this.#block = [8, 4, 2, 1].find((n) => kernel.extents[this.#last]! % n === 0 && n * this.#few <= ACCUMULATORS)!;
     this.#vectors = Math.max(1, Math.floor(ACCUMULATORS / (this.#block * this.#few)));
   }
@@ -49,13 +49,13 @@ export class RowProductRenderer extends ProductRenderer {
       loop,
       extent: kernel.extents[loop]! / (shared.get(loop) ?? 1),
     }));
-    const stored = this.#stored && this.whole(this.#stored);
-    this.forUnitsOf(outer, () => this.#rows(stored));
+    const wanted = this.#wanted && this.whole(this.#wanted);
+    this.forUnitsOf(outer, () => this.#rows(wanted));
     return { units: size(outer.map(({ extent }) => extent)), grain: 1, rows: this.rowsOf(outer), work: this.work };
   }
 
-  /** The products of a block of the matrix's rows and a few vectors. @param stored the last of those rows whose products are stored. */
-  #rows(stored: Local | undefined): void {
+  /** The products of a block of the matrix's rows and a few vectors. @param wanted how many of those rows are. */
+  #rows(wanted: Local | undefined): void {
     const { code, frame, reduction } = this;
     const { x, y, rows } = this.product;
     const { summed } = this;
@@ -90,9 +90,9 @@ export class RowProductRenderer extends ProductRenderer {
       for (const strip of new Set([...vectors, ...strips].map((of) => of.strip))) strip.advance(lanes * count);
     };
     code.block(() => {
-      if (stored) {
+      if (wanted) {
         row(0);
-        code.get(stored).get(frame.coordinates.get(this.#last)!).pointerOp("lt_u").branchIf(0);
+        code.get(frame.coordinates.get(this.#last)!).get(wanted).pointerOp("ge_u").branchIf(0);
       }
       strides(code, { known: reduction.extents[0]! }, UNROLLED, multiply);
     });
@@ -110,7 +110,7 @@ export class RowProductRenderer extends ProductRenderer {
 
   /**
    * A function that goes to the k-th of the places that a unit does. They are as far apart as can be, so that each follows, from unit to
-   * unit, memory of its own without a gap; but side by side where those behind some place are not summed.
+   * unit, memory of its own without a gap; but side by side where those from some place on are not wanted.
    */
   #stand(loop: number, count: number): (k: number) => void {
     const { code, frame } = this;
@@ -128,7 +128,7 @@ export class RowProductRenderer extends ProductRenderer {
   }
 
   #isBeside(loop: number): boolean {
-    return loop === this.#last && this.#stored !== undefined;
+    return loop === this.#last && this.#wanted !== undefined;
   }
 
   /** How far the places of a unit are apart. */
