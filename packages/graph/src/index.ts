@@ -12,6 +12,7 @@ export * from "./evaluate.ts";
 export * from "./float16.ts";
 export * from "./gradient.ts";
 export * from "./graph.ts";
+export * from "./json.ts";
 export * from "./lowering.ts";
 export * from "./op.ts";
 export * from "./ops/index.ts";
