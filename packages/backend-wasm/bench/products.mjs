@@ -15,7 +15,7 @@ const shape = [SIDE, SIDE];
 const numbers = Float32Array.from({ length: SIDE * SIDE }, (_, i) => Math.sin(i) / 10);
 
 async function ours(threads) {
-  const backend = wasmBackend({ threads });
+  const backend = await wasmBackend({ threads });
   const [x, y] = [input(shape), input(shape)];
   const product = await backend.compile(graph({ inputs: [x, y], outputs: [einsum(x, y, "M K, K N -> M N")] }));
   const given = [0, 1].map(() => backend.upload(hostTensor("float32", shape, numbers)));

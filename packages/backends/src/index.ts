@@ -1,1 +1,1 @@
-export { expectKnown, knownDevices, openBackend } from "./open.ts";
+export { type BackendName, type BackendOptions, backendOptions, knownDevices, openBackend } from "./open.ts";

@@ -1,40 +1,38 @@
-import type { Engine } from "@finegrain/backend-tfjs";
-import type { Backend } from "@finegrain/graph";
-import { UnknownNameError } from "@finegrain/graph";
+import { type Backend, UnknownNameError } from "@finegrain/graph";
 
-/** A backend that the command can name. The only place that does. */
-interface Entry {
-  /** Where no device is asked for, the first runs, or what the backend itself takes for the best. */
-  readonly devices: readonly string[];
-  /** The npm package of the engine, where it is not ours. */
-  readonly engine?: string;
-  open(device: string | undefined): Promise<Backend>;
+interface Entry<D extends string = string> {
+  /** Where no device is asked for, the backend's own choice is taken. */
+  readonly devices: readonly D[];
+  open(device: D | undefined): Promise<Backend>;
 }
 
-const BACKENDS: Readonly<Record<string, Entry>> = {
-  onnx: {
+/** Ties the device that `open` takes to the devices that are listed. */
+const entry = <const D extends string>(definition: Entry<D>): Entry<D> => definition;
+
+/** Every backend, in the order in which they are listed. */
+const BACKENDS = {
+  onnx: entry({
     devices: ["cpu", "webgpu", "cuda"],
-    engine: "onnxruntime-node",
     async open(device) {
       const { onnxBackend } = await import("@finegrain/backend-onnx");
-      return onnxBackend(device === undefined ? {} : { device: device as "cpu" | "webgpu" | "cuda" }); // one of `devices` above
+      return onnxBackend(device === undefined ? {} : { device });
     },
-  },
-  tfjs: {
+  }),
+  tfjs: entry({
     devices: ["native", "wasm", "cuda", "cpu"],
     async open(device) {
       const { tfjsBackend } = await import("@finegrain/backend-tfjs");
-      return tfjsBackend(device === undefined ? {} : { device: device as Engine }); // one of `devices` above
+      return tfjsBackend(device === undefined ? {} : { device });
     },
-  },
-  wasm: {
+  }),
+  wasm: entry({
     devices: ["cpu", "memory64"],
     async open(device) {
       const { wasmBackend } = await import("@finegrain/backend-wasm");
       return wasmBackend({ memory64: device === "memory64" });
     },
-  },
-  webgpu: {
+  }),
+  webgpu: entry({
     devices: ["gpu", "float16", "software"],
     async open(device) {
       const { webgpuBackend } = await import("@finegrain/backend-webgpu");
@@ -43,67 +41,71 @@ const BACKENDS: Readonly<Record<string, Entry>> = {
         arithmetic: device === "float16" ? "float16" : "float32",
       });
     },
-  },
-  reference: {
+  }),
+  reference: entry({
     devices: ["cpu"],
     async open() {
       const { referenceBackend } = await import("@finegrain/graph");
       return referenceBackend();
     },
-  },
+  }),
 };
 
-/** Every backend with its devices, in the order in which they are listed. */
-export const knownDevices = (): { backend: string; device: string }[] =>
-  Object.entries(BACKENDS).flatMap(([backend, { devices }]) => devices.map((device) => ({ backend, device })));
+export type BackendName = keyof typeof BACKENDS;
+type Device<N extends BackendName> = (typeof BACKENDS)[N]["devices"][number];
 
-/** What runs where no backend is asked for: the first that is there. The last needs nothing but this runtime. */
-const PREFERRED = ["onnx", "wasm"] as const;
+/** Which backend, on which of its devices. */
+export type BackendOptions = {
+  [N in BackendName]: {
+    /** Default: onnx where onnxruntime-node is installed and loads, else wasm, which needs nothing but this runtime. */
+    readonly name?: N | undefined;
+    /** Default: the backend's own choice. */
+    readonly device?: Device<N> | undefined;
+  };
+}[BackendName];
+
+/** What runs where no backend is asked for: the first that is there. */
+const PREFERRED = ["onnx", "wasm"] as const satisfies readonly BackendName[];
+
+/** Every backend with its devices, in the order in which they are listed. */
+export const knownDevices = (): { backend: BackendName; device: string }[] =>
+  Object.entries(BACKENDS).flatMap(([backend, { devices }]) =>
+    devices.map((device) => ({ backend: backend as BackendName, device })),
+  );
 
 /**
- * Open a backend on a device; its package is loaded by this.
+ * Open a backend; its package is loaded by this.
  *
- * @param name default onnx, or wasm where onnxruntime-node is not installed.
- * @param device default the backend's own choice.
- * @throws UnknownNameError where the backend or the device is not known, FinegrainError where it is known but not there: the
+ * @throws UnknownNameError where the name or the device is not known, FinegrainError where it is known but not there: the
  *   sentence says what would add it.
  */
-export async function openBackend(name: string | undefined, device?: string): Promise<Backend> {
-  const entry = expectKnown(name, device);
+export async function openBackend(options: BackendOptions = {}): Promise<Backend> {
+  const { name, device } = backendOptions(options.name, options.device);
   if (name === undefined) return openPreferred(device);
-  try {
-    return await entry.open(device);
-  } catch (error) {
-    throw await explained(error, name, entry);
-  }
+  return (BACKENDS[name] as Entry).open(device); // which was just looked up in its list
 }
 
-/** @throws UnknownNameError where the backend or the device is not known. Without a name, the first of `PREFERRED` is meant. */
-export function expectKnown(name: string = PREFERRED[0], device?: string): Entry {
-  const entry = Object.hasOwn(BACKENDS, name) ? BACKENDS[name]! : undefined;
-  if (!entry) throw new UnknownNameError(`unknown backend "${name}": known are ${Object.keys(BACKENDS).join(", ")}`);
-  if (device !== undefined && !entry.devices.includes(device))
-    throw new UnknownNameError(`backend ${name} has no device "${device}": known are ${entry.devices.join(", ")}`);
-  return entry;
+/**
+ * Names, as a person gives them, as options. Without a name a device is one of the preferred backend's.
+ * @throws UnknownNameError with the known ones.
+ */
+export function backendOptions(name: string | undefined, device: string | undefined): BackendOptions {
+  const known = name ?? PREFERRED[0];
+  if (!Object.hasOwn(BACKENDS, known))
+    throw new UnknownNameError(`unknown backend "${known}": known are ${Object.keys(BACKENDS).join(", ")}`);
+  const { devices } = BACKENDS[known as BackendName] as Entry;
+  if (device !== undefined && !devices.includes(device))
+    throw new UnknownNameError(`backend ${known} has no device "${device}": known are ${devices.join(", ")}`);
+  return { name, device } as BackendOptions; // both were just looked up
 }
 
-async function openPreferred(device: string | undefined): Promise<Backend> {
+async function openPreferred(device: BackendOptions["device"]): Promise<Backend> {
   const [native, embedded] = PREFERRED;
   try {
-    return await openBackend(native, device);
+    return await openBackend({ name: native, device } as BackendOptions); // the device is one of the native backend's
   } catch (error) {
     // A device that was asked for is not to be replaced by another.
     if (device !== undefined) throw error;
-    return openBackend(embedded);
+    return openBackend({ name: embedded });
   }
-}
-
-/** A package that is not installed as the sentence that says how to add it; any other error as it is. */
-async function explained(error: unknown, name: string, { engine }: Entry): Promise<unknown> {
-  const code = (error as NodeJS.ErrnoException).code;
-  if (engine === undefined || !["ERR_MODULE_NOT_FOUND", "MODULE_NOT_FOUND", "ERR_DLOPEN_FAILED"].includes(code ?? ""))
-    return error;
-  const { FinegrainError } = await import("@finegrain/graph");
-  const reason = code === "ERR_DLOPEN_FAILED" ? "could not be loaded" : "is not installed";
-  return new FinegrainError(`backend ${name} needs the package ${engine}, which ${reason}: npm install ${engine}`);
 }

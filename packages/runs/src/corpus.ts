@@ -2,8 +2,8 @@ import { readFile } from "node:fs/promises";
 import { byteTokenizer, huggingFaceTokenizer, type Tokenizer } from "@finegrain/generate";
 import { FinegrainError } from "@finegrain/graph";
 import { type Corpus, tokenizeCorpus } from "@finegrain/train";
-import { readText } from "@finegrain/train/files";
 import { SPEECHES, speeches } from "./speeches.ts";
+import { readText } from "./text/read-text.ts";
 
 /**
  * The tokenizer of a config: "byte", or the path of a tokenizer.json.

@@ -3,8 +3,8 @@ import { dirname, join } from "node:path";
 import type { Tokenizer } from "@finegrain/generate";
 import { FinegrainError } from "@finegrain/graph";
 import { type LanguageModel, matchTensors, paramTypes, scalingLM } from "@finegrain/nn";
-import { type Checkpoint, openCheckpoint } from "@finegrain/train/files";
 import { openTokenizer } from "./corpus.ts";
+import { type Checkpoint, openCheckpoint } from "./folder/checkpoint.ts";
 import { checkRunConfig, type RunConfig } from "./run-config.ts";
 
 /*

@@ -12,7 +12,8 @@ import {
   type Trainer,
   trainBatches,
 } from "@finegrain/train";
-import { type Checkpoint, type MetricsWriter, openMetrics, saveCheckpoint } from "@finegrain/train/files";
+import { type Checkpoint, saveCheckpoint } from "./folder/checkpoint.ts";
+import { type MetricsWriter, openMetrics } from "./folder/metrics.ts";
 import { bitsPerByte, evenly } from "./held-out.ts";
 import type { RunConfig, TrainingConfig } from "./run-config.ts";
 import { makeRunFolder, runPaths } from "./run-folder.ts";

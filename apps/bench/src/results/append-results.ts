@@ -1,5 +1,5 @@
 import { appendFile, readFile, realpath, stat } from "node:fs/promises";
-import { writeFileAtomically } from "@finegrain/train/files";
+import { writeFileAtomically } from "@finegrain/runs";
 
 /**
  * Put results, each as a line of JSON, behind what is in a file, which is created where it is not there. The file is replaced as one, so that a

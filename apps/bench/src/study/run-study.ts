@@ -7,6 +7,7 @@ import {
   checkRunConfig,
   type Listener,
   loadCorpus,
+  openCheckpoint,
   openRun,
   openTokenizer,
   type RunConfig,
@@ -14,7 +15,6 @@ import {
   runTraining,
 } from "@finegrain/runs";
 import { type Corpus, createEvaluator, heldOutBatches } from "@finegrain/train";
-import { openCheckpoint } from "@finegrain/train/files";
 import { versions } from "../measure/machine.ts";
 import { median } from "../measure/statistics.ts";
 import { readEvidence } from "../results/evidence.ts";

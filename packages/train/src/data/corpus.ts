@@ -1,5 +1,10 @@
 import { FinegrainError } from "@finegrain/graph";
-import type { TextDocument } from "./text.ts";
+
+/** One text of a corpus, and where it came from (a path; for JSONL with the line). */
+export interface TextDocument {
+  readonly name: string;
+  readonly text: string;
+}
 
 /** A corpus as tokens, its end kept apart from training. */
 export interface Corpus {

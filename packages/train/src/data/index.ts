@@ -1,3 +1,2 @@
 export { type BatchSize, type HeldOutBatch, heldOutBatches, type TrainBatches, trainBatches } from "./batches.ts";
-export { type Corpus, type CorpusOptions, tokenizeCorpus } from "./corpus.ts";
-export type { TextDocument } from "./text.ts";
+export { type Corpus, type CorpusOptions, type TextDocument, tokenizeCorpus } from "./corpus.ts";

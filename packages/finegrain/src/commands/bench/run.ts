@@ -1,4 +1,5 @@
 import { availableParallelism } from "node:os";
+import { type BackendOptions, openBackend } from "@finegrain/backends";
 import {
   appendResults,
   casesOf,
@@ -20,7 +21,7 @@ import type { Values } from "../../arguments.ts";
 import { EXIT, type ExitCode } from "../../exit.ts";
 import { interruptible } from "../../interrupt.ts";
 import { type Terminal, terminal } from "../../output/terminal.ts";
-import { openTarget, readTargets, type Target, targetName } from "../targets.ts";
+import { backendLabel, readBackendNames } from "../backend-names.ts";
 import { changesTable } from "./changes.ts";
 import type { benchFlags } from "./flags.ts";
 import { printProfiles } from "./profile.ts";
@@ -36,7 +37,7 @@ type BenchValues = Values<typeof benchFlags>;
  */
 export async function bench(values: BenchValues, [name]: readonly string[]): Promise<ExitCode> {
   const suite = await loadSuite(name!); // the operand is required
-  const targets = readTargets(values.backend, values.device);
+  const backends = readBackendNames(values.backend, values.device);
   const { json, against } = values;
   const peers = values.peers === undefined ? [] : peersNamed(values.peers);
   const before = against === undefined ? undefined : await earlierResults(against, suite);
@@ -46,15 +47,15 @@ export async function bench(values: BenchValues, [name]: readonly string[]): Pro
   using interrupt = interruptible(() => out.note("stopping after this round; Ctrl-C again stops at once"));
   out.print(out.style.bold(`${suite.name}: ${suite.title}`));
   const now: Result[] = [];
-  for (const target of targets) {
+  for (const asked of backends) {
     if (interrupt.signal.aborted) break;
-    for await (const results of runOn(target, {
+    for await (const results of runOn(asked, {
       suite,
       values,
       peers,
       out,
       signal: interrupt.signal,
-      alone: targets.length === 1,
+      alone: backends.length === 1,
     })) {
       now.push(...results);
       if (json !== undefined) await appendResults(json, results);
@@ -87,15 +88,15 @@ interface BenchRun {
 }
 
 async function* runOn(
-  target: Target,
+  asked: BackendOptions,
   { suite, values, peers: named, out, signal, alone }: BenchRun,
 ): AsyncGenerator<readonly Result[]> {
   const { quick, rounds, quantize: storage } = values;
-  const opened = await openTarget(target).catch((error: Error) => error);
+  const opened = await openBackend(asked).catch((error: Error) => error);
   if (opened instanceof Error) {
     if (alone) throw opened;
-    out.print(`\n${targetName(target)} does not open: ${opened.message}`);
-    yield casesOf(suite, values).flatMap((entry) => failed(suite.name, entry, absent(target), opened.message));
+    out.print(`\n${backendLabel(asked)} does not open: ${opened.message}`);
+    yield casesOf(suite, values).flatMap((entry) => failed(suite.name, entry, absent(asked), opened.message));
     return;
   }
   await using backend = opened;
@@ -114,8 +115,8 @@ async function* runOn(
 }
 
 /** What lines say of a backend that did not open. */
-const absent = (target: Target) => ({
-  name: targetName(target),
+const absent = (asked: BackendOptions) => ({
+  name: backendLabel(asked),
   device: { kind: "none", description: "not opened", provider: "none" },
 });
 

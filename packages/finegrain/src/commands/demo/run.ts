@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { openBackend } from "@finegrain/backends";
+import { backendOptions, openBackend } from "@finegrain/backends";
 import { BASELINE, interleave, isMeasurement, median, parseSuite, runSuite, timeDecode } from "@finegrain/bench";
 import { byteTokenizer, createGenerator, type Generator } from "@finegrain/generate";
 import type { Backend } from "@finegrain/graph";
@@ -78,7 +78,7 @@ export async function demo(flags: Values<typeof demoFlags>): Promise<ExitCode> {
   const out = terminal();
   const folder = flags.out ?? (await unusedFolder(join("runs", "demo")));
   await checkUnused(folder);
-  await using backend = await openBackend(flags.backend, flags.device);
+  await using backend = await openBackend(backendOptions(flags.backend, flags.device));
   using interrupt = interruptible(() =>
     out.note("finishing this step and writing a checkpoint; Ctrl-C again stops at once"),
   );

@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { knownDevices, openBackend } from "@finegrain/backends";
+import { backendOptions, knownDevices, openBackend } from "@finegrain/backends";
 import type { Values } from "../../arguments.ts";
 import { EXIT, type ExitCode, failure, UsageError } from "../../exit.ts";
 import { bytes, whole } from "../../output/format.ts";
@@ -60,7 +60,7 @@ async function lookApart(asked: Asked): Promise<Found> {
 
 async function look({ backend: name, device }: Asked): Promise<Found> {
   try {
-    await using backend = await openBackend(name, device);
+    await using backend = await openBackend(backendOptions(name, device));
     const { description, provider, memory, threads, features, limits } = backend.device;
     const facts = [
       description,

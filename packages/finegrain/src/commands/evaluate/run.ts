@@ -1,4 +1,4 @@
-import { openBackend } from "@finegrain/backends";
+import { backendOptions, openBackend } from "@finegrain/backends";
 import { uploadWeights } from "@finegrain/nn";
 import { bitsPerByte, loadCorpus, openRun } from "@finegrain/runs";
 import { createEvaluator, heldOutBatches } from "@finegrain/train";
@@ -18,7 +18,7 @@ export async function evaluate(flags: Values<typeof evaluateFlags>, [path]: read
     ? loadCorpus(flags.data, tokenizer, { all: true })
     : loadCorpus(config.data, tokenizer));
   const windows = [...heldOutBatches(corpus.heldOut, { batch: flags.batch, length: config.training.length })];
-  await using backend = await openBackend(flags.backend, flags.device);
+  await using backend = await openBackend(backendOptions(flags.backend, flags.device));
   const weights = await checkpoint.readModel();
   const ways = ["float32" as const, ...(flags.quantize ? [flags.quantize] : [])].map((storage) => ({
     storage,

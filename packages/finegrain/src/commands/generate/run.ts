@@ -1,4 +1,4 @@
-import { openBackend } from "@finegrain/backends";
+import { backendOptions, openBackend } from "@finegrain/backends";
 import { createGenerator } from "@finegrain/generate";
 import { FinegrainError } from "@finegrain/graph";
 import { openRun } from "@finegrain/runs";
@@ -17,7 +17,7 @@ export async function generate(flags: Flags, [path]: readonly string[]): Promise
   if (prompt === "") throw new UsageError("the prompt is empty: give some text with --prompt or on stdin");
   const { checkpoint, tokenizer, model } = await openRun(path!); // the operand is required
   const tokens = tokenizer.encode(prompt);
-  await using backend = await openBackend(flags.backend, flags.device);
+  await using backend = await openBackend(backendOptions(flags.backend, flags.device));
   const out = terminal({ quiet: flags.json });
   using interrupt = interruptible(() => {});
   await using generator = await createGenerator({

@@ -2,7 +2,7 @@ import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { GENERATOR, readEvidence, reportPage } from "@finegrain/bench/report";
 import { FinegrainError } from "@finegrain/graph";
-import { writeFileAtomically } from "@finegrain/train/files";
+import { writeFileAtomically } from "@finegrain/runs";
 import type { Values } from "../../arguments.ts";
 import { EXIT, type ExitCode } from "../../exit.ts";
 import { bytes } from "../../output/format.ts";

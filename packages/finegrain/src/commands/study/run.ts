@@ -1,5 +1,5 @@
 import { stat } from "node:fs/promises";
-import { openBackend } from "@finegrain/backends";
+import { backendOptions, openBackend } from "@finegrain/backends";
 import {
   appendResults,
   isMeasurement,
@@ -32,7 +32,7 @@ export async function study(values: Values<typeof studyFlags>, [file]: readonly 
   const { json = `${plan.name}.jsonl`, out: folder = `runs/${plan.name}` } = values;
   const before = await earlierResults(json);
   await appendResults(json, []); // a file that cannot be written should be known before hours of training
-  await using backend = await openBackend(values.backend, values.device);
+  await using backend = await openBackend(backendOptions(values.backend, values.device));
   const out = terminal();
   using interrupt = interruptible(() => out.note("finishing this step and writing a checkpoint"));
   const { signal } = interrupt;

@@ -1,10 +1,11 @@
-import { openBackend } from "@finegrain/backends";
+import { backendOptions, openBackend } from "@finegrain/backends";
 import { type ModelConfig, parameterCount, scalingLM } from "@finegrain/nn";
 import {
   checkRunConfig,
   checkUnused,
   loadCorpus,
   type Outcome,
+  openCheckpoint,
   openTokenizer,
   type RunConfig,
   type RunInput,
@@ -13,7 +14,6 @@ import {
   runTraining,
   unusedFolder,
 } from "@finegrain/runs";
-import { openCheckpoint } from "@finegrain/train/files";
 import type { Values } from "../../arguments.ts";
 import { EXIT, type ExitCode, UsageError } from "../../exit.ts";
 import { interruptible } from "../../interrupt.ts";
@@ -31,7 +31,7 @@ export async function train(flags: Flags): Promise<ExitCode> {
   const { config, folder, checkpoint } = flags.resume === undefined ? await newRun(flags) : await oldRun(flags);
   const tokenizer = await openTokenizer(config.tokenizer);
   const corpus = await loadCorpus(config.data, tokenizer);
-  await using backend = await openBackend(flags.backend, flags.device);
+  await using backend = await openBackend(backendOptions(flags.backend, flags.device));
   describe(out, config, folder, corpus);
   if (checkpoint) out.print(`going on after step ${checkpoint.step}`);
   using interrupt = interruptible(() =>

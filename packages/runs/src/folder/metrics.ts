@@ -1,5 +1,6 @@
-import { type FileHandle, open, readFile } from "node:fs/promises";
+import type { FileHandle } from "node:fs/promises";
 import { FinegrainError } from "@finegrain/graph";
+import { nodeFiles } from "../node.ts";
 import { writeFileAtomically } from "./atomic-file.ts";
 
 /** One line of a metrics file. A number that is not finite is written as null. */
@@ -30,7 +31,7 @@ export interface OpenMetricsOptions {
  */
 export async function openMetrics(path: string, { resumeAt }: OpenMetricsOptions = {}): Promise<MetricsWriter> {
   await trim(path, (record) => resumeAt === undefined || !(Number(record.step) >= resumeAt));
-  return writer(await open(path, "a"));
+  return writer(await nodeFiles().open(path, "a"));
 }
 
 /**
@@ -39,9 +40,11 @@ export async function openMetrics(path: string, { resumeAt }: OpenMetricsOptions
  * @throws FinegrainError where the file is missing or a line is not a JSON object.
  */
 export async function readMetrics(path: string): Promise<MetricsRecord[]> {
-  const text = await readFile(path, "utf8").catch((error: Error) => {
-    throw new FinegrainError(`cannot read the metrics ${path}: ${error.message}`);
-  });
+  const text = await nodeFiles()
+    .readFile(path, "utf8")
+    .catch((error: Error) => {
+      throw new FinegrainError(`cannot read the metrics ${path}: ${error.message}`);
+    });
   return parseLines(text, path);
 }
 
@@ -60,10 +63,12 @@ function parseLines(text: string, path: string): MetricsRecord[] {
 
 /** Rewrite the file without the records that are not kept and without a cut last line, where there are any. */
 async function trim(path: string, keeps: (record: MetricsRecord) => boolean): Promise<void> {
-  const text = await readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
-    if (error.code === "ENOENT") return "";
-    throw new FinegrainError(`cannot read the metrics ${path}: ${error.message}`);
-  });
+  const text = await nodeFiles()
+    .readFile(path, "utf8")
+    .catch((error: NodeJS.ErrnoException) => {
+      if (error.code === "ENOENT") return "";
+      throw new FinegrainError(`cannot read the metrics ${path}: ${error.message}`);
+    });
   const kept = parseLines(text, path)
     .filter(keeps)
     .map((record) => `${JSON.stringify(record)}\n`)

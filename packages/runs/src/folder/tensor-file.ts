@@ -1,6 +1,7 @@
-import { type FileHandle, open } from "node:fs/promises";
+import type { FileHandle } from "node:fs/promises";
 import { FinegrainError, type HostTensor } from "@finegrain/graph";
 import { decodeTensor, readSafetensorsHeader, type SafetensorsHeader, safetensorsHeaderLength } from "@finegrain/nn";
+import { nodeFiles } from "../node.ts";
 
 /** One read of Node moves at most this many bytes. */
 const LONGEST_READ = 2 ** 30;
@@ -51,7 +52,7 @@ async function readRange(file: FileHandle, begin: number, end: number, path: str
 async function withFile<T>(path: string, use: (file: FileHandle) => Promise<T>): Promise<T> {
   let file: FileHandle;
   try {
-    file = await open(path, "r");
+    file = await nodeFiles().open(path, "r");
   } catch (error) {
     const missing = (error as NodeJS.ErrnoException).code === "ENOENT";
     throw new FinegrainError(missing ? `${path} is missing` : `cannot read ${path}: ${(error as Error).message}`);

@@ -3,10 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Backend, type Buffer, evaluate, type HostTensor, hostTensor, referenceBackend } from "@finegrain/graph";
 import { type ModelConfig, scalingLM } from "@finegrain/nn";
+import { adafactor, adamW, createTrainer, type TrainerOptions, trainBatches } from "@finegrain/train";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { trainBatches } from "../data/index.ts";
-import { adafactor, adamW } from "../optimizers/index.ts";
-import { createTrainer, type TrainerOptions } from "../trainer.ts";
 import { openCheckpoint, saveCheckpoint } from "./checkpoint.ts";
 
 const dense: ModelConfig = { vocabulary: 24, dModel: 16, dFf: 32, layers: 2, heads: 4, maxLength: 16 };

@@ -1,7 +1,6 @@
-import { mkdir, readdir, readFile, rename, rm, stat } from "node:fs/promises";
-import { join } from "node:path";
 import { type Buffer as DeviceBuffer, FinegrainError, type HostTensor, type TensorType } from "@finegrain/graph";
 import { safetensorsChunks } from "@finegrain/nn";
+import { nodeFiles, nodePath } from "../node.ts";
 import { syncFolder, writeFileAtomically, writeFileSynced } from "./atomic-file.ts";
 import { readTensorFile, readTensorHeader } from "./tensor-file.ts";
 
@@ -63,27 +62,27 @@ export async function saveCheckpoint(
   if (!Number.isInteger(keep) || keep < 1) {
     throw new FinegrainError(`the number of checkpoints to keep must be a whole number of at least 1, not ${keep}`);
   }
-  await mkdir(folder, { recursive: true });
-  const aside = join(folder, `${ASIDE}${process.pid}`);
+  await nodeFiles().mkdir(folder, { recursive: true });
+  const aside = nodePath().join(folder, `${ASIDE}${process.pid}`);
   await removeLeftOver(folder);
   const name = unusedName(content.step, await checkpointNames(folder));
-  const path = join(folder, name);
+  const path = nodePath().join(folder, name);
   try {
-    await mkdir(aside);
-    await writeFileSynced(join(aside, MODEL), chunks(content.model));
-    await writeFileSynced(join(aside, OPTIMIZER), chunks(content.optimizer));
-    await writeFileSynced(join(aside, CONFIG), json(content.config));
-    await writeFileSynced(join(aside, STATE), json({ step: content.step, state: content.state }));
+    await nodeFiles().mkdir(aside);
+    await writeFileSynced(nodePath().join(aside, MODEL), chunks(content.model));
+    await writeFileSynced(nodePath().join(aside, OPTIMIZER), chunks(content.optimizer));
+    await writeFileSynced(nodePath().join(aside, CONFIG), json(content.config));
+    await writeFileSynced(nodePath().join(aside, STATE), json({ step: content.step, state: content.state }));
     await syncFolder(aside);
-    await rename(aside, path);
+    await nodeFiles().rename(aside, path);
   } catch (error) {
-    await rm(aside, { recursive: true, force: true });
+    await nodeFiles().rm(aside, { recursive: true, force: true });
     throw error;
   }
   await syncFolder(folder);
-  await writeFileAtomically(join(folder, LATEST), `${name}\n`);
+  await writeFileAtomically(nodePath().join(folder, LATEST), `${name}\n`);
   for (const old of (await checkpointNames(folder)).filter((n) => n !== name).slice(keep - 1)) {
-    await rm(join(folder, old), { recursive: true });
+    await nodeFiles().rm(nodePath().join(folder, old), { recursive: true });
   }
   return path;
 }
@@ -96,10 +95,10 @@ export async function saveCheckpoint(
  */
 export async function openCheckpoint(path: string): Promise<Checkpoint> {
   const own = await resolveFolder(path);
-  const config = await readJson(join(own, CONFIG));
-  const { step, state } = parseState(await readJson(join(own, STATE)), join(own, STATE));
-  const modelFile = join(own, MODEL);
-  const optimizerFile = join(own, OPTIMIZER);
+  const config = await readJson(nodePath().join(own, CONFIG));
+  const { step, state } = parseState(await readJson(nodePath().join(own, STATE)), nodePath().join(own, STATE));
+  const modelFile = nodePath().join(own, MODEL);
+  const optimizerFile = nodePath().join(own, OPTIMIZER);
   return {
     path: own,
     step,
@@ -115,7 +114,7 @@ export async function openCheckpoint(path: string): Promise<Checkpoint> {
 /** Names of the whole checkpoints in `folder`, the newest first. */
 export async function checkpointNames(folder: string): Promise<string[]> {
   const order = (name: string) => [stepOf(name), Number(NAME.exec(name)?.[2] ?? 1)] as const;
-  return (await readdir(folder))
+  return (await nodeFiles().readdir(folder))
     .filter((name) => NAME.test(name))
     .sort((a, b) => order(b)[0] - order(a)[0] || order(b)[1] - order(a)[1]);
 }
@@ -140,8 +139,8 @@ function unusedName(step: number, names: readonly string[]): string {
 }
 
 async function removeLeftOver(folder: string): Promise<void> {
-  for (const name of await readdir(folder)) {
-    if (name.startsWith(ASIDE)) await rm(join(folder, name), { recursive: true });
+  for (const name of await nodeFiles().readdir(folder)) {
+    if (name.startsWith(ASIDE)) await nodeFiles().rm(nodePath().join(folder, name), { recursive: true });
   }
 }
 
@@ -157,16 +156,19 @@ const json = (value: unknown) => `${JSON.stringify(value, null, 2)}\n`;
 
 async function resolveFolder(path: string): Promise<string> {
   const isFile = (file: string) =>
-    stat(file).then(
-      (found) => found.isFile(),
-      () => false,
-    );
-  if (await isFile(join(path, LATEST))) {
-    const name = (await readFile(join(path, LATEST), "utf8")).trim();
-    if (!NAME.test(name)) throw new FinegrainError(`${join(path, LATEST)} names no checkpoint but "${name}"`);
-    return join(path, name);
+    nodeFiles()
+      .stat(file)
+      .then(
+        (found) => found.isFile(),
+        () => false,
+      );
+  if (await isFile(nodePath().join(path, LATEST))) {
+    const name = (await nodeFiles().readFile(nodePath().join(path, LATEST), "utf8")).trim();
+    if (!NAME.test(name))
+      throw new FinegrainError(`${nodePath().join(path, LATEST)} names no checkpoint but "${name}"`);
+    return nodePath().join(path, name);
   }
-  if (!(await isFile(join(path, MODEL)))) {
+  if (!(await isFile(nodePath().join(path, MODEL)))) {
     throw new FinegrainError(`there is no checkpoint in ${path}: found neither "${LATEST}" nor "${MODEL}"`);
   }
   return path;
@@ -175,7 +177,7 @@ async function resolveFolder(path: string): Promise<string> {
 async function readJson(path: string): Promise<unknown> {
   let text: string;
   try {
-    text = await readFile(path, "utf8");
+    text = await nodeFiles().readFile(path, "utf8");
   } catch (error) {
     const missing = (error as NodeJS.ErrnoException).code === "ENOENT";
     throw new FinegrainError(missing ? `${path} is missing` : `cannot read ${path}: ${(error as Error).message}`);

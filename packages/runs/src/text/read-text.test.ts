@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { FinegrainError } from "@finegrain/graph";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { readText } from "./text.ts";
+import { readText } from "./read-text.ts";
 
 let folder: string;
 beforeEach(async () => {

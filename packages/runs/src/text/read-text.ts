@@ -1,13 +1,7 @@
-import { readdir, readFile, stat } from "node:fs/promises";
-import { extname, join } from "node:path";
 import { FinegrainError } from "@finegrain/graph";
+import type { TextDocument } from "@finegrain/train";
+import { nodeFiles, nodePath } from "../node.ts";
 import { decodeUtf8 } from "./utf8.ts";
-
-/** One text of a corpus, and where it came from (a path; for JSONL with the line). */
-export interface TextDocument {
-  readonly name: string;
-  readonly text: string;
-}
 
 export interface ReadTextOptions {
   /** Name of the field that holds the text of a JSONL line. Default "text". */
@@ -30,7 +24,8 @@ export async function readText(path: string, { field = "text" }: ReadTextOptions
   const documents: TextDocument[] = [];
   for (const file of files) {
     const bytes = await readBytes(file);
-    if (JSONL_ENDINGS.includes(extname(file).toLowerCase())) documents.push(...parseLines(bytes, file, field));
+    if (JSONL_ENDINGS.includes(nodePath().extname(file).toLowerCase()))
+      documents.push(...parseLines(bytes, file, field));
     else documents.push({ name: file, text: decodeUtf8(bytes, file) });
   }
   const full = documents.filter(({ text }) => text.length > 0);
@@ -39,11 +34,13 @@ export async function readText(path: string, { field = "text" }: ReadTextOptions
 }
 
 async function textFiles(path: string): Promise<string[]> {
-  const found = await stat(path).catch((error: NodeJS.ErrnoException) => {
-    throw new FinegrainError(
-      error.code === "ENOENT" ? `there is no file or folder ${path}` : `cannot read ${path}: ${error.message}`,
-    );
-  });
+  const found = await nodeFiles()
+    .stat(path)
+    .catch((error: NodeJS.ErrnoException) => {
+      throw new FinegrainError(
+        error.code === "ENOENT" ? `there is no file or folder ${path}` : `cannot read ${path}: ${error.message}`,
+      );
+    });
   if (!found.isDirectory()) return [path];
   const files = await filesBelow(path);
   if (files.length === 0) {
@@ -53,19 +50,19 @@ async function textFiles(path: string): Promise<string[]> {
 }
 
 async function filesBelow(folder: string): Promise<string[]> {
-  const names = (await readdir(folder)).filter((name) => !name.startsWith(".")).sort();
+  const names = (await nodeFiles().readdir(folder)).filter((name) => !name.startsWith(".")).sort();
   const files: string[] = [];
   for (const name of names) {
-    const path = join(folder, name);
-    if ((await stat(path)).isDirectory()) files.push(...(await filesBelow(path)));
-    else if (TEXT_ENDINGS.includes(extname(name).toLowerCase())) files.push(path);
+    const path = nodePath().join(folder, name);
+    if ((await nodeFiles().stat(path)).isDirectory()) files.push(...(await filesBelow(path)));
+    else if (TEXT_ENDINGS.includes(nodePath().extname(name).toLowerCase())) files.push(path);
   }
   return files;
 }
 
-async function readBytes(file: string): Promise<Buffer> {
+async function readBytes(file: string): Promise<Uint8Array> {
   try {
-    return await readFile(file);
+    return await nodeFiles().readFile(file);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ERR_FS_FILE_TOO_LARGE") {
       throw new FinegrainError(`${file} is too large to read at once (over 2 GiB): split it`);
@@ -75,7 +72,7 @@ async function readBytes(file: string): Promise<Buffer> {
 }
 
 /** The documents of a JSONL file, decoded line by line, so that the file may be longer than a string. */
-function parseLines(bytes: Buffer, file: string, field: string): TextDocument[] {
+function parseLines(bytes: Uint8Array, file: string, field: string): TextDocument[] {
   const documents: TextDocument[] = [];
   let line = 0;
   for (let begin = 0; begin < bytes.length; ) {

@@ -1,5 +1,4 @@
-import { open, rename, rm } from "node:fs/promises";
-import { dirname } from "node:path";
+import { nodeFiles, nodePath } from "../node.ts";
 
 /** What a file is made from: bytes, text, or pieces that need not be in memory together. */
 export type FileContent = string | Uint8Array | AsyncIterable<Uint8Array>;
@@ -14,17 +13,17 @@ export async function writeFileAtomically(path: string, content: FileContent): P
   const aside = `${path}.${process.pid}.writing`;
   try {
     await writeFileSynced(aside, content);
-    await rename(aside, path);
+    await nodeFiles().rename(aside, path);
   } catch (error) {
-    await rm(aside, { force: true });
+    await nodeFiles().rm(aside, { force: true });
     throw error;
   }
-  await syncFolder(dirname(path));
+  await syncFolder(nodePath().dirname(path));
 }
 
 /** Write a new file and wait until the disk has it. Its name is on the disk only after {@link syncFolder}. */
 export async function writeFileSynced(path: string, content: FileContent): Promise<void> {
-  const file = await open(path, "w");
+  const file = await nodeFiles().open(path, "w");
   try {
     const pieces = typeof content === "string" || content instanceof Uint8Array ? [content] : content;
     for await (const piece of pieces) await file.appendFile(piece);
@@ -37,7 +36,7 @@ export async function writeFileSynced(path: string, content: FileContent): Promi
 /** Wait until the disk has the names in `folder`: without it a rename may be undone by a power cut. */
 export async function syncFolder(folder: string): Promise<void> {
   if (process.platform === "win32") return; // it cannot open folders; NTFS journals renames itself
-  const handle = await open(folder, "r");
+  const handle = await nodeFiles().open(folder, "r");
   try {
     await handle.sync();
   } finally {
