@@ -1,9 +1,8 @@
 import { readFileSync } from "node:fs";
 import { defineBrowserCommand, playwright } from "@vitest/browser-playwright";
+import type { ChromiumLaunch } from "./test/devices.ts";
 import { textInSources } from "./worker-text.ts";
 
-/** Where Debian's package has it: `scripts/setup-tests.sh` installs it. */
-const CHROMIUM = "/usr/bin/chromium";
 const PAGE_BYTES = 4096;
 
 /** Resident bytes of the browser's processes, its GPU process included: what a page cannot see of itself. */
@@ -20,8 +19,9 @@ const browserBytes = defineBrowserCommand(async ({ context }) => {
  * share memory with its workers. Vite serves every source file, so nothing is built.
  *
  * @param root the workspace's folder, from which files are served.
+ * @param chromium the browser.
  */
-export const inChromium = (name: string, path: string, root: string) => ({
+export const inChromium = (name: string, path: string, root: string, chromium: ChromiumLaunch) => ({
   plugins: [textInSources],
   // As in vitest.config.ts, for a page.
   resolve: { conditions: ["@finegrain/source", "module", "browser", "development|production"] },
@@ -44,7 +44,7 @@ export const inChromium = (name: string, path: string, root: string) => ({
       commands: { browserBytes },
       provider: playwright({
         launchOptions: {
-          executablePath: CHROMIUM,
+          ...chromium,
           args: [
             "--no-sandbox", // CI is root in a container
             "--enable-blink-features=ForceEagerMeasureMemory", // collects garbage at once

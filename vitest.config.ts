@@ -1,11 +1,28 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
+import { type ChromiumLaunch, DEVICES, findDevices } from "./test/devices.ts";
 import { inChromium } from "./vitest.chromium.ts";
 import { textInSources } from "./worker-text.ts";
 
+declare module "vitest" {
+  interface ProvidedContext {
+    /** What there is to test on. */
+    devices: readonly string[];
+    /** The browser, where it is among {@link devices}. */
+    chromium: ChromiumLaunch | undefined;
+  }
+}
+
 /** Packages are read from their sources, so that no test waits for a build. */
 const resolve = { conditions: ["@finegrain/source", "module", "node", "development|production"] };
+const { devices, chromium, env } = await findDevices();
+Object.assign(process.env, env); // for the processes of tests, and theirs
+/**
+ * Tests that are tagged by a device are skipped where it is not: `{ tags: "webgpu/software" }`, or for a whole file
+ * `@module-tag webgpu/software` in its head, where no tag has a colon.
+ */
+const tags = DEVICES.map((device) => ({ name: device.replace(":", "/"), skip: !devices.includes(device) }));
 const root = fileURLToPath(new URL(".", import.meta.url));
 
 const hasBrowserTests = (path: string): boolean =>
@@ -30,19 +47,21 @@ const packages = ["packages", "apps"].flatMap((folder) =>
           name,
           root: path,
           include: ["src/**/*.test.ts", "test/**/*.test.ts"],
+          tags,
           // Tests that run the built command build it first; turbo's cache makes that a moment where nothing changed.
           globalSetup: existsSync(build) ? [build] : [],
           testTimeout: 30_000,
         },
       };
-      return hasBrowserTests(path) ? [inNode, inChromium(name, path, root)] : [inNode];
+      return chromium && hasBrowserTests(path) ? [inNode, inChromium(name, path, root, chromium)] : [inNode];
     }),
 );
 
 export default defineConfig({
   test: {
     pool: "forks",
-    globalSetup: "test/temporary-folder.ts",
+    globalSetup: ["test/temporary-folder.ts", "test/say-missing.ts"],
+    provide: { devices, chromium },
     projects: [...packages, { test: { name: "workspace", root, include: ["test/**/*.test.ts"], testTimeout: 30_000 } }],
   },
 });

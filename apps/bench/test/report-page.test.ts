@@ -1,15 +1,21 @@
+// @module-tag chromium
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { type Browser, chromium, type Page } from "playwright";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { type Browser, chromium, type LaunchOptions, type Page } from "playwright";
+import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { reportPage } from "../src/report/index.ts";
 import type { Result } from "../src/results/result.ts";
 import { everySection, measurement, metrics } from "./report-lines.ts";
 
-/** Where Debian's package has it: `scripts/setup-tests.sh` installs it. */
-const CHROMIUM = "/usr/bin/chromium";
+declare module "vitest" {
+  interface ProvidedContext {
+    /** Where the browser is, as vitest.config.ts found it. */
+    chromium: LaunchOptions | undefined;
+  }
+}
+
 const SECTIONS = ["speed-up", "throughput", "roofline", "scale", "context", "training", "results"];
 
 const file = (path: string, results: readonly Result[]) => ({ path, results, metrics: [], studies: [] });
@@ -33,7 +39,7 @@ beforeAll(async () => {
   ];
   await writeFile(path, await reportPage(evidence));
   address = pathToFileURL(path).href;
-  browser = await chromium.launch({ executablePath: CHROMIUM, args: ["--no-sandbox"] });
+  browser = await chromium.launch({ ...inject("chromium"), args: ["--no-sandbox"] });
 });
 afterAll(async () => {
   await browser.close();

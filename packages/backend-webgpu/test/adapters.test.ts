@@ -1,3 +1,4 @@
+// @module-tag webgpu/software
 import { FinegrainError } from "@finegrain/graph";
 import { expect, test } from "vitest";
 import { openGpu, requestAdapter } from "../src/gpu.ts";

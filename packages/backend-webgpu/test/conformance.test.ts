@@ -1,3 +1,4 @@
+// @module-tag webgpu
 import { describeBackend } from "@finegrain/backend-testkit";
 import { webgpuBackend } from "../src/index.ts";
 

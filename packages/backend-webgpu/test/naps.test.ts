@@ -1,3 +1,4 @@
+// @module-tag webgpu/software
 import { randomValue } from "@finegrain/backend-testkit";
 import { einsum, graph, input } from "@finegrain/graph";
 import { expect, test } from "vitest";

@@ -1,3 +1,4 @@
+// @module-tag webgpu
 import { describeProducts, expectAgreement, randomValue } from "@finegrain/backend-testkit";
 import { type Backend, einsum, graph, input, softmax } from "@finegrain/graph";
 import { afterAll, beforeAll, describe, test } from "vitest";

@@ -1,3 +1,4 @@
+// @module-tag webgpu
 import { add, graph, hostTensor, input } from "@finegrain/graph";
 import { expect, test } from "vitest";
 import { webgpuBackend } from "../src/index.ts";

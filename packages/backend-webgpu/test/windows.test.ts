@@ -1,3 +1,4 @@
+// @module-tag webgpu
 import { expectAgreement, expectClose, randomValue, runGraph } from "@finegrain/backend-testkit";
 import {
   type Backend,
@@ -55,7 +56,7 @@ describe("tensors of several bindings", () => {
   const [x, w, table] = [input([12, 20]), input([20, 16]), input([10, 20])];
   const rows = input([12], "int32");
   const [vector, tall] = [input([1, 64]), input([64, 5])];
-  const [half, eighth] = [input([10, 40], "float16"), input([10, 60], "int8")];
+  const [half, eighth] = [input([10, 32], "float16"), input([10, 60], "int8")];
   const cases: Readonly<Record<string, [inputs: Tensor[], output: Tensor]>> = {
     "a product of matrices": [[x, w], einsum(x, w, "B I, I O -> B O")],
     "a product with a transposed matrix": [[x, table], einsum(x, table, "B I, O I -> B O")],
@@ -68,7 +69,7 @@ describe("tensors of several bindings", () => {
     "float16 rows": [[half, rows], gather(cast(half, "float32"), rows)],
     "a product with float16": [
       [vector, half],
-      einsum(slice(vector, { starts: [0, 0], ends: [1, 40] }), cast(half, "float32"), "B I, O I -> B O"),
+      einsum(slice(vector, { starts: [0, 0], ends: [1, 32] }), cast(half, "float32"), "B I, O I -> B O"),
     ],
     "int8 rows": [[eighth, rows], reduceSum(gather(cast(eighth, "float32"), rows), { axes: [0] })],
     "a product with int8": [
@@ -111,7 +112,7 @@ describe("tensors of several bindings", () => {
     const [a, b] = [input([64, 12], "float32", "a"), input([64, 4], "float32", "b")];
     const program = graph({ name: "wide", inputs: [a, b], outputs: [einsum(a, b, "I J, I K -> J K")] });
     const sentence =
-      /^einsum I J, I K -> J K of graph "wide" needs 17 storage bindings of 256 bytes, where webgpu:.* has 16: input a of float32\[64,12\] alone takes 12$/;
+      /^einsum I J, I K -> J K of graph "wide" needs 17 storage bindings of 256 bytes, where webgpu:.* has \d+: input a of float32\[64,12\] alone takes 12$/;
     await expect(narrow.compile(program)).rejects.toThrow(sentence);
   });
 });

@@ -1,3 +1,4 @@
+// @module-tag webgpu
 import { describeOps } from "@finegrain/backend-testkit";
 import type { Backend } from "@finegrain/graph";
 import { afterAll, beforeAll, describe } from "vitest";

@@ -45,7 +45,8 @@ const lines = async (path = results): Promise<Line[]> =>
     .split("\n")
     .map((line) => JSON.parse(line));
 
-test("a software adapter runs where it is asked for, and is named in every result", { timeout: 120_000 }, async () => {
+const onSoftware = { tags: "webgpu/software", timeout: 120_000 };
+test("a software adapter runs where it is asked for, and is named in every result", onSoftware, async () => {
   await writeSuite(decode("first", 1));
   const ended = await finegrain(["bench", suite, "--backend", "webgpu", "--device", "software", "--json", results]);
   expect(ended).toMatchObject({ code: 0 });

@@ -57,7 +57,7 @@ test("devices says of each what it is, or how to add it", async () => {
   for (const { description } of found) expect(description).not.toMatch(/mistake in finegrain/);
 });
 
-test("devices shows what a WebGPU adapter is, can and holds", async () => {
+test("devices shows what a WebGPU adapter is, can and holds", { tags: "webgpu/software" }, async () => {
   const only = ["devices", "--only", "webgpu:software"];
   const { code, stdout } = await finegrain([...only, "--json"]);
   expect(code).toBe(0);
