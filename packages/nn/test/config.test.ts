@@ -36,7 +36,7 @@ const wrong: [Partial<Record<keyof ModelConfig, unknown>>, string][] = [
   ],
   [
     { feedForward: { type: "moe" } },
-    'model config: feedForward.type must be one of dense, sparse, grouped, mixture-of-tokens, expert-choice, token-choice, block-sparse, switch, not "moe"',
+    'model config: feedForward.type must be one of dense, sparse, trax-sparse, grouped, mixture-of-tokens, expert-choice, token-choice, block-sparse, switch, not "moe"',
   ],
   [
     { feedForward: { type: "grouped", experts: 3, groupSize: 2 } },
@@ -84,7 +84,7 @@ const wrong: [Partial<Record<keyof ModelConfig, unknown>>, string][] = [
   ],
   [
     { feedForward: { type: "sparse", blockSize: 4, ranks: 2 } },
-    'model config: feedForward of type sparse has no option "ranks": it has blockSize, rank, temperature, quantizeProbability, multiplyByControllerOutput, kernelScaling',
+    'model config: feedForward of type sparse has no option "ranks": it has blockSize, rank, temperature, balance',
   ],
   [
     { feedForward: { type: "expert-choice", experts: 4, layerNorm: "yes" } },
@@ -93,7 +93,7 @@ const wrong: [Partial<Record<keyof ModelConfig, unknown>>, string][] = [
   [{ objective: "bert" }, 'model config: objective must be one of causal, masked, not "bert"'],
   [{ heads: 8, positions: "rotary" }, "model config: rotary positions need an even head width, not 1"],
   [
-    { feedForward: { type: "sparse", blockSize: 4, quantizeProbability: 30 } },
+    { feedForward: { type: "trax-sparse", blockSize: 4, quantizeProbability: 30 } },
     "model config: feedForward.quantizeProbability must be from 0 to 1, not 30",
   ],
   [

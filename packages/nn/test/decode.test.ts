@@ -76,7 +76,9 @@ const variants: Record<string, Partial<ModelConfig>> = {
   "no positions": { positions: "none" },
   "RMSNorm, SwiGLU": { norm: "rms", activation: "swiglu" },
   sparse: { feedForward: { type: "sparse", blockSize: 4 } },
-  "sparse, multiplied": { feedForward: { type: "sparse", blockSize: 4, rank: 3, multiplyByControllerOutput: true } },
+  "trax-sparse, multiplied": {
+    feedForward: { type: "trax-sparse", blockSize: 4, rank: 3, multiplyByControllerOutput: true },
+  },
   "block-sparse": { feedForward: { type: "block-sparse", experts: 4 } },
   switch: { feedForward: { type: "switch", experts: 4 } },
   "token choice, nothing dropped": { feedForward: { type: "token-choice", experts: 4, k: 2, capacityFactor: 4 } },

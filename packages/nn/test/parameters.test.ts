@@ -13,7 +13,7 @@ import {
   presets,
   scalingLM,
   sinusoidTable,
-  sparseFeedForward,
+  traxSparseFeedForward,
 } from "../src/index.ts";
 
 const dense: ModelConfig = { vocabulary: 256, dModel: 64, dFf: 256, layers: 2, heads: 4, maxLength: 32 };
@@ -137,7 +137,7 @@ describe("first values", () => {
 
   test("of the outer matrix are √N times larger with kernelScaling", () => {
     const config = { dModel: 8, dFf: 16, blockSize: 4 };
-    const at = (kernelScaling: boolean) => initialize(sparseFeedForward({ ...config, kernelScaling }).params, 1);
+    const at = (kernelScaling: boolean) => initialize(traxSparseFeedForward({ ...config, kernelScaling }).params, 1);
     const [plain, scaled] = [at(false), at(true)].map((values) => values.get("outer.kernel")!.data[3]!);
     expect(scaled! / plain!).toBeCloseTo(2, 5);
   });

@@ -12,7 +12,9 @@ export * from "./feed-forward/experts/grouped-feed-forward.ts";
 export * from "./feed-forward/experts/mixture-of-tokens.ts";
 export * from "./feed-forward/experts/token-choice.ts";
 export * from "./feed-forward/scaling/block-sparse-feed-forward.ts";
+export type { OneOfEachBlockParams } from "./feed-forward/scaling/one-of-each-block.ts";
 export * from "./feed-forward/scaling/sparse-feed-forward.ts";
+export * from "./feed-forward/scaling/trax-sparse-feed-forward.ts";
 export * from "./norm/norm.ts";
 export {
   learnedPositions,

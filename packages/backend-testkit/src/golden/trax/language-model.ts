@@ -19,7 +19,7 @@ import {
   feedForwardWeights,
   lowRankWeights,
   multiplicativeWeights,
-  sparseFeedForwardWeights,
+  oneOfEachBlockWeights,
 } from "./weights.ts";
 
 /** Trax's `ff_sparsity`: N, [N, rank], or [N, rank, temperature, quantisation probability], as numbers or as text. */
@@ -28,7 +28,13 @@ function sparseFeedForwardOf(value: unknown, dFf: number): FeedForwardType {
   if (![1, 2, 4].includes(parts.length) || parts.some((part) => typeof part !== "number" || Number.isNaN(part)))
     throw new Unsupported(`ff_sparsity ${JSON.stringify(value)}`);
   const [blockSize, rank, temperature = 0.1, quantizeProbability = 0.3] = parts as [number, ...number[]];
-  return { type: "sparse", blockSize, rank: rank ?? Math.floor(dFf / blockSize), temperature, quantizeProbability };
+  return {
+    type: "trax-sparse",
+    blockSize,
+    rank: rank ?? Math.floor(dFf / blockSize),
+    temperature,
+    quantizeProbability,
+  };
 }
 
 function feedForwardOptions(options: Arguments, dFf: number): FeedForwardType {
@@ -65,7 +71,7 @@ const lossWeights = (loss: LossLayerConfig, source: WeightSource): Weights<Param
 
 const feedForwardOptionWeights = ({ type }: FeedForwardType, source: WeightSource): Weights<Params> => {
   if (type === "block-sparse") return { ...blockSparseWeights(source) };
-  return type === "sparse" ? { ...sparseFeedForwardWeights(source) } : { ...feedForwardWeights(source) };
+  return type === "trax-sparse" ? { ...oneOfEachBlockWeights(source) } : { ...feedForwardWeights(source) };
 };
 
 const norm = (source: WeightSource): Weights<Params> => ({ scale: source.take("scale"), bias: source.take("bias") });

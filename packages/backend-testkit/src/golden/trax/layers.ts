@@ -1,4 +1,16 @@
-import { add, mul, pad, type Shape, scalar, slice, type Tensor, type TensorType } from "@finegrain/graph";
+import {
+  add,
+  broadcastTo,
+  mul,
+  pad,
+  reshape,
+  type Shape,
+  scalar,
+  size,
+  slice,
+  type Tensor,
+  type TensorType,
+} from "@finegrain/graph";
 import {
   type Activation,
   attentionOf,
@@ -16,8 +28,8 @@ import {
   type Params,
   type RandomSource,
   rmsNorm,
-  sparseFeedForward,
   switchFeedForward,
+  traxSparseFeedForward,
   type Weights,
 } from "@finegrain/nn";
 import type { Arguments } from "../arguments.ts";
@@ -32,7 +44,7 @@ import {
   lowRankWeights,
   modularWeights,
   multiplicativeWeights,
-  sparseFeedForwardWeights,
+  oneOfEachBlockWeights,
 } from "./weights.ts";
 
 /** A layer of Trax in our layers: the output as a graph over what the case gives. */
@@ -80,8 +92,8 @@ function feedForwardCase(given: Given): Tensor {
 
 function sparseFeedForwardCase(given: Given): Tensor {
   const { arguments: options } = given;
-  const w = sparseFeedForwardWeights(given);
-  const layer = sparseFeedForward({
+  const w = oneOfEachBlockWeights(given);
+  const layer = traxSparseFeedForward({
     dModel: dIn(given),
     dFf: options.number("d_ff"),
     blockSize: options.number("n_elements_in_block", 32),
@@ -91,8 +103,17 @@ function sparseFeedForwardCase(given: Given): Tensor {
     multiplyByControllerOutput: options.boolean("multiply_by_controller_output", false),
     kernelScaling: options.boolean("kernel_scaling", false),
   });
-  return given.mode === "predict" ? layer.decode(w, given.input()) : layer.apply(w, given.input(), given.context);
+  if (given.mode === "predict") return layer.decode(w, given.input());
+  return layer.apply(w, given.input(), { ...given.context, random: hardOrSoftForAll(given.context.random) });
 }
+
+/** Trax draws once for a whole batch whether the choice is hard, and the layer for every sequence: [batch, 1, 1, 1]. */
+const hardOrSoftForAll = (random: RandomSource): RandomSource => ({
+  uniform: (shape) =>
+    shape.length === 4 && size(shape) === shape[0]
+      ? broadcastTo(reshape(random.uniform([1]), [1, 1, 1, 1]), shape)
+      : random.uniform(shape),
+});
 
 /** The draw that decides between hard and soft is from -1 to 1, and ours from 0 to 1. */
 function blockSparseCase(make: typeof blockSparseFeedForward | typeof switchFeedForward): Adapter {

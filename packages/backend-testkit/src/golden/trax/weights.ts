@@ -7,7 +7,7 @@ import type {
   LowRankDenseParams,
   MultiplicativeDenseParams,
   MultiplicativeModularDenseParams,
-  SparseFeedForwardParams,
+  OneOfEachBlockParams,
   Weights,
 } from "@finegrain/nn";
 import { type WeightSource, zeros } from "../given.ts";
@@ -87,7 +87,7 @@ export function feedForwardWeights(source: WeightSource): Weights<FeedForwardPar
 }
 
 /** in [d, G, N], out [N, G, d], controller.up [r, G, N]. */
-export function sparseFeedForwardWeights(source: WeightSource): Weights<SparseFeedForwardParams> {
+export function oneOfEachBlockWeights(source: WeightSource): Weights<OneOfEachBlockParams> {
   const down = source.take("controller.down");
   const up = source.take("controller.up");
   const [rank, blocks, blockSize] = up.shape as [number, number, number];

@@ -13,6 +13,7 @@ export const EXPERT_FLAGS = ["experts", "group-size", "group-along", "top-k", "c
 const known: Readonly<Record<Name, readonly (typeof EXPERT_FLAGS)[number][]>> = {
   dense: [],
   sparse: [],
+  "trax-sparse": [],
   grouped: ["experts", "group-size", "group-along"],
   "mixture-of-tokens": ["experts", "group-size", "group-along"],
   "expert-choice": ["experts", "group-size", "capacity"],
@@ -28,10 +29,7 @@ const USUAL = 8;
  * The feed-forward layer that flags ask for.
  * @throws UsageError where a flag is not one of the layer's.
  */
-export function feedForwardFromFlags(
-  flags: Flags,
-  { dModel, batch }: { dModel: number; batch: number },
-): FeedForwardType {
+export function feedForwardFromFlags(flags: Flags, { batch }: { batch: number }): FeedForwardType {
   const type = flags["feed-forward"] ?? "sparse";
   const extra = EXPERT_FLAGS.find((name) => flags[name] !== undefined && !known[type].includes(name));
   if (extra !== undefined) throw new UsageError(`--${extra} does not belong to --feed-forward ${type}`);
@@ -42,10 +40,13 @@ export function feedForwardFromFlags(
   switch (type) {
     case "dense":
       return { type };
-    case "sparse": {
-      const blockSize = flags["block-size"] ?? 16;
-      return { type, blockSize, rank: flags.rank ?? Math.max(1, Math.floor(dModel / blockSize)) };
-    }
+    case "sparse":
+    case "trax-sparse":
+      return {
+        type,
+        blockSize: flags["block-size"] ?? 8,
+        ...(flags.rank === undefined ? {} : { rank: flags.rank }),
+      };
     case "grouped":
     case "mixture-of-tokens":
       return { type, experts, groupSize, ...along };

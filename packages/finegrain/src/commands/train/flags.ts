@@ -6,6 +6,7 @@ import { backendFlags, jsonFlag } from "../backend-flags.ts";
 const FEED_FORWARDS = [
   "dense",
   "sparse",
+  "trax-sparse",
   "grouped",
   "mixture-of-tokens",
   "expert-choice",
@@ -86,13 +87,13 @@ export const trainFlags = {
     type: "whole",
     value: "N",
     least: 1,
-    help: "sparse feed-forward: one unit of every N is on (default 16)",
+    help: "sparse feed-forward: one unit of every N is on (default 8)",
   },
   rank: {
     type: "whole",
     value: "N",
     least: 1,
-    help: "sparse feed-forward: rank of its controller (default d-model / block-size)",
+    help: "sparse feed-forward: rank of its controller (default d-model / 8)",
   },
   attention: {
     type: "choice",

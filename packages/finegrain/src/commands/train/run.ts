@@ -93,7 +93,7 @@ function describe(out: Terminal, config: RunConfig, folder: string, corpus: RunI
 
 function inWords(own: ModelConfig["feedForward"]): string {
   if (own === undefined || own.type === "dense") return "dense";
-  return own.type === "sparse" ? `sparse 1 of ${own.blockSize}` : `${own.type}, ${own.experts} experts`;
+  return "blockSize" in own ? `${own.type} 1 of ${own.blockSize}` : `${own.type}, ${own.experts} experts`;
 }
 
 function report(

@@ -44,7 +44,7 @@ function modelConfig(
   const given = Object.keys(file).length > 0;
   const dModel = flags["d-model"] ?? number(file.dModel) ?? 256;
   const heads = flags.heads ?? number(file.heads) ?? 4;
-  const sparsity = sparsityConfig(flags, { dModel, heads, batch }, given);
+  const sparsity = sparsityConfig(flags, { heads, batch }, given);
   return {
     ...file,
     ...fixed,
@@ -63,11 +63,7 @@ const number = (value: unknown): number | undefined => (typeof value === "number
 type Sparsity = { feedForward?: FeedForwardType; attention?: AttentionConfig; loss?: LossLayerConfig };
 
 /** Which parts are sparse. Without a flag about it a config file's own parts hold, and without a file the feed-forward is. */
-function sparsityConfig(
-  flags: Flags,
-  { dModel, heads, batch }: { dModel: number; heads: number; batch: number },
-  given: boolean,
-): Sparsity {
+function sparsityConfig(flags: Flags, { heads, batch }: { heads: number; batch: number }, given: boolean): Sparsity {
   const asked = SPARSE.filter((name) => flags[name] !== undefined);
   if (flags.model === "dense") {
     if (asked.length > 0) throw new UsageError(`--${asked[0]} belongs to a sparse model, not to --model dense`);
@@ -77,7 +73,7 @@ function sparsityConfig(
   const kernel = flags.kernel ?? 3;
   const sparseAttention = flags.attention === "sparse" || (flags.attention === undefined && flags["qkv-sparsity"]);
   return {
-    feedForward: feedForwardFromFlags(flags, { dModel, batch }),
+    feedForward: feedForwardFromFlags(flags, { batch }),
     attention: sparseAttention
       ? { type: "multiplicative-convolutional", modules: flags["qkv-sparsity"] ?? heads, kernel, lengthKernel: kernel }
       : { type: "dense" },

@@ -1,163 +1,109 @@
 import {
-  add,
   argMax,
-  constant,
-  einsum,
-  gather,
-  less,
   log,
   mul,
   neg,
   oneHot,
-  relu,
+  reduceSum,
   reshape,
-  select,
   softmax,
   stopGradient,
   straightThrough,
   sub,
   type Tensor,
 } from "@finegrain/graph";
-import type { Context } from "../../../context.ts";
-import { boolean, type Given, number, type Resolved, whole } from "../../../definition/option.ts";
-import { glorot, zeros } from "../../../init.ts";
-import { type DecodedLayer, type Param, param, type Weights } from "../../../layer.ts";
+import { type Context, evaluation } from "../../../context.ts";
+import { type Given, number, type Resolved, whole } from "../../../definition/option.ts";
+import type { DecodedLayer, Weights } from "../../../layer.ts";
 import { defineFeedForward, type FeedForwardDimensions } from "../definition.ts";
+import { chosenProbability, type OneOfEachBlockParams, oneOfEachBlock, readsRows } from "./one-of-each-block.ts";
 
-export type SparseFeedForwardParams = {
-  readonly controller: { readonly down: Param; readonly up: Param; readonly bias: Param };
-  readonly inner: { readonly kernel: Param };
-  readonly outer: { readonly kernel: Param; readonly bias: Param };
-};
-
-const usualRank = (dModel: number, blockSize: number): number => Math.max(1, Math.floor(dModel / blockSize));
+/** Parts of the model's width that the controller's rank is. */
+const RANKS = 8;
+const usualRank = (dModel: number): number => Math.max(1, Math.round(dModel / RANKS));
 
 const options = {
-  blockSize: whole({ doc: "N: units of a block, of which exactly one is on", suggest: () => 16 }),
+  blockSize: whole({ doc: "N: units of a block, of which exactly one is on", suggest: () => 8 }),
   rank: whole({
     doc: "rank of the controller",
-    otherwise: "dModel / blockSize, as in the paper",
-    suggest: ({ dModel, chosen }) => usualRank(dModel, chosen.blockSize!),
+    otherwise: `dModel / ${RANKS}`,
+    suggest: ({ dModel }) => usualRank(dModel),
   }),
-  temperature: number({ least: 0, doc: "of the Gumbel noise in training", default: 0.1 }),
-  quantizeProbability: number({
-    least: 0,
-    most: 1,
-    doc: "probability that a training pass computes with the hard choice",
-    default: 0.3,
-  }),
-  multiplyByControllerOutput: boolean({
-    doc: "multiply a hard choice's units by the controller's probability of them",
-    default: false,
-  }),
-  kernelScaling: boolean({
-    doc: "start the outer matrix √N times larger, since one unit in N adds to a sum",
-    default: false,
-  }),
+  temperature: number({ least: 0, doc: "of Gumbel noise on the choice in training; 0 is none", default: 0 }),
+  balance: number({ least: 0, doc: "weight of the loss that keeps all units of a block in use", default: 0.01 }),
 };
 
 export type SparseFeedForwardConfig = FeedForwardDimensions & Given<typeof options>;
 
-/** Up to as many new tokens are decoded by reading their chosen rows; more are masked, as a dense product. */
-const GATHERED_TOKENS = 4;
-
 /**
- * Feed-forward layer in which a low-rank controller turns on one hidden unit in every block.
+ * Feed-forward layer in which a low-rank controller turns on one hidden unit in every block, and says by how much.
  *
- *   y = (relu(x·W₁ᵀ) ⊙ onehot(argmax_N(x·C₁·C₂ + c)))·W₂ + b
+ *   p = softmax_N(x·C₁·C₂ + c);  y = ((x·W₁ᵀ) ⊙ N p ⊙ onehot(argmax_N p))·W₂ + b
  *
- * In training the choice is drawn with the Gumbel-softmax trick: m = softmax of the controller over a block, chosen =
- * argmax(log m - temperature log(-log u)); with probability `quantizeProbability`, one draw a pass, the mask is the one-hot
- * choice with m's gradient (straight-through), else it is m itself.
+ * The unit that is on has no activation function: N p, its probability as a factor, makes the layer non-linear, and is 1 where
+ * the controller has no opinion. Training chooses as decoding does, with Gumbel noise on the choice where `temperature` says so;
+ * it never computes with a soft mask. The gradient takes N p as the factor of all units, also of those that are off, so the controller learns from
+ * what they would have added. `balance` is the weight of Switch's loss, over the units of each block:
+ * N Σ_N (part of the tokens for which a unit is on) (its mean probability), averaged over the blocks, 1 where they are used
+ * alike.
  *
- * Jaszczur et al. 2021, section 3.1; Trax `SparseFF`. Both matrices are stored unit-major, [F, D], block by block, so that
- * decode reads one contiguous row of each for a chosen unit.
+ * The layer, its decode and its controller are those of Jaszczur et al. 2021, section 3.1 (`trax-sparse` trains it as they do);
+ * the factor and the balance are those of Fedus et al. 2021, "Switch Transformers", section 2.2, for single units.
  * Axes: B batch, T time, D model, R rank, F = G · N hidden units, G blocks, N units of a block.
  */
 export const sparseFeedForward = defineFeedForward({
   name: "sparse",
-  summary: "a controller turns on one unit in every `blockSize`; masked dense products in training",
+  summary: "a controller turns on one unit in every `blockSize`, times its probability; dense products in training",
   causality: "yes",
   decoding: "the same, reads the chosen rows",
   options,
   unitStep: "blockSize",
   build: layer,
-  cases: [
-    { options: { blockSize: 4 } },
-    { options: { blockSize: 4, rank: 3, multiplyByControllerOutput: true, kernelScaling: true } },
-  ],
+  cases: [{ options: { blockSize: 4 } }, { options: { blockSize: 4, rank: 3, temperature: 0.5, balance: 0 } }],
 });
 
-function layer(config: FeedForwardDimensions & Resolved<typeof options>): DecodedLayer<SparseFeedForwardParams> {
-  const { dModel, dFf, blockSize, temperature, quantizeProbability } = config;
-  const { multiplyByControllerOutput, kernelScaling, rank = usualRank(dModel, blockSize) } = config;
-  const blocks = dFf / blockSize;
-
-  type W = Weights<SparseFeedForwardParams>;
-  /** The controller's opinion: [B, T, D] -> [B, T, G, N]. */
-  const controllerLogits = ({ controller: c }: W, x: Tensor): Tensor => {
-    const [batch, time] = x.shape as [number, number];
-    const narrow = einsum(x, c.down, "B T D, R D -> B T R");
-    return reshape(add(einsum(narrow, c.up, "B T R, R F -> B T F"), c.bias), [batch, time, blocks, blockSize]);
-  };
-  const units = (w: W, x: Tensor) => einsum(x, w.inner.kernel, "B T D, F D -> B T F");
-  /** relu(units ⊙ mask) ⊙ factor, times the outer matrix; mask and factor are [B, T, G, N]. */
-  const masked = (w: W, x: Tensor, mask: Tensor, factor: Tensor | undefined): Tensor => {
-    const [batch, time] = x.shape as [number, number];
-    const flat = (m: Tensor) => reshape(m, [batch, time, dFf]);
-    const on = relu(mul(units(w, x), flat(mask)));
-    const hidden = factor ? mul(on, flat(factor)) : on;
-    return add(einsum(hidden, w.outer.kernel, "B T F, F D -> B T D"), w.outer.bias);
-  };
-  const trained = (w: W, x: Tensor, { random }: Context): Tensor => {
-    const [batch, time] = x.shape as [number, number];
-    const logits = controllerLogits(w, x);
-    const soft = softmax(logits);
-    const noise = reshape(random.uniform([batch * time, blocks, blockSize]), logits.shape);
-    // Gumbel noise is -log(-log u); the logits stand for log m, from which they differ by the same in a whole block.
-    const chosen = argMax(sub(stopGradient(logits), mul(log(neg(log(noise))), temperature)));
-    const quantize = less(reshape(random.uniform([1]), []), quantizeProbability);
-    // The soft mask's gradient in both cases: an estimator where the mask is hard, its own where it is soft.
-    const mask = straightThrough(select(quantize, oneHot(chosen, { classes: blockSize }), soft), soft);
-    const factor = multiplyByControllerOutput ? select(quantize, stopGradient(soft), 1) : undefined;
-    return masked(w, x, mask, factor);
-  };
-  const evaluated = (w: W, x: Tensor): Tensor => {
-    const logits = controllerLogits(w, x);
-    const factor = multiplyByControllerOutput ? softmax(logits) : undefined;
-    return masked(w, x, oneHot(argMax(logits), { classes: blockSize }), factor);
-  };
-  const first = constant({
-    dtype: "int32",
-    shape: [blocks],
-    data: Array.from({ length: blocks }, (_, g) => g * blockSize),
+function layer(config: FeedForwardDimensions & Resolved<typeof options>): DecodedLayer<OneOfEachBlockParams> {
+  const { dModel, dFf, blockSize, temperature, balance, rank = usualRank(dModel) } = config;
+  const { params, blocks, logits, units, output, outputOfRows } = oneOfEachBlock({
+    dModel,
+    dFf,
+    blockSize,
+    rank,
+    controllerOutputs: dFf,
+    outerGain: 1,
   });
 
-  const gain = kernelScaling ? Math.sqrt(blockSize) : 1;
+  type W = Weights<OneOfEachBlockParams>;
+  const drawn = (opinion: Tensor, { random }: Context): Tensor => {
+    if (temperature === 0) return argMax(opinion);
+    const [batch, time] = opinion.shape as [number, number];
+    const noise = reshape(random.uniform([batch * time, blocks, blockSize]), opinion.shape);
+    return argMax(sub(stopGradient(opinion), mul(log(neg(log(noise))), temperature)));
+  };
+  const through = (w: W, x: Tensor, context: Context): Tensor => {
+    const opinion = logits(w, x);
+    const probability = softmax(opinion);
+    const isTraining = context.mode === "train";
+    const mask = oneHot(isTraining ? drawn(opinion, context) : argMax(opinion), { classes: blockSize });
+    if (isTraining && balance > 0) context.ledger?.loss("balance", mul(imbalance(mask, probability), balance));
+    const factor = mul(probability, blockSize);
+    const chosen = mul(mask, factor);
+    return output(w, mul(units(w, x), isTraining ? straightThrough(chosen, factor) : chosen));
+  };
   return {
-    params: {
-      controller: {
-        down: param([rank, dModel], glorot(dModel, rank)),
-        up: param([rank, dFf], glorot(rank, blockSize)),
-        bias: param([dFf], zeros),
-      },
-      inner: { kernel: param([dFf, dModel], glorot(dModel, dFf)) },
-      outer: { kernel: param([dFf, dModel], glorot(dFf, dModel, gain)), bias: param([dModel], zeros) },
-    },
-    apply: (w, x, context) => (context.mode === "train" ? trained(w, x, context) : evaluated(w, x)),
+    params,
+    apply: through,
     decode(w, x) {
-      const [batch, time] = x.shape as [number, number];
-      if (batch * time > GATHERED_TOKENS) return evaluated(w, x);
-      const logits = controllerLogits(w, x);
-      const chosen = argMax(logits);
-      const rows = add(chosen, first);
-      const on = relu(einsum(x, gather(w.inner.kernel, rows), "B T D, B T G D -> B T G"));
-      const hidden = multiplyByControllerOutput ? mul(on, chosenProbability(logits, chosen)) : on;
-      return add(einsum(hidden, gather(w.outer.kernel, rows), "B T G, B T G D -> B T D"), w.outer.bias);
+      if (!readsRows(x)) return through(w, x, evaluation);
+      const opinion = logits(w, x);
+      return outputOfRows(w, x, argMax(opinion), (seen) => mul(seen, mul(chosenProbability(opinion), blockSize)));
     },
   };
 }
 
-/** softmax(logits) at the chosen unit of every block: [B, T, G]. */
-const chosenProbability = (logits: Tensor, chosen: Tensor): Tensor =>
-  einsum(softmax(logits), oneHot(chosen, { classes: logits.shape.at(-1)! }), "B T G N, B T G N -> B T G");
+/** Both float32 [B, T, G, N] -> float32 []: 1 where all units of every block are used alike, more where they are not. */
+function imbalance(mask: Tensor, probability: Tensor): Tensor {
+  const [batch, time, blocks, blockSize] = mask.shape as [number, number, number, number];
+  const mean = (x: Tensor) => mul(reduceSum(x, { axes: [0, 1] }), 1 / (batch * time));
+  return mul(reduceSum(mul(mean(mask), mean(probability)), { axes: [0, 1] }), blockSize / blocks);
+}
