@@ -1,5 +1,5 @@
-export * from "./analysis/kernel-cost.ts";
 export * from "./analysis/product.ts";
+export { kernelCost } from "./analysis/work.ts";
 export * from "./fuse/fuse.ts";
 export * from "./ir/buffer.ts";
 export * from "./ir/expression.ts";
@@ -8,6 +8,7 @@ export * from "./ir/kernel.ts";
 export * from "./ir/program.ts";
 export * from "./memory/arena.ts";
 export * from "./memory/plan-memory.ts";
+export * from "./schedule/dependencies.ts";
 export { canShareRows } from "./schedule/rows.ts";
 export * from "./schedule/schedule.ts";
 export * from "./schedule/task.ts";

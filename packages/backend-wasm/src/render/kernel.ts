@@ -16,8 +16,6 @@ export interface RenderedKernel {
   readonly grain: number;
   /** As many equal ranges of units, or a divisor of that, are as many equal ranges of the kernel's parallel iterations, row-major. */
   readonly rows: number;
-  /** Operations, roughly: what says whether threads are worth their barrier. */
-  readonly work: number;
   /** Bytes that a thread needs to itself while it works on a range. Default 0. */
   readonly scratch?: number;
 }

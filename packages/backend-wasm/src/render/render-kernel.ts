@@ -5,7 +5,7 @@ import { renderRandomBits } from "./kernels/random-bits.ts";
 import { renderScatterAdd } from "./kernels/scatter-add.ts";
 import { renderTopK } from "./kernels/top-k.ts";
 import { renderLoop } from "./loops/loop.ts";
-import type { Work } from "./loops/loop-renderer.ts";
+import type { Division } from "./loops/loop-renderer.ts";
 
 /** Write a kernel's function. */
 export function renderKernel(kernel: Kernel, target: Target): RenderedKernel {
@@ -18,7 +18,7 @@ export function renderKernel(kernel: Kernel, target: Target): RenderedKernel {
   return { code, ...render(kernel, { code, pointers, begin, end, scratch }, target) };
 }
 
-function render(kernel: Kernel, opening: Opening, target: Target): Work {
+function render(kernel: Kernel, opening: Opening, target: Target): Division {
   switch (kernel.kind) {
     case "loop":
       return renderLoop(kernel, opening, target);

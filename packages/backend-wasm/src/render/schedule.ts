@@ -1,4 +1,4 @@
-import { bytesOf, canShareRows, depends, type Kernel, type ProgramBuffer, type Task, taskOf } from "@finegrain/codegen";
+import { bytesOf, canShareRows, Dependencies, type Kernel, type Task, taskOf } from "@finegrain/codegen";
 import type { RenderedKernel } from "./kernel.ts";
 
 /** A kernel's call in a program. */
@@ -30,7 +30,7 @@ interface Placed extends Omit<Step, "by"> {
 export class Schedule {
   readonly #groups: Placed[][] = [];
   readonly #threads: number;
-  readonly #touching = new Map<ProgramBuffer, { readonly writers: Placed[]; readonly readers: Placed[] }>();
+  readonly #dependencies = new Dependencies<Placed>();
 
   constructor(threads: number) {
     this.#threads = threads;
@@ -47,7 +47,7 @@ export class Schedule {
     const placed: Placed = { kernel, rendered, index, by, task, at };
     this.#groups[at] ??= [];
     this.#groups[at].push(placed);
-    for (const { buffer, writes } of task.accesses) this.#of(buffer)[writes ? "writers" : "readers"].push(placed);
+    this.#dependencies.add(placed);
   }
 
   /** Without other threads every kernel is a group: nothing is worth keeping for longer. */
@@ -56,13 +56,13 @@ export class Schedule {
   }
 
   #place(task: Task, rendered: RenderedKernel): Pick<Placed, "by" | "at"> {
-    const { work, units, grain } = rendered;
-    const before = this.#before(task);
+    const { units, grain } = rendered;
+    const before = [...this.#dependencies.of(task)];
     const last = Math.max(-1, ...before.map(({ at }) => at));
     const beside = before.filter(({ at }) => at === last);
     const earliest = bytesOf(task.kernel.to) < WORTH_DELAY ? 0 : this.#groups.length - 1;
     const [behind, after] = [Math.max(0, last, earliest), Math.max(last + 1, earliest)];
-    const small = work < WORTH_THREADS || units <= grain;
+    const small = task.work.operations < WORTH_THREADS || units <= grain;
     if (small && beside.every(({ by }) => by === "first")) return { by: "first", at: behind };
     const inRows = this.#inRows(rendered);
     if (inRows && this.#shareRows(beside, task)) return { by: "rows", at: behind };
@@ -71,21 +71,6 @@ export class Schedule {
 
   #inRows({ rows }: RenderedKernel): boolean {
     return rows % this.#threads === 0;
-  }
-
-  #of(buffer: ProgramBuffer) {
-    const known = this.#touching.get(buffer) ?? { writers: [], readers: [] };
-    this.#touching.set(buffer, known);
-    return known;
-  }
-
-  /** What the kernel has to wait for. */
-  #before(task: Task): Placed[] {
-    const touching = task.accesses.flatMap(({ buffer, writes }) => {
-      const { writers, readers } = this.#of(buffer);
-      return writes ? [...writers, ...readers] : writers;
-    });
-    return touching.filter((earlier) => depends(earlier.task, task));
   }
 
   /**
@@ -99,8 +84,8 @@ export class Schedule {
     // What is added to a set that is walked is walked too.
     for (const one of turned) {
       if (!this.#inRows(one.rendered)) return false;
-      for (const other of this.#groups[one.at]!) {
-        if (other === one || !depends(one.task, other.task)) continue;
+      for (const other of this.#dependencies.of(one.task)) {
+        if (other.at !== one.at) continue;
         if (other.by === "units" || !apart(one.task, other.task)) return false;
         if (other.by === "first") turned.add(other);
       }

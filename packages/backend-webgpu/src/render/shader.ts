@@ -1,10 +1,10 @@
-import type { Branch, Dispatch, Kernel, LoopKernel, MemoryPlan, ProgramBuffer } from "@finegrain/codegen";
+import type { Branch, Dispatch, Kernel, MemoryPlan, ProgramBuffer } from "@finegrain/codegen";
 import { size } from "@finegrain/graph";
 import { type Binding, Bindings } from "./bindings.ts";
 import { type Opening, type RenderedKernel, tileType, type WorkgroupArray, workgroupArrays } from "./kernel.ts";
 import { renderMap } from "./map.ts";
-import { asLanes, renderLanes } from "./product-lanes.ts";
-import { asTiles, lanesOfTiles, renderTiles } from "./product-tiles.ts";
+import { lanesOfTiles } from "./products/plan-tiles.ts";
+import { asTiles, renderProduct } from "./products/product.ts";
 import { multiplyHigh, renderRandomBits } from "./random-bits.ts";
 import { renderReduce } from "./reduce.ts";
 import { prelude } from "./scalar-ops.ts";
@@ -28,8 +28,8 @@ export interface Shader {
 export function renderDispatch({ branches }: Dispatch, plan: MemoryPlan, common: Target): Shader {
   const kernels = branches.flatMap((branch) => branch.kernels);
   const tiled = branches.flatMap(({ rows, kernels: own }) =>
-    rows === 0 && common.tiles ? own.filter((kernel) => kernel.kind === "loop" && asTiles(kernel, common)) : [],
-  ) as LoopKernel[]; // of which all are loops
+    own.flatMap((kernel) => (rows === 0 && kernel.kind === "loop" ? (asTiles(kernel, common) ?? []) : [])),
+  );
   const target = tiled.length > 0 ? { ...common, lanes: lanesOfTiles(tiled, common) } : common;
   const bindings = new Bindings(plan, new Set(kernels.map(({ to }) => to)), target);
   const functions: string[] = [];
@@ -117,12 +117,9 @@ function render(kernel: Kernel, opening: Opening): RenderedKernel {
       return renderTopK(kernel, opening);
     case "randomBits":
       return renderRandomBits(kernel, opening);
-    case "loop": {
-      if (!kernel.reduction) return renderMap(kernel, opening);
-      const tiles = opening.row === undefined && opening.target.tiles ? asTiles(kernel, opening.target) : undefined;
-      if (tiles) return renderTiles(kernel, tiles, opening);
-      const lanes = asLanes(kernel, opening);
-      return lanes ? renderLanes(kernel, lanes, opening) : renderReduce(kernel, opening);
-    }
+    case "loop":
+      return kernel.reduction
+        ? (renderProduct(kernel, opening) ?? renderReduce(kernel, opening))
+        : renderMap(kernel, opening);
   }
 }

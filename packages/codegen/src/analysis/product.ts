@@ -11,6 +11,8 @@ import type { LoopKernel } from "../ir/kernel.ts";
 export interface Product {
   readonly x: Factor;
   readonly y: Factor;
+  /** Of all loops, the summed ones last. */
+  readonly extents: readonly number[];
   /** Parallel loops, by what they belong to. */
   readonly batch: readonly number[];
   readonly rows: readonly number[];
@@ -49,8 +51,13 @@ export function asProduct({ extents, reduction, at }: LoopKernel): Product | und
     columns: swap ? ofA : ofB,
     batch,
     summed: reduction.extents.map((_, k) => extents.length + k),
+    extents: [...extents, ...reduction.extents],
   };
 }
+
+/** Iterations of these loops together. */
+export const extentOf = ({ extents }: Product, loops: readonly number[]): number =>
+  size(loops.map((loop) => extents[loop]!));
 
 function asFactor(value: Expression): Factor | undefined {
   if (value.kind === "load") return { value, load: value };
@@ -88,12 +95,10 @@ const FEW_READS = 4;
  */
 export function bufferToCopy(kernel: LoopKernel): ProgramBuffer | undefined {
   const product = asProduct(kernel);
-  const { reduction } = kernel;
-  if (!product || !reduction) return undefined;
-  const all = [...kernel.extents, ...reduction.extents];
+  if (!product) return undefined;
+  const { x, y, rows, columns, summed, extents: all } = product;
   if (size(all) < WORTH_COPYING) return undefined;
-  const { x, y, rows, columns, summed } = product;
-  const extent = (loops: readonly number[]) => size(loops.map((loop) => all[loop]!));
+  const extent = (loops: readonly number[]) => extentOf(product, loops);
   const apart = ({ load: { at } }: Factor, loops: readonly number[]) =>
     loops.some((loop, k) => k > 0 && at.strides[loops[k - 1]!] !== at.strides[loop]! * all[loop]!);
   const irregular = (factor: Factor, own: readonly number[], reads: number) =>

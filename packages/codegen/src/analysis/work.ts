@@ -1,14 +1,16 @@
-import { size } from "@finegrain/graph";
-import { expressionsOf } from "../ir/expression.ts";
-import type { Kernel, LoopKernel } from "../ir/kernel.ts";
-import { asProduct } from "./product.ts";
+import { type Cost, size } from "@finegrain/graph";
+import { expressionsOf, type Load, variesAlong } from "../ir/expression.ts";
+import { bytesOf, elementBytes, type Kernel, type LoopKernel } from "../ir/kernel.ts";
+import { asProduct, extentOf } from "./product.ts";
 
-/** What a kernel asks of the workgroups that do it. */
+/** What a kernel asks of the threads or workgroups that do it, where it is scheduled. */
 export interface Work {
   /** Parallel iterations, where they can be cut into rows. */
   readonly iterations: number | undefined;
   /** Multiplications and the like, one for each element that is read or made. */
   readonly steps: number;
+  /** Values that are read or computed, roughly: what a thread without a workgroup's lanes goes through. */
+  readonly operations: number;
   /** Of a sum whose lanes would read what lies apart if they shared it: how long it is; else 0. */
   readonly scattered: number;
   /** A product of matrices, or of a matrix and a vector, which reads every weight once. */
@@ -17,13 +19,18 @@ export interface Work {
   readonly reuse: number;
 }
 
-export const workOf = (kernel: Kernel): Work => ({
-  iterations: kernel.kind === "loop" ? size(kernel.extents) : undefined,
-  steps: stepsOf(kernel),
-  scattered: kernel.kind === "loop" && !readsAlongSum(kernel) ? size(kernel.reduction?.extents ?? []) : 0,
-  product: kernel.kind === "loop" ? productOf(kernel) : undefined,
-  reuse: kernel.kind === "loop" ? reuseOf(kernel) : 1,
-});
+export function workOf(kernel: Kernel): Work {
+  const common = { steps: stepsOf(kernel), operations: operationsOf(kernel) };
+  if (kernel.kind !== "loop") return { ...common, iterations: undefined, scattered: 0, product: undefined, reuse: 1 };
+  const product = asProduct(kernel);
+  return {
+    ...common,
+    iterations: size(kernel.extents),
+    scattered: readsAlongSum(kernel) ? 0 : size(kernel.reduction?.extents ?? []),
+    product: product && (product.batch.length === 0 && product.rows.length === 0 ? "vector" : "matrices"),
+    reuse: product && product.columns.length > 0 ? extentOf(product, product.rows) : 1,
+  };
+}
 
 function stepsOf(kernel: Kernel): number {
   switch (kernel.kind) {
@@ -40,6 +47,24 @@ function stepsOf(kernel: Kernel): number {
 /** Rounds of Philox, of two multiplications each, for one of four numbers. */
 const PHILOX_STEPS = 5;
 
+function operationsOf(kernel: Kernel): number {
+  switch (kernel.kind) {
+    case "loop": {
+      const { extents, reduction, result } = kernel;
+      const reduced = reduction ? size(reduction.extents) * expressionsOf(reduction.body).length : 0;
+      return size(extents) * (expressionsOf(result).length + reduced);
+    }
+    case "scatterAdd":
+      return (kernel.count + kernel.rows) * kernel.width;
+    case "topK":
+      return kernel.rows * (kernel.length + 8 * kernel.k * Math.ceil(Math.log2(kernel.k + 1)));
+    case "randomBits":
+      return kernel.to.size * PHILOX_OPERATIONS;
+  }
+}
+/** Of Philox, for one of four numbers. */
+const PHILOX_OPERATIONS = 60;
+
 /** Whether lanes that share a sum read neighbours, or the same. */
 function readsAlongSum({ extents, reduction }: LoopKernel): boolean {
   if (!reduction || reduction.extents.length === 0) return true;
@@ -47,12 +72,33 @@ function readsAlongSum({ extents, reduction }: LoopKernel): boolean {
   return expressionsOf(reduction.body).every((e) => e.kind !== "load" || e.at.strides[innermost]! <= 1);
 }
 
-function reuseOf(kernel: LoopKernel): number {
-  const product = asProduct(kernel);
-  return product && product.columns.length > 0 ? size(product.rows.map((loop) => kernel.extents[loop]!)) : 1;
+/** Arithmetic of one run, and the bytes that it cannot but read and write: what comes again is counted once. */
+export function kernelCost(kernel: Kernel): Cost {
+  switch (kernel.kind) {
+    case "loop":
+      return loopCost(kernel);
+    case "scatterAdd":
+      return { flops: kernel.count * kernel.width, bytes: 2 * bytesOf(kernel.updates) + bytesOf(kernel.to) };
+    case "topK":
+      return { flops: kernel.rows * kernel.length, bytes: bytesOf(kernel.from) + bytesOf(kernel.to) };
+    case "randomBits":
+      return { flops: 0, bytes: bytesOf(kernel.to) };
+  }
 }
 
-function productOf(kernel: LoopKernel): Work["product"] {
-  const product = asProduct(kernel);
-  return product && (product.batch.length === 0 && product.rows.length === 0 ? "vector" : "matrices");
+function loopCost({ extents, reduction, result, to }: LoopKernel): Cost {
+  const all = [...extents, ...(reduction?.extents ?? [])];
+  const roots = reduction ? [reduction.body, result] : [result];
+  const each = (root: (typeof roots)[number]) => expressionsOf(root).filter(({ kind }) => kind === "call").length;
+  const folded = reduction ? size(all) * (each(reduction.body) + 1) : 0;
+  const loads = expressionsOf(...roots).filter((e) => e.kind === "load");
+  const bytes = loads.reduce(
+    (sum, load) => sum + elementBytes(load.dtype) * touched(load, all),
+    elementBytes(to.dtype) * size(extents),
+  );
+  return { flops: folded + size(extents) * each(result), bytes };
 }
+
+/** Elements of its buffer that a load reads. */
+const touched = (load: Load, extents: readonly number[]): number =>
+  Math.min(load.from.size, size(extents.filter((_, loop) => variesAlong(load, loop))));

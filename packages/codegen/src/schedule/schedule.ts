@@ -2,7 +2,8 @@ import { isInArena, type ProgramBuffer } from "../ir/buffer.ts";
 import { bytesOf, type Kernel } from "../ir/kernel.ts";
 import type { Program } from "../ir/program.ts";
 import { type ChainOptions, rowsOf, type StepLimits } from "./chain.ts";
-import { depends, type Task, taskOf } from "./task.ts";
+import { Dependencies } from "./dependencies.ts";
+import { type Task, taskOf } from "./task.ts";
 
 /** Kernels that one dispatch runs. Its branches run side by side in different workgroups: none reads or overwrites what another writes. */
 export interface Dispatch {
@@ -75,8 +76,7 @@ class Scheduler {
   readonly #maxBranches: number;
   readonly #maxKernels: number;
   readonly #chain: ChainOptions;
-  /** What touches a buffer, so that not every pair of kernels has to be looked at. */
-  readonly #touching = new Map<ProgramBuffer, { readonly writers: Placed[]; readonly readers: Placed[] }>();
+  readonly #dependencies = new Dependencies<Placed>();
 
   constructor(options: ScheduleOptions) {
     this.#maxBuffers = options.maxBuffers;
@@ -92,33 +92,18 @@ class Scheduler {
   }
 
   add(task: Task): void {
-    const last = this.#lastBefore(task);
-    const at = this.#append(task, last) ? last : this.#branch(task, last + 1);
-    for (const { buffer, writes } of task.accesses) this.#of(buffer)[writes ? "writers" : "readers"].push({ task, at });
-  }
-
-  #of(buffer: ProgramBuffer) {
-    const known = this.#touching.get(buffer) ?? { writers: [], readers: [] };
-    this.#touching.set(buffer, known);
-    return known;
-  }
-
-  /** The last dispatch with a kernel that this one has to wait for, else -1. */
-  #lastBefore(task: Task): number {
-    let last = -1;
-    for (const { buffer, writes } of task.accesses) {
-      const { writers, readers } = this.#of(buffer);
-      for (const { task: earlier, at } of writes ? [...writers, ...readers] : writers)
-        if (at > last && depends(earlier, task)) last = at;
-    }
-    return last;
+    const before = this.#dependencies.of(task);
+    const last = [...before].reduce((latest, { at }) => Math.max(latest, at), -1);
+    const waited = new Set(Array.from(before, (earlier) => earlier.task));
+    const at = this.#append(task, last, waited) ? last : this.#branch(task, last + 1);
+    this.#dependencies.add({ task, at });
   }
 
   /** Put the kernel behind those of the dispatch that it has to wait for, as one branch with them, if it can be. */
-  #append(task: Task, at: number): boolean {
+  #append(task: Task, at: number, waited: ReadonlySet<Task>): boolean {
     const dispatch = this.dispatches[at];
     if (!dispatch || !this.#hasRoom(dispatch, task)) return false;
-    const before = dispatch.branches.filter(({ tasks }) => tasks.some((earlier) => depends(earlier, task)));
+    const before = dispatch.branches.filter(({ tasks }) => tasks.some((earlier) => waited.has(earlier)));
     const tasks = [...before.flatMap(({ tasks }) => tasks), task];
     const rows = rowsOf(tasks, this.#chain);
     if (rows === undefined) return false;

@@ -1,5 +1,5 @@
 import { type Work, workOf } from "../analysis/work.ts";
-import { type Access, accessesOf, mayMeet } from "../ir/access.ts";
+import { type Access, accessesOf } from "../ir/access.ts";
 import type { Kernel } from "../ir/kernel.ts";
 
 /** A kernel, and what a schedule has to know of it. */
@@ -10,6 +10,3 @@ export interface Task {
 }
 
 export const taskOf = (kernel: Kernel): Task => ({ kernel, accesses: accessesOf(kernel), work: workOf(kernel) });
-
-/** Whether one of the two has to be done before the other. */
-export const depends = (a: Task, b: Task): boolean => a.accesses.some((x) => b.accesses.some((y) => mayMeet(x, y)));

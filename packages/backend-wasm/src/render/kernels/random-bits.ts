@@ -1,14 +1,14 @@
 import type { RandomBitsKernel } from "@finegrain/codegen";
 import type { Code, Local } from "../../assembler/code.ts";
 import { type Opening, WORD } from "../kernel.ts";
-import type { Work } from "../loops/loop-renderer.ts";
+import type { Division } from "../loops/loop-renderer.ts";
 
 const MULTIPLIERS = [0xd2511f53, 0xcd9e8d57] as const;
 const WEYL = [0x9e3779b9, 0xbb67ae85] as const;
 const ROUNDS = 10;
 
 /** Philox 4x32-10 as `philox` of @finegrain/graph has it: four words for every value of the counter. */
-export function renderRandomBits({ key, counter, to }: RandomBitsKernel, opening: Opening): Work {
+export function renderRandomBits({ key, counter, to }: RandomBitsKernel, opening: Opening): Division {
   const { code, pointers, begin, end } = opening;
   const block = code.local("pointer");
   const words = [0, 1, 2, 3].map(() => code.local("i32")) as [Local, Local, Local, Local];
@@ -32,7 +32,7 @@ export function renderRandomBits({ key, counter, to }: RandomBitsKernel, opening
     for (let round = 0; round < ROUNDS; round++) philoxRound(code, words, keys);
     for (const [k, word] of words.entries()) storeWord(code, { at: pointers.get(to)!, block, word, k, size: to.size });
   });
-  return { units, grain: 4, rows: 1, work: 60 * to.size };
+  return { units, grain: 4, rows: 1 };
 }
 
 function philoxRound(code: Code, words: readonly [Local, Local, Local, Local], keys: readonly [Local, Local]): void {

@@ -1,13 +1,13 @@
 import type { ScatterAddKernel } from "@finegrain/codegen";
 import type { Local } from "../../assembler/code.ts";
 import { type Opening, WORD } from "../kernel.ts";
-import type { Work } from "../loops/loop-renderer.ts";
+import type { Division } from "../loops/loop-renderer.ts";
 
 /**
  * Every thread takes a range of columns and goes through all indices, so that no update is lost and the order of the sums is
  * always the same.
  */
-export function renderScatterAdd(kernel: ScatterAddKernel, opening: Opening): Work {
+export function renderScatterAdd(kernel: ScatterAddKernel, opening: Opening): Division {
   const { indices, updates, count, rows, width, to } = kernel;
   const { code, pointers, begin, end } = opening;
   const [row, column, from, into] = ["pointer", "pointer", "pointer", "pointer"].map(() => code.local("pointer")) as [
@@ -63,5 +63,5 @@ export function renderScatterAdd(kernel: ScatterAddKernel, opening: Opening): Wo
       else code.laneAccess("v128.store32_lane", 0);
     });
   });
-  return { units: width, grain: 16, rows: 1, work: (count + rows) * width };
+  return { units: width, grain: 16, rows: 1 };
 }

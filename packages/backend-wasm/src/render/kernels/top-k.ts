@@ -1,7 +1,7 @@
 import type { TopKKernel } from "@finegrain/codegen";
 import type { Code, Local } from "../../assembler/code.ts";
 import { type Opening, WORD } from "../kernel.ts";
-import type { Work } from "../loops/loop-renderer.ts";
+import type { Division } from "../loops/loop-renderer.ts";
 
 /** Entries that are compared at once with the least of those that are kept: most often none of them is larger. */
 const STRIDE = 16;
@@ -10,7 +10,7 @@ const STRIDE = 16;
  * A heap of the k largest so far, its least on top, in the row of the result: most entries of a long row only meet the top. Then the
  * heap is sorted in its place.
  */
-export function renderTopK({ from, rows, length, k, to }: TopKKernel, opening: Opening): Work {
+export function renderTopK({ from, rows, length, k, to }: TopKKernel, opening: Opening): Division {
   const { code, pointers, begin, end } = opening;
   const unit = code.local("pointer");
   const heap = new Heap(code);
@@ -28,7 +28,7 @@ export function renderTopK({ from, rows, length, k, to }: TopKKernel, opening: O
     if (length > k) heap.offer(k, length);
     heap.sort(k);
   });
-  return { units: rows, grain: 1, rows, work: rows * (length + 8 * k * Math.ceil(Math.log2(k + 1))) };
+  return { units: rows, grain: 1, rows };
 }
 
 /** Indices of values in memory. Of two, the lesser is the one of the smaller value, and of equals the one of the higher index. */

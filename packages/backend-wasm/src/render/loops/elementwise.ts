@@ -1,17 +1,17 @@
 import { expressionsOf } from "@finegrain/codegen";
 import { size } from "@finegrain/graph";
-import { type Count, LoopRenderer, strides, unrolled, type Work } from "./loop-renderer.ts";
+import { type Count, type Division, LoopRenderer, strides, unrolled } from "./loop-renderer.ts";
 import { Strip } from "./strip.ts";
 
 /** No reduction: every element by itself. */
 export class ElementwiseRenderer extends LoopRenderer {
-  render(): Work {
+  render(): Division {
     const { kernel, code, opening, frame } = this;
     const inner = kernel.extents.length - 1;
     const strip = (count: Count | undefined) => this.#strip(inner, count);
     if (inner < 0) {
       strip(undefined);
-      return { units: 1, grain: 1, rows: 1, work: this.work };
+      return { units: 1, grain: 1, rows: 1 };
     }
     const length = kernel.extents[inner]!;
     if (inner === 0) {
@@ -19,11 +19,11 @@ export class ElementwiseRenderer extends LoopRenderer {
       const count = code.local("pointer");
       code.get(opening.end).get(opening.begin).pointerOp("sub").set(count);
       strip({ local: count });
-      return { units: length, grain: 16, rows: length, work: this.work };
+      return { units: length, grain: 16, rows: length };
     }
     this.forUnits(inner, () => strip({ known: length }));
     const units = size(kernel.extents) / length;
-    return { units, grain: 1, rows: units, work: this.work };
+    return { units, grain: 1, rows: units };
   }
 
   #strip(inner: number, count: Count | undefined): void {

@@ -1,4 +1,4 @@
-import { expressionsOf, type LoopKernel, type Reduction } from "@finegrain/codegen";
+import type { LoopKernel, Reduction } from "@finegrain/codegen";
 import { size } from "@finegrain/graph";
 import type { Code, Local } from "../../assembler/code.ts";
 import type { Opening, RenderedKernel } from "../kernel.ts";
@@ -6,7 +6,7 @@ import { Accumulator } from "./accumulator.ts";
 import { type KernelFrame, Strip } from "./strip.ts";
 
 /** How the work of a kernel is divided. */
-export type Work = Omit<RenderedKernel, "code">;
+export type Division = Omit<RenderedKernel, "code">;
 
 /** What the writers of loop kernels share: units of work, and nested loops. */
 export abstract class LoopRenderer {
@@ -67,13 +67,6 @@ export abstract class LoopRenderer {
     const to = () => void this.code.address(extents[0]!);
     this.code.count(at, { to }, () => this.nest(loops.slice(1), extents.slice(1), body));
     this.frame.coordinates.delete(loop);
-  }
-
-  protected get work(): number {
-    const { extents, reduction, result } = this.kernel;
-    const each =
-      expressionsOf(result).length + (reduction ? size(reduction.extents) * expressionsOf(reduction.body).length : 0);
-    return size(extents) * each;
   }
 }
 

@@ -2,12 +2,12 @@ import { expressionsOf, type LoopKernel, type Reduction } from "@finegrain/codeg
 import type { Opening, Target } from "../kernel.ts";
 import { renderProduct } from "../products/product.ts";
 import { ElementwiseRenderer } from "./elementwise.ts";
-import type { Work } from "./loop-renderer.ts";
+import type { Division } from "./loop-renderer.ts";
 import { ColumnRenderer } from "./reduce-columns.ts";
 import { RowRenderer } from "./reduce-rows.ts";
 
 /** Any loop kernel, with four elements at a time along its innermost loop. */
-export function renderLoop(kernel: LoopKernel, opening: Opening, target: Target): Work {
+export function renderLoop(kernel: LoopKernel, opening: Opening, target: Target): Division {
   const { reduction } = kernel;
   if (!reduction) return new ElementwiseRenderer(kernel, opening).render();
   const product = renderProduct(kernel, reduction, opening, target);

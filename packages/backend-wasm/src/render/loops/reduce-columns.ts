@@ -1,12 +1,12 @@
 import { expressionsOf } from "@finegrain/codegen";
 import { size } from "@finegrain/graph";
 import type { Local } from "../../assembler/code.ts";
-import { type Count, ReducingRenderer, strides, unrolled, type Work } from "./loop-renderer.ts";
+import { type Count, type Division, ReducingRenderer, strides, unrolled } from "./loop-renderer.ts";
 import { Strip } from "./strip.ts";
 
 /** Neighbouring results at a time: the lanes are neighbours in the last parallel loop. */
 export class ColumnRenderer extends ReducingRenderer {
-  render(): Work {
+  render(): Division {
     const { kernel, opening, code } = this;
     const column = kernel.extents.length - 1;
     const length = kernel.extents[column]!;
@@ -16,14 +16,14 @@ export class ColumnRenderer extends ReducingRenderer {
       const count = code.local("pointer");
       code.get(opening.begin).set(at).get(opening.end).get(opening.begin).pointerOp("sub").set(count);
       this.#columns(at, { local: count });
-      return { units: length, grain: 16, rows: length, work: this.work };
+      return { units: length, grain: 16, rows: length };
     }
     this.forUnits(column, () => {
       code.address(0).set(at);
       this.#columns(at, { known: length });
     });
     const units = size(kernel.extents) / length;
-    return { units, grain: 1, rows: units, work: this.work };
+    return { units, grain: 1, rows: units };
   }
 
   #columns(at: Local, count: Count): void {

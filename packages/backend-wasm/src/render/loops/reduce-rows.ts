@@ -1,12 +1,12 @@
 import { expressionsOf } from "@finegrain/codegen";
 import { size } from "@finegrain/graph";
 import type { Accumulator } from "./accumulator.ts";
-import { ReducingRenderer, strides, unrolled, type Work } from "./loop-renderer.ts";
+import { type Division, ReducingRenderer, strides, unrolled } from "./loop-renderer.ts";
 import { Strip } from "./strip.ts";
 
 /** One result at a time: the lanes are neighbours in the reduced loop. */
 export class RowRenderer extends ReducingRenderer {
-  render(): Work {
+  render(): Division {
     const { kernel, reduction } = this;
     const parallel = kernel.extents.length;
     const last = parallel + reduction.extents.length - 1;
@@ -23,7 +23,7 @@ export class RowRenderer extends ReducingRenderer {
       this.finish([wide[0]!.result], undefined, 1);
     });
     const units = size(kernel.extents);
-    return { units, grain: 1, rows: units, work: this.work };
+    return { units, grain: 1, rows: units };
   }
 
   #row(last: number, wide: readonly Accumulator[], single: Accumulator): void {

@@ -2,7 +2,7 @@ import type { Load, LoopKernel, Reduction } from "@finegrain/codegen";
 import { size } from "@finegrain/graph";
 import type { Local } from "../../assembler/code.ts";
 import type { Opening } from "../kernel.ts";
-import { type Count, strides, type Work } from "../loops/loop-renderer.ts";
+import { type Count, type Division, strides } from "../loops/loop-renderer.ts";
 import { Strip } from "../loops/strip.ts";
 import { type ProductOptions, ProductRenderer } from "./product-renderer.ts";
 
@@ -30,7 +30,7 @@ export class ColumnProductRenderer extends ProductRenderer {
     this.#column = product.columns.at(-1)!;
   }
 
-  render(): Work {
+  render(): Division {
     const { kernel, code, frame, opening } = this;
     const { batch, columns } = this.product;
     const column = this.#column;
@@ -38,13 +38,13 @@ export class ColumnProductRenderer extends ProductRenderer {
     const length = kernel.extents[column]!;
     if (outer.length > 0) {
       this.forUnitsOf(outer, () => this.#sum({ known: length }));
-      return { units: size(outer.map(({ extent }) => extent)), grain: 1, rows: this.rowsOf(outer), work: this.work };
+      return { units: size(outer.map(({ extent }) => extent)), grain: 1, rows: this.rowsOf(outer) };
     }
     const count = code.local("pointer");
     frame.coordinates.set(column, opening.begin);
     code.get(opening.end).get(opening.begin).pointerOp("sub").set(count);
     this.#sum({ local: count });
-    return { units: length, grain: 16, rows: kernel.extents.length === 1 ? length : 1, work: this.work };
+    return { units: length, grain: 16, rows: kernel.extents.length === 1 ? length : 1 };
   }
 
   /** All of the summed loop over some columns. */

@@ -9,7 +9,7 @@ import {
 import { size } from "@finegrain/graph";
 import type { Local } from "../../assembler/code.ts";
 import type { Opening } from "../kernel.ts";
-import { strides, type Work } from "../loops/loop-renderer.ts";
+import { type Division, strides } from "../loops/loop-renderer.ts";
 import { Strip } from "../loops/strip.ts";
 import { type ProductOptions, ProductRenderer } from "./product-renderer.ts";
 
@@ -41,7 +41,7 @@ export class RowProductRenderer extends ProductRenderer {
     this.#vectors = Math.max(1, Math.floor(ACCUMULATORS / (this.#block * this.#few)));
   }
 
-  render(): Work {
+  render(): Division {
     const { kernel } = this;
     const { batch, columns, rows } = this.product;
     const shared = new Map([[this.#last, this.#block], ...rows.map((loop) => [loop, this.#few] as const)]);
@@ -51,7 +51,7 @@ export class RowProductRenderer extends ProductRenderer {
     }));
     const wanted = this.#wanted && this.whole(this.#wanted);
     this.forUnitsOf(outer, () => this.#rows(wanted));
-    return { units: size(outer.map(({ extent }) => extent)), grain: 1, rows: this.rowsOf(outer), work: this.work };
+    return { units: size(outer.map(({ extent }) => extent)), grain: 1, rows: this.rowsOf(outer) };
   }
 
   /** The products of a block of the matrix's rows and a few vectors. @param wanted how many of those rows are. */

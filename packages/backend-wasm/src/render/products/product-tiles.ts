@@ -2,7 +2,7 @@ import type { Load, LoopKernel, Reduction } from "@finegrain/codegen";
 import { size } from "@finegrain/graph";
 import type { Local } from "../../assembler/code.ts";
 import { type Opening, WORD } from "../kernel.ts";
-import type { Work } from "../loops/loop-renderer.ts";
+import type { Division } from "../loops/loop-renderer.ts";
 import { packPanels } from "./pack.ts";
 import { type ProductOptions, ProductRenderer } from "./product-renderer.ts";
 
@@ -66,7 +66,7 @@ export class TileProductRenderer extends ProductRenderer {
     this.#rows = this.#x.packed && again ? blockOf(this.#m, this.#tall, BLOCK_BYTES.rows / WORD / this.#k) : this.#m;
   }
 
-  render(): Work {
+  render(): Division {
     const { kernel, code, opening } = this;
     const { batch } = this.product;
     const outer = batch.map((loop) => ({ loop, extent: kernel.extents[loop]! }));
@@ -78,7 +78,7 @@ export class TileProductRenderer extends ProductRenderer {
         code.address(0).set(first).address(this.#n).set(end);
         this.#all(first, end);
       });
-      return { units: times, grain: 1, rows: this.rowsOf(outer), work: this.work, scratch };
+      return { units: times, grain: 1, rows: this.rowsOf(outer), scratch };
     }
     code.get(opening.begin).address(TILE.columns).pointerOp("mul").set(first);
     code.get(opening.end).address(TILE.columns).pointerOp("mul").set(end);
@@ -88,7 +88,7 @@ export class TileProductRenderer extends ProductRenderer {
       outer.map(({ extent }) => extent),
       () => this.#all(first, end),
     );
-    return { units: Math.ceil(this.#n / TILE.columns), grain: 1, rows: 1, work: this.work, scratch };
+    return { units: Math.ceil(this.#n / TILE.columns), grain: 1, rows: 1, scratch };
   }
 
   /** In the thread's own memory, the panels of x, those of y, and a tile. */

@@ -1,7 +1,7 @@
 import { asProduct, type Factor, type LoopKernel, type Reduction, variesAlong } from "@finegrain/codegen";
 import { size } from "@finegrain/graph";
 import type { Opening, Target } from "../kernel.ts";
-import type { Work } from "../loops/loop-renderer.ts";
+import type { Division } from "../loops/loop-renderer.ts";
 import { ColumnProductRenderer } from "./product-columns.ts";
 import { RowProductRenderer } from "./product-rows.ts";
 import { TileProductRenderer } from "./product-tiles.ts";
@@ -17,7 +17,7 @@ export function renderProduct(
   reduction: Reduction,
   opening: Opening,
   target: Target,
-): Work | undefined {
+): Division | undefined {
   const product = asProduct(kernel);
   if (product === undefined || product.summed.length !== 1) return undefined;
   const { x, y, rows, columns } = product;

@@ -1,7 +1,7 @@
 import { type Expression, type LoopKernel, type Product, wantedColumns } from "@finegrain/codegen";
-import type { Bindings } from "./bindings.ts";
-import type { Block } from "./block.ts";
-import { ExpressionWriter } from "./expression.ts";
+import type { Bindings } from "../bindings.ts";
+import type { Block } from "../block.ts";
+import { ExpressionWriter } from "../expression.ts";
 
 /**
  * Text of where the steps of a product's sums end: where nothing more is added, or at once where a mask hides what comes out for all columns
