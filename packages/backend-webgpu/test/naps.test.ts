@@ -23,7 +23,9 @@ async function turnsUntil(
   return { turns, longest, milliseconds: performance.now() - started };
 }
 
-test("a thread that waits for a device on its own CPU sleeps most of the time, and never long", async () => {
+// SwiftShader takes 20 s of a CPU for it, lavapipe a second.
+const timeout = 120_000;
+test("a thread that waits for a device on its own CPU sleeps mostly, and never long", { timeout }, async () => {
   await using backend = await webgpuBackend({ software: true });
   const [x, y] = [input([512, 1024]), input([1024, 1024])];
   using product = await backend.compile(
