@@ -1,18 +1,13 @@
 import { broadcastShape, broadcastStrides, stridedIndices } from "./broadcast.ts";
 import { broadcastable, type CaseInput, type Draw, f32, typed } from "./cases.ts";
-import { sumTo } from "./composites/sum-to.ts";
 import { ShapeError } from "./errors.ts";
-import { definePrimitive, type Op, type Vjp } from "./op.ts";
+import { definePrimitive, expectDtype, type Op, type Vjp } from "./op.ts";
+import { sumTo } from "./ops/broadcast-sum.ts";
 import type { DType, HostTensor, Tensor, TensorType } from "./tensor.ts";
 import { sameShape, size, typeName } from "./tensor.ts";
 
 type Unary = [x: Tensor];
 type Binary = [x: Tensor, y: Tensor];
-
-/** @throws ShapeError where `x` is of none of these dtypes. */
-export function expectDtype(op: string, x: TensorType, ...allowed: readonly DType[]): void {
-  if (!allowed.includes(x.dtype)) throw new ShapeError(`${op} takes ${allowed.join(" or ")}, not ${typeName(x)}`);
-}
 
 /** An element-wise function of one tensor, of the same type. */
 export function unary(

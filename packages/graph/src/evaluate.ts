@@ -1,4 +1,4 @@
-import type { Backend, Buffer } from "./backend.ts";
+import type { Backend, Buffer } from "./backend/backend.ts";
 import { catalog, type OpName } from "./catalog.ts";
 import { FinegrainError } from "./errors.ts";
 import type { Graph } from "./graph.ts";

@@ -1,9 +1,9 @@
 import { catalog, type OpName } from "./catalog.ts";
 import { FinegrainError } from "./errors.ts";
 import { topological } from "./graph.ts";
-import { scalar } from "./op.ts";
+import { type Pullback, scalar } from "./op.ts";
 import { add } from "./ops/add.ts";
-import { broadcastTo } from "./ops/broadcast-to.ts";
+import { broadcastTo } from "./ops/broadcast-sum.ts";
 import type { Tensor } from "./tensor.ts";
 import { typeName } from "./tensor.ts";
 
@@ -21,8 +21,7 @@ export function gradient(loss: Tensor, wrt: readonly Tensor[]): Tensor[] {
   return pullback(loss, scalar(1), wrt);
 }
 
-/** Cotangents of `wrt`, given the cotangent `ct` of `y`. */
-export function pullback(y: Tensor, ct: Tensor, wrt: readonly Tensor[]): Tensor[] {
+const pullback: Pullback = (y, ct, wrt) => {
   const order = topological([y], new Set(wrt));
   const reached = new Set<Tensor>(wrt);
   for (const node of order) if (node.inputs.some((x) => reached.has(x))) reached.add(node);
@@ -40,12 +39,12 @@ export function pullback(y: Tensor, ct: Tensor, wrt: readonly Tensor[]): Tensor[
     });
   }
   return wrt.map((x) => cotangents.get(x) ?? broadcastTo(scalar(0), x.shape));
-}
+};
 
 function contributions(node: Tensor, ct: Tensor): readonly (Tensor | null)[] {
   const op = catalog[node.op as OpName];
   if (op.vjp === null) return [];
-  if (op.vjp) return op.vjp(ct, node.inputs, node.attrs, node);
+  if (op.vjp) return op.vjp(ct, node.inputs, node.attrs, node, pullback);
   if (!("decompose" in op)) return [];
   const distinct = [...new Set(node.inputs)];
   const found = pullback(op.decompose(node.inputs, node.attrs), ct, distinct);

@@ -1,7 +1,8 @@
 import type { CaseInput, Draw } from "./cases.ts";
 import type { Cost } from "./cost.ts";
+import { ShapeError } from "./errors.ts";
 import type { DType, HostTensor, Tensor, TensorType } from "./tensor.ts";
-import { isTensor } from "./tensor.ts";
+import { isTensor, typeName } from "./tensor.ts";
 
 type Each<I extends readonly unknown[], T> = { readonly [K in keyof I]: T };
 type Args<I extends readonly unknown[], A> = [A] extends [void] ? I : readonly [...I, A];
@@ -23,12 +24,19 @@ interface Definition<I extends readonly Tensor[], A> {
   cost?(inputs: Each<I, TensorType>, attrs: A, out: TensorType): Cost;
 }
 
-/** Cotangents of the inputs as more graph; null for an input without one. */
+/** Cotangents of `wrt`, given the cotangent `ct` of `y`. */
+export type Pullback = (y: Tensor, ct: Tensor, wrt: readonly Tensor[]) => Tensor[];
+
+/**
+ * Cotangents of the inputs as more graph; null for an input without one. `pullback` is for an op whose attributes are themselves
+ * a graph to differentiate.
+ */
 export type Vjp<I extends readonly Tensor[], A> = (
   ct: Tensor,
   inputs: I,
   attrs: A,
   out: Tensor,
+  pullback: Pullback,
 ) => Each<I, Tensor | null>;
 
 /** An operation that every backend lowers. */
@@ -66,7 +74,13 @@ interface Erased {
   sample(draw: Draw): AnyCall;
   cost?(inputs: readonly TensorType[], attrs: unknown, out: TensorType): Cost;
 }
-type ErasedVjp = (ct: Tensor, inputs: readonly Tensor[], attrs: unknown, out: Tensor) => readonly (Tensor | null)[];
+type ErasedVjp = (
+  ct: Tensor,
+  inputs: readonly Tensor[],
+  attrs: unknown,
+  out: Tensor,
+  pullback: Pullback,
+) => readonly (Tensor | null)[];
 export interface AnyPrimitive extends Erased {
   evaluate(inputs: readonly HostTensor[], attrs: unknown, out: TensorType): ArrayLike<number>;
   readonly vjp: ErasedVjp | null;
@@ -95,6 +109,11 @@ function define<I extends readonly Tensor[], A>(definition: Definitions<I, A>): 
   };
   return Object.defineProperties(build, Object.getOwnPropertyDescriptors(definition)) as unknown as Build<I, A> &
     Definitions<I, A>;
+}
+
+/** @throws ShapeError where `x` is of none of these dtypes. */
+export function expectDtype(op: string, x: TensorType, ...allowed: readonly DType[]): void {
+  if (!allowed.includes(x.dtype)) throw new ShapeError(`${op} takes ${allowed.join(" or ")}, not ${typeName(x)}`);
 }
 
 /** A rank-0 constant. */

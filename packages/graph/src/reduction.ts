@@ -1,9 +1,8 @@
 import { stridedIndices, strides } from "./broadcast.ts";
 import { type CaseInput, type Draw, f32, i32 } from "./cases.ts";
 import { elementwiseCost } from "./cost.ts";
-import { expectDtype } from "./elementwise.ts";
 import { ShapeError } from "./errors.ts";
-import { definePrimitive, type Op, type Vjp } from "./op.ts";
+import { definePrimitive, expectDtype, type Op, type Vjp } from "./op.ts";
 import type { Shape, Tensor, TensorType } from "./tensor.ts";
 import { size } from "./tensor.ts";
 

@@ -1,5 +1,5 @@
 import { evaluate, graph, hostTensor, input, referenceBackend, type Tensor } from "@finegrain/graph";
-import { evaluation, initialize, leaves, type ModelConfig, mapParams, scalingLM } from "@finegrain/nn";
+import { evaluation, initialize, leaves, type ModelConfig, mapParams, scalingLM, uploadWeights } from "@finegrain/nn";
 import { describe, expect, test } from "vitest";
 import { heldOutBatches } from "./data/index.ts";
 import { createEvaluator } from "./evaluator.ts";
@@ -37,12 +37,12 @@ describe.each(Object.entries({ dense, sparse }))("a %s model", (_, config) => {
   test("costs the sum of -log softmax over the targets, filling left out", async () => {
     const model = scalingLM(config);
     await using backend = referenceBackend();
-    await using evaluator = createEvaluator(backend, model);
-    const params = [...initialize(model.params, 5).values()].map((value) => backend.upload(value));
+    await using evaluator = createEvaluator({ backend, model });
+    const weights = uploadWeights(backend, model, initialize(model.params, 5), "float32");
     const batches = [...heldOutBatches(text, SIZE)];
     // 17 targets in rows of 5: the second batch has one whole row, and one of 2 targets and 3 places of filling.
     expect(batches.map(({ count }) => count)).toEqual([10, 7]);
-    const { nats, tokens } = await evaluator.evaluate(params, batches);
+    const { nats, tokens } = await evaluator.evaluate(weights, batches);
     expect(tokens).toBe(17);
     const windows = [0, 5, 10, 15].map((start) => text.subarray(start, start + 6));
     expect(nats).toBeCloseTo(
@@ -55,13 +55,13 @@ describe.each(Object.entries({ dense, sparse }))("a %s model", (_, config) => {
 test("only the mask decides what counts", async () => {
   const model = scalingLM(dense);
   await using backend = referenceBackend();
-  await using evaluator = createEvaluator(backend, model);
-  const params = [...initialize(model.params, 5).values()].map((value) => backend.upload(value));
+  await using evaluator = createEvaluator({ backend, model });
+  const weights = uploadWeights(backend, model, initialize(model.params, 5), "float32");
   const last = [...heldOutBatches(text, SIZE)].at(-1)!;
   const filled = last.tokens.data.map((token, i) => (i >= 6 + 3 ? 7 : token));
   const other = { ...last, tokens: hostTensor("int32", [2, 6], filled as Int32Array) }; // of an int32 tensor
   const whole = { ...last, mask: hostTensor("float32", [2, 5], new Float32Array(10).fill(1)), count: 10 };
-  const expected = await evaluator.evaluate(params, [last]);
-  expect(await evaluator.evaluate(params, [other])).toEqual(expected);
-  expect((await evaluator.evaluate(params, [whole])).nats).toBeGreaterThan(expected.nats + 1);
+  const expected = await evaluator.evaluate(weights, [last]);
+  expect(await evaluator.evaluate(weights, [other])).toEqual(expected);
+  expect((await evaluator.evaluate(weights, [whole])).nats).toBeGreaterThan(expected.nats + 1);
 });

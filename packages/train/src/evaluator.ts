@@ -1,6 +1,5 @@
 import type { Backend, Buffer, Executable } from "@finegrain/graph";
-import type { LanguageModel } from "@finegrain/nn";
-import type { HeldOutBatch } from "./data/index.ts";
+import type { BatchSize, HeldOutBatch } from "./data/index.ts";
 import { type EvaluationConfig, evaluationGraph } from "./train-step.ts";
 
 /** Measures a model on held-out text. */
@@ -9,31 +8,34 @@ export interface Evaluator extends AsyncDisposable {
    * Negative log-likelihood of the batches' targets, in nats, summed, and how many they are: of a masked model, those that it
    * has to tell.
    *
-   * @param params the model's parameters on the backend, in the order of `storedTypes`.
+   * @param weights the model's on the backend, by path, in the types of `storedTypes`.
    */
-  evaluate(params: readonly Buffer[], batches: Iterable<HeldOutBatch>): Promise<{ nats: number; tokens: number }>;
+  evaluate(
+    weights: ReadonlyMap<string, Buffer>,
+    batches: Iterable<HeldOutBatch>,
+  ): Promise<{ nats: number; tokens: number }>;
+}
+
+export interface EvaluatorOptions extends Omit<EvaluationConfig, keyof BatchSize> {
+  readonly backend: Backend;
 }
 
 /** An evaluator compiles a graph for every size of batch that it is given, once. */
-export function createEvaluator(
-  backend: Backend,
-  model: LanguageModel,
-  options: Pick<EvaluationConfig, "asDecoded" | "storage"> = {},
-): Evaluator {
+export function createEvaluator({ backend, ...config }: EvaluatorOptions): Evaluator {
   const executables = new Map<string, Promise<Executable>>();
   const compiled = ({ shape }: HeldOutBatch["mask"]): Promise<Executable> => {
     const [batch, length] = shape as [number, number];
-    const known = executables.get(`${shape}`) ?? backend.compile(evaluationGraph({ ...options, model, batch, length }));
+    const known = executables.get(`${shape}`) ?? backend.compile(evaluationGraph({ ...config, batch, length }));
     executables.set(`${shape}`, known);
     return known;
   };
   return {
-    async evaluate(params, batches) {
+    async evaluate(weights, batches) {
       let [nats, tokens] = [0, 0];
       for (const batch of batches) {
         const executable = await compiled(batch.mask);
         const given = [backend.upload(batch.tokens), backend.upload(batch.mask)];
-        const outputs = executable.run([...params, ...given]);
+        const outputs = executable.run([...weights.values(), ...given]);
         const [sum, count] = await Promise.all(outputs.map(async (buffer) => (await buffer.read()).data[0]!));
         nats += sum!;
         tokens += count!;

@@ -1,5 +1,5 @@
 import { referenceBackend } from "@finegrain/graph";
-import { type FeedForwardType, initialize, type ModelConfig, scalingLM } from "@finegrain/nn";
+import { type FeedForwardType, initialize, type ModelConfig, scalingLM, uploadWeights } from "@finegrain/nn";
 import { describe, expect, test } from "vitest";
 import { heldOutBatches, trainBatches } from "./data/index.ts";
 import { createEvaluator } from "./evaluator.ts";
@@ -95,15 +95,15 @@ describe("a masked language model", () => {
   test("is evaluated on some of the places, always the same", async () => {
     const model = scalingLM(masked);
     await using backend = referenceBackend();
-    await using evaluator = createEvaluator(backend, model);
-    const params = [...initialize(model.params, 5).values()].map((value) => backend.upload(value));
+    await using evaluator = createEvaluator({ backend, model });
+    const weights = uploadWeights(backend, model, initialize(model.params, 5), "float32");
     const held = [...heldOutBatches(text, SIZE)];
-    const { nats, tokens } = await evaluator.evaluate(params, held);
+    const { nats, tokens } = await evaluator.evaluate(weights, held);
     const all = held.reduce((n, { count }) => n + count, 0);
     expect(tokens).toBeGreaterThan(0.05 * all);
     expect(tokens).toBeLessThan(0.3 * all);
     expect(nats / tokens).toBeGreaterThan(1);
-    expect(await evaluator.evaluate(params, held)).toEqual({ nats, tokens });
+    expect(await evaluator.evaluate(weights, held)).toEqual({ nats, tokens });
   });
 });
 
@@ -115,9 +115,9 @@ test("evaluated as decoded, every token is a group of its own", async () => {
   await using backend = referenceBackend();
   const nats = async (groupSize: number, asDecoded: boolean) => {
     const model = scalingLM(grouped(groupSize));
-    await using evaluator = createEvaluator(backend, model, { asDecoded });
-    const params = [...initialize(model.params, 5).values()].map((value) => backend.upload(value));
-    return (await evaluator.evaluate(params, heldOutBatches(text.subarray(0, 65), SIZE))).nats;
+    await using evaluator = createEvaluator({ backend, model, asDecoded });
+    const weights = uploadWeights(backend, model, initialize(model.params, 5), "float32");
+    return (await evaluator.evaluate(weights, heldOutBatches(text.subarray(0, 65), SIZE))).nats;
   };
   expect(await nats(4, true)).toBe(await nats(1, false));
   expect(await nats(4, false)).not.toBe(await nats(4, true));

@@ -128,7 +128,7 @@ class ModelTrainer implements Trainer {
     this.#options = options;
     this.#accumulate = accumulate;
     this.#metricNames = metricNames(options);
-    this.#evaluator = createEvaluator(options.backend, options.model);
+    this.#evaluator = createEvaluator({ backend: options.backend, model: options.model });
     this.#held = held;
     this.#step = options.state?.step ?? 0;
   }
@@ -250,7 +250,7 @@ class ModelTrainer implements Trainer {
   }
 
   evaluate(batches: Iterable<HeldOutBatch>): Promise<{ nats: number; tokens: number }> {
-    return this.#evaluator.evaluate(this.#held.params, batches);
+    return this.#evaluator.evaluate(this.buffers(), batches);
   }
 
   buffers(): Map<string, Buffer> {

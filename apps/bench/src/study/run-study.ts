@@ -132,10 +132,10 @@ interface Evaluated {
 
 /** Bits per byte on all of the held-out text. */
 async function evaluated({ backend, model, weights, corpus, batch, length, asDecoded }: Evaluated): Promise<number> {
-  const params = [...uploadWeights(backend, model, weights, "float32").values()];
-  await using evaluator = createEvaluator(backend, model, { asDecoded });
-  const sum = await evaluator.evaluate(params, heldOutBatches(corpus.heldOut, { batch, length }));
-  for (const buffer of params) buffer[Symbol.dispose]();
+  const uploaded = uploadWeights(backend, model, weights, "float32");
+  await using evaluator = createEvaluator({ backend, model, asDecoded });
+  const sum = await evaluator.evaluate(uploaded, heldOutBatches(corpus.heldOut, { batch, length }));
+  for (const buffer of uploaded.values()) buffer[Symbol.dispose]();
   return bitsPerByte(sum, corpus);
 }
 

@@ -1,7 +1,6 @@
 import { f32, i32 } from "../cases.ts";
-import { expectDtype } from "../elementwise.ts";
 import { ShapeError } from "../errors.ts";
-import { type CompositeOp, defineComposite } from "../op.ts";
+import { type CompositeOp, defineComposite, expectDtype } from "../op.ts";
 import { add } from "../ops/add.ts";
 import { einsum } from "../ops/einsum.ts";
 import { iota } from "../ops/iota.ts";

@@ -1,5 +1,4 @@
 import { f32 } from "../cases.ts";
-import { pullback } from "../gradient.ts";
 import { type CompositeOp, defineComposite } from "../op.ts";
 import { barrier } from "../ops/barrier.ts";
 import { mul } from "../ops/mul.ts";
@@ -23,7 +22,7 @@ export const checkpoint: CompositeOp<readonly Tensor[], CheckpointAttrs> = defin
     return { dtype, shape };
   },
   decompose: (operands, { body }) => body(operands),
-  vjp(ct, operands, { body }) {
+  vjp(ct, operands, { body }, _, pullback) {
     // Behind barriers, so that nothing merges the second computation with the first.
     const again = operands.map((x) => barrier(x, ct));
     return pullback(body(again), ct, again).map((found, i) => (operands[i]!.dtype === "float32" ? found : null));

@@ -1,7 +1,6 @@
 import { type CaseInput, type Draw, f32 } from "../cases.ts";
-import { expectDtype } from "../elementwise.ts";
 import { ShapeError } from "../errors.ts";
-import { type CompositeOp, defineComposite, type Vjp } from "../op.ts";
+import { type CompositeOp, defineComposite, expectDtype, type Vjp } from "../op.ts";
 import type { Tensor, TensorType } from "../tensor.ts";
 
 /** A composite of one float32 tensor that keeps its shape. */

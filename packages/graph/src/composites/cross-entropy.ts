@@ -1,9 +1,8 @@
 import { f32, i32 } from "../cases.ts";
-import { expectDtype } from "../elementwise.ts";
 import { ShapeError } from "../errors.ts";
-import { type CompositeOp, defineComposite } from "../op.ts";
+import { type CompositeOp, defineComposite, expectDtype } from "../op.ts";
+import { reduceSum } from "../ops/broadcast-sum.ts";
 import { mul } from "../ops/mul.ts";
-import { reduceSum } from "../ops/reduce-sum.ts";
 import { reshape } from "../ops/reshape.ts";
 import { sub } from "../ops/sub.ts";
 import type { Tensor } from "../tensor.ts";

@@ -1,3 +1,4 @@
+export { sumTo } from "../ops/broadcast-sum.ts";
 export * from "./cached-attention.ts";
 export * from "./causal-attention.ts";
 export * from "./checkpoint.ts";
@@ -17,5 +18,4 @@ export * from "./silu.ts";
 export * from "./softmax.ts";
 export * from "./softplus.ts";
 export * from "./straight-through.ts";
-export * from "./sum-to.ts";
 export * from "./uniform.ts";

@@ -1,7 +1,7 @@
 import type { CompositeOp } from "../op.ts";
+import { reduceSum } from "../ops/broadcast-sum.ts";
 import { exp } from "../ops/exp.ts";
 import { mul } from "../ops/mul.ts";
-import { reduceSum } from "../ops/reduce-sum.ts";
 import { reshape } from "../ops/reshape.ts";
 import { sub } from "../ops/sub.ts";
 import type { Tensor } from "../tensor.ts";

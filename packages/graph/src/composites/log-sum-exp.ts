@@ -1,11 +1,11 @@
 import { f32 } from "../cases.ts";
 import { type CompositeOp, defineComposite } from "../op.ts";
 import { add } from "../ops/add.ts";
+import { reduceSum } from "../ops/broadcast-sum.ts";
 import { exp } from "../ops/exp.ts";
 import { log } from "../ops/log.ts";
 import { mul } from "../ops/mul.ts";
 import { reduceMax } from "../ops/reduce-max.ts";
-import { reduceSum } from "../ops/reduce-sum.ts";
 import { reshape } from "../ops/reshape.ts";
 import { sub } from "../ops/sub.ts";
 import type { Tensor } from "../tensor.ts";

@@ -1,7 +1,7 @@
 import { f32 } from "../cases.ts";
 import { type CompositeOp, defineComposite } from "../op.ts";
+import { reduceSum } from "../ops/broadcast-sum.ts";
 import { mul } from "../ops/mul.ts";
-import { reduceSum } from "../ops/reduce-sum.ts";
 import { type ReduceAttrs, reducedShape } from "../reduction.ts";
 import type { Tensor } from "../tensor.ts";
 import { size } from "../tensor.ts";

@@ -1,6 +1,5 @@
 import { i32 } from "../cases.ts";
-import { expectDtype } from "../elementwise.ts";
-import { type CompositeOp, defineComposite } from "../op.ts";
+import { type CompositeOp, defineComposite, expectDtype } from "../op.ts";
 import { cast } from "../ops/cast.ts";
 import { equal } from "../ops/equal.ts";
 import { iota } from "../ops/iota.ts";

@@ -2,6 +2,7 @@ import { f32 } from "../cases.ts";
 import { ShapeError } from "../errors.ts";
 import { type CompositeOp, defineComposite } from "../op.ts";
 import { add } from "../ops/add.ts";
+import { sumTo } from "../ops/broadcast-sum.ts";
 import { div } from "../ops/div.ts";
 import { mul } from "../ops/mul.ts";
 import { sqrt } from "../ops/sqrt.ts";
@@ -10,7 +11,6 @@ import type { Tensor } from "../tensor.ts";
 import { sameShape, typeName } from "../tensor.ts";
 import { expectLastAxis } from "./composition.ts";
 import { mean } from "./mean.ts";
-import { sumTo } from "./sum-to.ts";
 
 /** 1 / sqrt(mean square + epsilon) along the last axis. */
 const rateOf = (x: Tensor, epsilon: number): Tensor =>

@@ -1,8 +1,7 @@
 import { broadcastShape } from "../broadcast.ts";
 import { f32, i32 } from "../cases.ts";
-import { expectDtype } from "../elementwise.ts";
 import { ShapeError } from "../errors.ts";
-import { type CompositeOp, defineComposite } from "../op.ts";
+import { type CompositeOp, defineComposite, expectDtype } from "../op.ts";
 import { iota } from "../ops/iota.ts";
 import { less } from "../ops/less.ts";
 import { reshape } from "../ops/reshape.ts";

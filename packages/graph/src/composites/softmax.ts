@@ -1,9 +1,9 @@
 import type { CompositeOp } from "../op.ts";
+import { reduceSum } from "../ops/broadcast-sum.ts";
 import { div } from "../ops/div.ts";
 import { exp } from "../ops/exp.ts";
 import { mul } from "../ops/mul.ts";
 import { reduceMax } from "../ops/reduce-max.ts";
-import { reduceSum } from "../ops/reduce-sum.ts";
 import { sub } from "../ops/sub.ts";
 import type { Tensor } from "../tensor.ts";
 import { composed } from "./composition.ts";

@@ -1,7 +1,6 @@
 import { f32 } from "../cases.ts";
-import { expectDtype } from "../elementwise.ts";
 import { ShapeError } from "../errors.ts";
-import { definePrimitive, type Op } from "../op.ts";
+import { definePrimitive, expectDtype, type Op } from "../op.ts";
 import type { Tensor } from "../tensor.ts";
 import { size } from "../tensor.ts";
 

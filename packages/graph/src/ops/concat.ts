@@ -4,7 +4,7 @@ import { ShapeError } from "../errors.ts";
 import { definePrimitive, type Op } from "../op.ts";
 import type { Tensor } from "../tensor.ts";
 import { size, typeName } from "../tensor.ts";
-import { slice } from "./slice.ts";
+import { slice } from "./slice-pad.ts";
 
 /** Tensors one after another along an axis; the other extents are the same in all. */
 export const concat: Op<readonly Tensor[], { axis: number }> = definePrimitive({

@@ -2,11 +2,10 @@ import { stridedIndices, strides } from "../broadcast.ts";
 import { f32 } from "../cases.ts";
 import { elementwiseCost } from "../cost.ts";
 import { type EinsumSpec, einsumExtents, parseEinsum } from "../einsum-spec.ts";
-import { expectDtype } from "../elementwise.ts";
-import { definePrimitive, type Op } from "../op.ts";
+import { definePrimitive, expectDtype, type Op } from "../op.ts";
 import type { HostTensor, Tensor } from "../tensor.ts";
 import { size } from "../tensor.ts";
-import { broadcastTo } from "./broadcast-to.ts";
+import { broadcastTo } from "./broadcast-sum.ts";
 import { reshape } from "./reshape.ts";
 
 /** Strides of one operand along `along`, 0 where it lacks the axis. */

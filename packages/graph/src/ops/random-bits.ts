@@ -1,7 +1,6 @@
 import { i32 } from "../cases.ts";
-import { expectDtype } from "../elementwise.ts";
 import { ShapeError } from "../errors.ts";
-import { definePrimitive, type Op } from "../op.ts";
+import { definePrimitive, expectDtype, type Op } from "../op.ts";
 import { philox } from "../philox.ts";
 import type { Shape, Tensor } from "../tensor.ts";
 import { size, typeName } from "../tensor.ts";

@@ -1,11 +1,11 @@
 import type { Op } from "../op.ts";
 import { keptShape, type ReduceAttrs, reduction } from "../reduction.ts";
 import type { Tensor } from "../tensor.ts";
+import { reduceSum } from "./broadcast-sum.ts";
 import { cast } from "./cast.ts";
 import { div } from "./div.ts";
 import { equal } from "./equal.ts";
 import { mul } from "./mul.ts";
-import { reduceSum } from "./reduce-sum.ts";
 import { reshape } from "./reshape.ts";
 
 /** Maximum over `axes`, none of which may be empty. The gradient is shared by equal maxima. */

@@ -1,8 +1,8 @@
 import { broadcastShape, broadcastStrides, stridedIndices } from "../broadcast.ts";
 import { bool, broadcastable, f32, i32 } from "../cases.ts";
-import { expectDtype, unbroadcast } from "../elementwise.ts";
+import { unbroadcast } from "../elementwise.ts";
 import { ShapeError } from "../errors.ts";
-import { definePrimitive, type Op } from "../op.ts";
+import { definePrimitive, expectDtype, type Op } from "../op.ts";
 import type { Tensor } from "../tensor.ts";
 import { typeName } from "../tensor.ts";
 

@@ -1,6 +1,5 @@
 import { i32 } from "../cases.ts";
-import { expectDtype } from "../elementwise.ts";
-import { definePrimitive, type Op } from "../op.ts";
+import { definePrimitive, expectDtype, type Op } from "../op.ts";
 import type { Tensor } from "../tensor.ts";
 
 /** Logical shift of int32 by 1 to 31 bits: zeros come in from the left, so the result is not negative. */

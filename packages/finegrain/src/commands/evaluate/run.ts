@@ -23,16 +23,16 @@ export async function evaluate(flags: Values<typeof evaluateFlags>, [path]: read
   const ways = ["float32" as const, ...(flags.quantize ? [flags.quantize] : [])].map((storage) => ({
     storage,
     sum: { nats: 0, tokens: 0 },
-    evaluator: createEvaluator(backend, model, { storage, asDecoded: flags["as-decoded"] }),
-    params: [...uploadWeights(backend, model, weights, storage).values()],
+    evaluator: createEvaluator({ backend, model, storage, asDecoded: flags["as-decoded"] }),
+    weights: uploadWeights(backend, model, weights, storage),
   }));
   const out = terminal({ quiet: flags.json });
   using interrupt = interruptible(() => {});
   const started = performance.now();
   for (const [done, window] of windows.entries()) {
     if (interrupt.signal.aborted) return EXIT.interrupted;
-    for (const { evaluator, params, sum } of ways) {
-      const { nats, tokens } = await evaluator.evaluate(params, [window]);
+    for (const { evaluator, weights, sum } of ways) {
+      const { nats, tokens } = await evaluator.evaluate(weights, [window]);
       sum.nats += nats;
       sum.tokens += tokens;
     }

@@ -1,6 +1,6 @@
-import type { OpName } from "./catalog.ts";
-import type { Graph } from "./graph.ts";
-import type { HostTensor, StorageDType, TensorType } from "./tensor.ts";
+import type { OpName } from "../catalog.ts";
+import type { Graph } from "../graph.ts";
+import type { HostTensor, StorageDType, TensorType } from "../tensor.ts";
 
 /** Where a backend runs. */
 export interface DeviceInfo {

@@ -1,6 +1,6 @@
+import { FinegrainError } from "../errors.ts";
+import type { Graph } from "../graph.ts";
 import type { CompileOptions } from "./backend.ts";
-import { FinegrainError } from "./errors.ts";
-import type { Graph } from "./graph.ts";
 
 /** The inputs that a graph's runs spend. @throws FinegrainError where one is donated to more than one output. */
 export function donatedInputs({ name }: Graph, donate: NonNullable<CompileOptions["donate"]>): Set<number> {

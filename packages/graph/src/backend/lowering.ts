@@ -1,5 +1,5 @@
-import type { AttrsOf, CompositeName, PrimitiveName } from "./catalog.ts";
-import type { Tensor } from "./tensor.ts";
+import type { AttrsOf, CompositeName, PrimitiveName } from "../catalog.ts";
+import type { Tensor } from "../tensor.ts";
 
 type Lower<Value, A> = (inputs: Value[], attrs: A, out: Tensor) => Value;
 
