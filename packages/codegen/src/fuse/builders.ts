@@ -5,14 +5,14 @@ import type { Kernel } from "../ir/kernel.ts";
 import { attrsOf, flatIndex, type Inliner } from "./inline.ts";
 
 /** A kernel's output: where the elements of its domain go. */
-export interface Target {
+export interface Destination {
   readonly to: ProgramBuffer;
   at(places: readonly Index[], inliner: Inliner): Index;
 }
 
 /** Every element at its own place, row-major. */
 export const wholly =
-  ({ shape }: Tensor): Target["at"] =>
+  ({ shape }: Tensor): Destination["at"] =>
   (places, inliner) =>
     flatIndex(shape, places, inliner.loops);
 
@@ -25,7 +25,7 @@ export interface Tools {
   /** Compute x into a buffer. */
   loop(x: Tensor, to: ProgramBuffer): void;
   /** Compute x into a part of a buffer. */
-  part(x: Tensor, to: ProgramBuffer, at: Target["at"]): void;
+  part(x: Tensor, to: ProgramBuffer, at: Destination["at"]): void;
   /** The buffer of a value that nothing else reads, to be written over. */
   inPlace(x: Tensor): ProgramBuffer | undefined;
 }

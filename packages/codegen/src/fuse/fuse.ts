@@ -5,7 +5,7 @@ import { Domain } from "../ir/domain.ts";
 import { SplitLoop } from "../ir/index-form.ts";
 import type { Kernel, LoopKernel, Reduction } from "../ir/kernel.ts";
 import type { Program } from "../ir/program.ts";
-import { builders, buildLoop, type Target, type Tools, wholly } from "./builders.ts";
+import { builders, buildLoop, type Destination, type Tools, wholly } from "./builders.ts";
 import { collapse } from "./collapse.ts";
 import { factorScales } from "./dequantize.ts";
 import { attrsOf, Inliner, lowersWhole, NeedsBuffer } from "./inline.ts";
@@ -128,7 +128,7 @@ class Fusion {
   };
 
   /** Compute x into a part of a buffer: what it is made of, where that is for this part alone and loops as well there; else a copy. */
-  #part(x: Tensor, target: Target): void {
+  #part(x: Tensor, target: Destination): void {
     const base = rearrangedBase(x);
     const direct = this.#placement.parts.has(base) && !this.#bufferOf(base) ? this.#direct(x, base, target) : undefined;
     if (direct) this.#kernels.push(direct);
@@ -136,7 +136,7 @@ class Fusion {
   }
 
   /** The kernel that computes `base` at its places in a part; undefined where it would have more loops so. Then it has a buffer. */
-  #direct(x: Tensor, base: Tensor, { to, at }: Target): LoopKernel | undefined {
+  #direct(x: Tensor, base: Tensor, { to, at }: Destination): LoopKernel | undefined {
     const first = this.#placement.epilogueOf.get(base);
     const alone = this.#kernel(base, first, { to, at: wholly(base) });
     try {
@@ -153,13 +153,13 @@ class Fusion {
   }
 
   /** A loop kernel that computes x, with the reduction that it is or ends. */
-  #loop(x: Tensor, first: Tensor | undefined, target: Target): void {
+  #loop(x: Tensor, first: Tensor | undefined, target: Destination): void {
     const kernel = this.#kernel(x, first, target);
     if (kernel) this.#kernels.push(kernel);
   }
 
   /** @returns undefined where x has no elements. */
-  #kernel(x: Tensor, first: Tensor | undefined, target: Target): LoopKernel | undefined {
+  #kernel(x: Tensor, first: Tensor | undefined, target: Destination): LoopKernel | undefined {
     if (size(x.shape) === 0) return undefined;
     const reduced = this.#bufferOf(x) ? undefined : (first ?? (x.op in reductions ? x : undefined));
     const domain = new Domain([...x.shape, ...(reduced ? reducedExtents(reduced) : [])]);
@@ -190,7 +190,7 @@ class Fusion {
     return own ? own === buffer : x.inputs.some((part) => this.#reads(part, buffer));
   }
 
-  #attempt(x: Tensor, reduced: Tensor | undefined, domain: Domain, { to, at }: Target): LoopKernel {
+  #attempt(x: Tensor, reduced: Tensor | undefined, domain: Domain, { to, at }: Destination): LoopKernel {
     const { extents, places } = domain;
     const parallel = domain.loopsOf(x.shape.length);
     const inliner = new Inliner({ extents, reduced, bufferOf: this.#bufferOf });

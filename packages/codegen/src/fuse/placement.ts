@@ -47,7 +47,7 @@ export function place(graph: Graph, { computeParts }: { computeParts: boolean })
   const epilogueOf = epilogues(graph, users);
   const inEpilogue = new Set<Tensor>();
   for (const [last, first] of epilogueOf) for (let x = first; x !== last; x = users.get(x)![0]!) inEpilogue.add(x);
-  const reads = readsOf(graph, users);
+  const reads = readCounts(graph, users);
   const stored = new Set<Tensor>();
   const weights = new Map<Tensor, Weight>();
   const outputs = new Set(graph.outputs.map(storedBase));
@@ -142,7 +142,7 @@ function epilogues(graph: Graph, users: ReadonlyMap<Tensor, readonly Tensor[]>):
 const joinsSums = (x: Tensor): boolean => size(x.shape) === 1 && x.inputs.filter((part) => !isLeaf(part)).length > 1;
 
 /** How often each value would be computed, were it written into its readers. */
-function readsOf(graph: Graph, users: ReadonlyMap<Tensor, readonly Tensor[]>): Map<Tensor, number> {
+function readCounts(graph: Graph, users: ReadonlyMap<Tensor, readonly Tensor[]>): Map<Tensor, number> {
   const reads = new Map<Tensor, number>();
   const outputs = new Set(graph.outputs);
   for (const x of graph.nodes.toReversed()) {

@@ -1,6 +1,5 @@
 import type { DType } from "@finegrain/graph";
 import type { ProgramBuffer } from "./buffer.ts";
-import type { Index } from "./index-form.ts";
 
 /** The element-wise primitives of the graph: what an expression is made of. */
 export const scalarOps = [
@@ -18,6 +17,22 @@ export interface Literal {
   readonly dtype: DType;
   readonly value: number;
 }
+/** A part of an index that is known when the kernel runs only: a gathered row, the place of a step in a cache. */
+export interface DynamicTerm {
+  readonly value: Expression;
+  readonly stride: number;
+  /** The value is in [0, extent). */
+  readonly extent: number;
+}
+
+/** An element's place: offset + sum of strides[l] * (loop variable l) + sum of dynamic terms. */
+export interface Index {
+  readonly offset: number;
+  /** By loop, outermost first. */
+  readonly strides: readonly number[];
+  readonly dynamic: readonly DynamicTerm[];
+}
+
 /** An element of a buffer. */
 export interface Load {
   readonly kind: "load";

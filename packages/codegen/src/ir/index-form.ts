@@ -1,20 +1,6 @@
-import type { Expression } from "./expression.ts";
+import type { DynamicTerm, Index } from "./expression.ts";
 
-/** A part of an index that is known when the kernel runs only: a gathered row, the place of a step in a cache. */
-export interface DynamicTerm {
-  readonly value: Expression;
-  readonly stride: number;
-  /** The value is in [0, extent). */
-  readonly extent: number;
-}
-
-/** An element's place: offset + sum of strides[l] * (loop variable l) + sum of dynamic terms. */
-export interface Index {
-  readonly offset: number;
-  /** By loop, outermost first. */
-  readonly strides: readonly number[];
-  readonly dynamic: readonly DynamicTerm[];
-}
+export type { DynamicTerm, Index };
 
 /** A loop that has to become two for an index to stay affine: see {@link divide}. */
 export class SplitLoop extends Error {

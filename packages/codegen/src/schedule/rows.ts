@@ -18,7 +18,7 @@ interface Part {
 }
 
 /** The kernel's loops as digits of a row and what is within it; undefined where rows would begin within an iteration of two loops. */
-function partsOf(extents: readonly number[], rows: number): Part[] | undefined {
+function loopsInRows(extents: readonly number[], rows: number): Part[] | undefined {
   const each = extents.reduce((a, b) => a * b, 1) / rows;
   if (!Number.isInteger(each)) return undefined;
   const parts: Part[] = [];
@@ -97,7 +97,7 @@ function reveals(offset: number, terms: readonly Term[], digit: Term): boolean {
  */
 export function canShareRows(tasks: readonly Task[], rows: number): boolean {
   if (rows === 1) return true;
-  const whole = tasks.map(({ kernel }) => (kernel.kind === "loop" ? partsOf(kernel.extents, rows) : undefined));
+  const whole = tasks.map(({ kernel }) => (kernel.kind === "loop" ? loopsInRows(kernel.extents, rows) : undefined));
   const units = [...new Set(whole.flatMap((parts) => parts?.map(({ unit }) => unit) ?? []))].sort((a, b) => a - b);
   const cuts: Cut[] = [];
   for (const [i, task] of tasks.entries()) {

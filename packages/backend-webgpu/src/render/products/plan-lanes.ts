@@ -69,7 +69,7 @@ export function planLanes(product: Product, target: Target, row?: number): Lanes
   const reach = !wide || quads ? 4 : 1;
   const steps = extentOf(product, summed) / reach; // reads of x for a sum
   const along = !wide && !cpu;
-  const parts = partsOf(steps, target, { along, sums: own.sums, wanted: own.columns * own.wanted });
+  const parts = partsOfSum(steps, target, { along, sums: own.sums, wanted: own.columns * own.wanted });
   const even = lanes % own.rows === 0 ? steps % (lanes / own.rows) === 0 : own.rows % lanes === 0;
   const shared = cpu && subgroup === lanes && parts === 1 && even && (own.rows > 1 || reach === 4);
   const together = shared ? Math.max(1, lanes / own.rows) : 1;
@@ -113,7 +113,7 @@ function planSums(product: Product, target: Target, { row, wide }: { row: number
 }
 
 /** In how many parts a sum of so many steps is cut, so that as many lanes are busy as are wanted. */
-function partsOf(
+function partsOfSum(
   steps: number,
   { lanes, cpu }: Target,
   { along, sums, wanted }: { along: boolean; sums: number; wanted: number },
