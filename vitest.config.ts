@@ -57,11 +57,30 @@ const packages = ["packages", "apps"].flatMap((folder) =>
     }),
 );
 
+const workspace = {
+  resolve,
+  ssr: { resolve },
+  test: { name: "workspace", root, include: ["test/*.test.ts"], testTimeout: 30_000 },
+};
+
+/** The packages as they are installed from npm. They are built and packed first, so `npm test` leaves these to CI. */
+const packed = {
+  test: {
+    name: "packed",
+    root,
+    include: ["test/packed/*.test.ts"],
+    tags,
+    globalSetup: ["test/packed/install.ts"],
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
+  },
+};
+
 export default defineConfig({
   test: {
     pool: "forks",
     globalSetup: ["test/temporary-folder.ts", "test/say-missing.ts"],
     provide: { devices, chromium },
-    projects: [...packages, { test: { name: "workspace", root, include: ["test/**/*.test.ts"], testTimeout: 30_000 } }],
+    projects: [...packages, workspace, packed],
   },
 });

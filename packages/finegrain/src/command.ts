@@ -2,6 +2,14 @@ import type { Flags, Operand, Values } from "./arguments.ts";
 import { readArguments } from "./arguments.ts";
 import type { ExitCode } from "./exit.ts";
 
+/** Flags that belong together, as a section of help. */
+export interface FlagGroup {
+  readonly title: string;
+  readonly flags: Flags;
+  /** What the section says after its flags: names and what they are. */
+  readonly notes: readonly (readonly [name: string, what: string])[];
+}
+
 /** How a command line is described, without loading what it does. */
 interface Description<F extends Flags> {
   readonly name: string;
@@ -9,6 +17,8 @@ interface Description<F extends Flags> {
   readonly summary: string;
   readonly operands: readonly Operand[];
   readonly flags: F;
+  /** More flags, whose tables take a moment to load: those of a model's layers. */
+  readonly layerFlags?: () => Promise<readonly FlagGroup[]>;
   /** Command lines as a person would type them, with what they do. */
   readonly examples: readonly (readonly [line: string, what: string])[];
   /** Load what the command does. */
@@ -26,7 +36,9 @@ export function command<const F extends Flags>({ load, ...description }: Descrip
     ...description,
     async run(args) {
       // Arguments are read before anything heavy is loaded, so that a slip costs no time.
-      const { values, operands } = readArguments(args, description.flags, description.operands);
+      const groups = (await description.layerFlags?.()) ?? [];
+      const flags: F = Object.assign({}, description.flags, ...groups.map((group) => group.flags));
+      const { values, operands } = readArguments(args, flags, description.operands);
       return (await load())(values, operands);
     },
   };

@@ -1,5 +1,5 @@
-import type { Flag, Operand } from "./arguments.ts";
-import type { Command } from "./command.ts";
+import type { Flag, Flags, Operand } from "./arguments.ts";
+import type { Command, FlagGroup } from "./command.ts";
 
 const WIDTH = 100;
 
@@ -24,19 +24,27 @@ export function mainHelp(commands: readonly Command[], version: string): string 
 }
 
 /** The page of `finegrain COMMAND --help`. */
-export function commandHelp({ name, summary, operands, flags, examples }: Command): string {
-  const rows = Object.entries(flags).map(([flag, spec]): [string, string] => [shownFlag(flag, spec), shownHelp(spec)]);
+export async function commandHelp(command: Command): Promise<string> {
+  const { name, summary, operands, flags, examples } = command;
+  const groups = (await command.layerFlags?.()) ?? [];
   return page([
     `finegrain ${name}: ${summary}`,
     section("Usage", [["finegrain", name, ...operands.map(shownOperand), "[flags]"].join(" ")]),
     ...(operands.length > 0 ? [section("Arguments", table(operands.map((o) => [o.name, o.help])))] : []),
-    section("Flags", table([...rows, ["-h, --help", "show this page"]])),
+    section("Flags", table([...flagRows(flags), ["-h, --help", "show this page"]])),
+    ...groups.map(groupHelp),
     section(
       "Examples",
       examples.flatMap(([line, what]) => [`# ${what}`, line]),
     ),
   ]);
 }
+
+const groupHelp = ({ title, flags, notes }: FlagGroup): string =>
+  section(title, [...table(flagRows(flags)), "", ...table(notes)]);
+
+const flagRows = (flags: Flags): [string, string][] =>
+  Object.entries(flags).map(([flag, spec]) => [shownFlag(flag, spec), shownHelp(spec)]);
 
 function shownOperand({ name, required, repeated }: Operand): string {
   const shown = repeated ? `${name}...` : name;

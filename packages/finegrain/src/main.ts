@@ -22,7 +22,7 @@ async function main(args: readonly string[]): Promise<ExitCode> {
   if (command === undefined) throw new UsageError(unknown(name));
   const flags = rest.includes("--") ? rest.slice(0, rest.indexOf("--")) : rest;
   if (flags.includes("--help") || flags.includes("-h")) {
-    process.stdout.write(commandHelp(command));
+    process.stdout.write(await commandHelp(command));
     return EXIT.ok;
   }
   return command.run(rest);

@@ -1,5 +1,6 @@
 export * from "./checkpoint/index.ts";
 export * from "./context.ts";
+export * from "./definition/index.ts";
 export * from "./init.ts";
 export * from "./layer.ts";
 export * from "./layers/index.ts";

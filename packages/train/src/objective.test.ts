@@ -1,5 +1,5 @@
 import { referenceBackend } from "@finegrain/graph";
-import { type FeedForwardType, initialize, type ModelConfig, scalingLM, uploadWeights } from "@finegrain/nn";
+import { type FeedForwardConfig, initialize, type ModelConfig, scalingLM, uploadWeights } from "@finegrain/nn";
 import { describe, expect, test } from "vitest";
 import { heldOutBatches, trainBatches } from "./data/index.ts";
 import { createEvaluator } from "./evaluator.ts";
@@ -9,7 +9,7 @@ import { createTrainer } from "./trainer.ts";
 const base: ModelConfig = { vocabulary: 12, dModel: 16, dFf: 32, layers: 1, heads: 2, maxLength: 16 };
 const SIZE = { batch: 4, length: 16 };
 const text = Int32Array.from({ length: 400 }, (_, i) => (i * 5) % base.vocabulary);
-const routers: Record<string, FeedForwardType> = {
+const routers: Record<string, FeedForwardConfig> = {
   grouped: { type: "grouped", experts: 4, groupSize: 4 },
   "mixture of tokens": { type: "mixture-of-tokens", experts: 4, groupSize: 2 },
   "expert choice": { type: "expert-choice", experts: 4, zLoss: 0.01 },
@@ -87,7 +87,7 @@ describe("a masked language model", () => {
   });
 
   test("takes groups that no causal one can have", async () => {
-    const feedForward: FeedForwardType = { type: "grouped", experts: 4, groupSize: 4, groupAlong: "time" };
+    const feedForward: FeedForwardConfig = { type: "grouped", experts: 4, groupSize: 4, groupAlong: "time" };
     const reports = await train({ ...masked, feedForward }, 2);
     expect(reports.every(({ loss }) => Number.isFinite(loss))).toBe(true);
   });

@@ -5,7 +5,17 @@ import type { Given, Options, Resolved } from "./option.ts";
 export interface Place {
   readonly owner: string;
   option(name: string): string;
+  /** @throws FinegrainError the sentence after the owner's name. */
+  refuse(sentence: string): never;
 }
+
+export const place = (owner: string, option: (name: string) => string): Place => ({
+  owner,
+  option,
+  refuse(sentence) {
+    throw new FinegrainError(`${owner}: ${sentence}`);
+  },
+});
 
 /** Options on which the generated tests try a layer. */
 export interface Case<G> {
@@ -56,8 +66,8 @@ export function define<D extends object, N extends string, O extends Options, L,
   kind: string,
   definition: Definition<D, N, O, L> & X,
 ): Defined<D, N, O, L, X> {
-  const place: Place = { owner: `the ${definition.name} ${kind}`, option: (name) => name };
-  const make = (config: D & Given<O>): L => build(definition as AnyDefinition<D, L>, config, place);
+  const at = place(`the ${definition.name} ${kind}`, (name) => name);
+  const make = (config: D & Given<O>): L => build(definition as AnyDefinition<D, L>, config, at);
   // A function's own name is read-only, but may be redefined.
   return Object.defineProperties(make, Object.getOwnPropertyDescriptors(definition)) as Defined<D, N, O, L, X>;
 }
@@ -81,8 +91,7 @@ function resolve(options: Options, given: Readonly<Record<string, unknown>>, at:
     Object.entries(options).flatMap(([name, option]) => {
       const value = given[name] ?? option.default;
       if (value === undefined && option.presence === "optional") return [];
-      if (!option.accepts(value))
-        throw new FinegrainError(`${at.owner}: ${at.option(name)} must be ${option.range}, not ${shown(value)}`);
+      if (!option.accepts(value)) at.refuse(`${at.option(name)} must be ${option.range}, not ${shown(value)}`);
       return [[name, value]];
     }),
   );

@@ -1,7 +1,7 @@
 import { FinegrainError } from "@finegrain/graph";
 import { parameterCount } from "../layer.ts";
 import type { ModelConfig } from "./config.ts";
-import { unitStep } from "./feed-forward.ts";
+import { unitStep } from "./parts.ts";
 import { scalingLM } from "./scaling-lm.ts";
 
 /** Two models are of equal parameter count where their numbers differ by no more than this part. */
@@ -13,7 +13,7 @@ const TOLERANCE = 0.01;
  */
 export function equalParameters(dense: ModelConfig, sparse: ModelConfig): ModelConfig {
   const target = parameterCount(scalingLM(dense).params);
-  const step = unitStep(sparse.feedForward);
+  const step = unitStep(sparse);
   const count = (units: number) => parameterCount(scalingLM({ ...sparse, dFf: units * step }).params);
   const perUnit = count(2) - count(1); // parameters are linear in the width
   const units = Math.max(1, Math.round((target - (count(1) - perUnit)) / perUnit));

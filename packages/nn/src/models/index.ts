@@ -1,8 +1,18 @@
-export * from "./config.ts";
+export type { ModelConfig } from "./config.ts";
 export * from "./dense-lm.ts";
 export * from "./equal-parameters.ts";
-export { type FeedForwardType, feedForwardOf, feedForwardTypes } from "./feed-forward.ts";
 export * from "./language-model.ts";
-export { attentionOf } from "./parts.ts";
+export {
+  type AttentionConfig,
+  attentionOf,
+  type ConfigWith,
+  catalogs,
+  type FeedForwardConfig,
+  feedForwardOf,
+  type LossConfig,
+  type NormConfig,
+  type OwnLayers,
+  type PositionsConfig,
+} from "./parts.ts";
 export * from "./presets.ts";
 export * from "./scaling-lm.ts";

@@ -1,15 +1,24 @@
-import type { CachedLayer, Layer, Params } from "../layer.ts";
+import { FinegrainError } from "@finegrain/graph";
 import {
-  convolutionalAttention,
-  denseAttention,
-  lowRankAttention,
-  modularAttention,
-  multiplicativeAttention,
-  multiplicativeModularAttention,
-} from "../layers/attention/attention.ts";
-import { multiplicativeConvolutionalAttention } from "../layers/attention/multiplicative-convolutional-attention.ts";
-import { layerNorm, rmsNorm } from "../layers/norm/norm.ts";
-import { learnedPositions, type PositionLayer, sinusoidalPositions } from "../layers/positions/positions.ts";
+  type Catalog,
+  type ConfigOf,
+  catalog,
+  fromConfig,
+  type NamedConfigOf,
+  type PartOf,
+} from "../definition/catalog.ts";
+import type { AnyDefinition } from "../definition/layer-definition.ts";
+import type { CachedLayer, DecodedLayer, Layer } from "../layer.ts";
+import { attentions } from "../layers/attention/catalog.ts";
+import type { HeadsConfig } from "../layers/attention/heads.ts";
+import { feedForwards } from "../layers/feed-forward/catalog.ts";
+import type { FeedForwardDimensions, FeedForwardTraits } from "../layers/feed-forward/definition.ts";
+import { losses } from "../layers/loss/catalog.ts";
+import type { LossDimensions } from "../layers/loss/definition.ts";
+import { norms } from "../layers/norm/catalog.ts";
+import type { NormDimensions } from "../layers/norm/definition.ts";
+import { positions } from "../layers/positions/catalog.ts";
+import type { PositionLayer, PositionsDimensions } from "../layers/positions/definition.ts";
 import type { ModelConfig } from "./config.ts";
 
 /*
@@ -17,38 +26,104 @@ import type { ModelConfig } from "./config.ts";
  * of any tree.
  */
 
-export function attentionOf(
-  config: Pick<ModelConfig, "dModel" | "heads" | "attention" | "positions" | "objective">,
-): CachedLayer {
-  const { dModel, heads, attention = { type: "dense" }, positions, objective } = config;
-  const shape = { dModel, heads, rotary: positions === "rotary", causal: objective !== "masked" };
-  switch (attention.type) {
-    case "dense":
-      return denseAttention(shape);
-    case "multiplicative-convolutional":
-      return multiplicativeConvolutionalAttention({ ...attention, ...shape });
-    case "multiplicative":
-      return multiplicativeAttention({ ...attention, ...shape });
-    case "multiplicative-modular":
-      return multiplicativeModularAttention({ ...attention, ...shape });
-    case "modular":
-      return modularAttention({ ...attention, ...shape });
-    case "convolutional":
-      return convolutionalAttention({ ...attention, ...shape });
-    case "low-rank":
-      return lowRankAttention({ ...attention, ...shape });
-  }
+/** Which feed-forward layer a model has: its name, and its options. */
+export type FeedForwardConfig = ConfigOf<typeof feedForwards>;
+export type AttentionConfig = ConfigOf<typeof attentions>;
+export type LossConfig = ConfigOf<typeof losses>;
+export type NormConfig = NamedConfigOf<typeof norms>;
+export type PositionsConfig = NamedConfigOf<typeof positions>;
+
+/** Every layer that comes with the package, by the field of a config that chooses among them. */
+export const catalogs = { feedForward: feedForwards, attention: attentions, loss: losses, positions, norm: norms };
+
+/** A definition of a feed-forward layer, whatever its options. */
+export type AnyFeedForward = AnyDefinition<FeedForwardDimensions, Layer | DecodedLayer> &
+  Partial<Pick<FeedForwardTraits, "unitStep">>;
+
+/** A user's own layers, made by `defineFeedForward` and its like, by the field of a config that may choose them. */
+export interface OwnLayers {
+  readonly feedForward?: readonly AnyFeedForward[];
+  readonly attention?: readonly AnyDefinition<HeadsConfig, CachedLayer>[];
+  readonly loss?: readonly AnyDefinition<LossDimensions, Layer>[];
+  readonly positions?: readonly AnyDefinition<PositionsDimensions, PositionLayer>[];
+  readonly norm?: readonly AnyDefinition<NormDimensions, Layer>[];
 }
 
-export const normOf = ({ dModel, norm = "layer" }: ModelConfig): Layer =>
-  norm === "rms" ? rmsNorm({ dModel }) : layerNorm({ dModel });
+/** A model's config that may choose own layers too. */
+export type ConfigWith<O extends OwnLayers> = Omit<ModelConfig, keyof OwnLayers> & {
+  readonly [F in keyof OwnLayers]?: ModelConfig[F] | OwnConfig<O[F]>;
+};
+type OwnConfig<T> = T extends readonly (infer D)[] ? PartOf<D> : never;
 
-/** undefined where nothing is added to the embeddings: places are told by rotation, or not at all. */
-export function positionsOf({
-  dModel,
-  maxLength,
-  positions = "learned",
-}: ModelConfig): PositionLayer<Params> | undefined {
-  if (positions === "learned") return learnedPositions({ dModel, maxLength });
-  return positions === "sinusoidal" ? sinusoidalPositions({ dModel, maxLength }) : undefined;
+/** A catalog with own layers after those that it has. @throws FinegrainError where it has one of the same name. */
+function withOwn<D, L>(known: Catalog<D, L>, own: readonly AnyDefinition<D, L>[] = []): Catalog<D, L> {
+  const twice = own.find(({ name }) => Object.hasOwn(known, name));
+  if (twice !== undefined) throw new FinegrainError(`a layer is called "${twice.name}" already: choose another name`);
+  return { ...known, ...catalog(...own) };
+}
+
+type FeedForwardParts = Pick<ModelConfig, "dModel" | "dFf" | "activation" | "feedForward">;
+
+/**
+ * The feed-forward layer of a config.
+ * @throws FinegrainError where there is no such layer, or an option does not fit.
+ */
+export function feedForwardOf(
+  { dModel, dFf, activation, feedForward = { type: "dense" } }: FeedForwardParts,
+  own: OwnLayers = {},
+): Layer | DecodedLayer {
+  const { type } = feedForward;
+  if (type !== "dense" && activation !== undefined && activation !== "relu")
+    throw new FinegrainError(`model config: a ${type} feed-forward layer has the activation relu, not ${activation}`);
+  const part = type === "dense" && activation !== undefined ? { activation, ...feedForward } : feedForward;
+  const known = withOwn<FeedForwardDimensions, Layer | DecodedLayer>(feedForwards, own.feedForward);
+  return fromConfig(known, "feedForward", part, { dModel, dFf });
+}
+
+/**
+ * The attention of a config.
+ * @throws FinegrainError where there is no such layer, an option does not fit, or a masked model gets one that is causal.
+ */
+export function attentionOf(
+  config: Pick<ModelConfig, "dModel" | "heads" | "attention" | "positions" | "objective">,
+  own: OwnLayers = {},
+): CachedLayer {
+  const { dModel, heads, attention = { type: "dense" }, objective } = config;
+  // Whether positions turn queries and keys has nothing to do with how long a text may be.
+  const rotary = positionsOf({ ...config, maxLength: 1 }, own).rotary ?? false;
+  const known = withOwn<HeadsConfig, CachedLayer>(attentions, own.attention);
+  return fromConfig(known, "attention", attention, { dModel, heads, rotary, causal: objective !== "masked" });
+}
+
+/** The loss layer of a config. @throws FinegrainError where there is no such layer, or an option does not fit. */
+export function lossOf(
+  { dModel, vocabulary, loss = { type: "dense" } }: Pick<ModelConfig, "dModel" | "vocabulary" | "loss">,
+  own: OwnLayers = {},
+): Layer {
+  return fromConfig(withOwn<LossDimensions, Layer>(losses, own.loss), "loss", loss, { dModel, vocabulary });
+}
+
+/** The norm of a config. @throws FinegrainError where there is no such norm, or an option does not fit. */
+export function normOf({ dModel, norm = "layer" }: Pick<ModelConfig, "dModel" | "norm">, own: OwnLayers = {}): Layer {
+  return fromConfig(withOwn<NormDimensions, Layer>(norms, own.norm), "norm", norm, { dModel });
+}
+
+/** How positions enter by a config. @throws FinegrainError where there is no such way, or it does not fit the heads. */
+export function positionsOf(
+  config: Pick<ModelConfig, "dModel" | "heads" | "maxLength" | "positions">,
+  own: OwnLayers = {},
+): PositionLayer {
+  const { dModel, heads, maxLength, positions: chosen = "learned" } = config;
+  const known = withOwn<PositionsDimensions, PositionLayer>(positions, own.positions);
+  return fromConfig(known, "positions", chosen, { dModel, heads, maxLength });
+}
+
+/** How many of `dFf` come and go together in a config's feed-forward layer. */
+export function unitStep(
+  { feedForward = { type: "dense" } }: Pick<ModelConfig, "feedForward">,
+  own: OwnLayers = {},
+): number {
+  const known: Readonly<Record<string, AnyFeedForward>> = { ...feedForwards, ...catalog(...(own.feedForward ?? [])) };
+  const step = known[feedForward.type]?.unitStep;
+  return step === undefined ? 1 : Number((feedForward as Readonly<Record<string, unknown>>)[step]);
 }

@@ -4,11 +4,9 @@ import type { CacheTree, Layer, Params, Tree, Weights } from "../layer.ts";
 import { type BlockParams, block } from "../layers/block.ts";
 import { embedding } from "../layers/embedding.ts";
 import { type MaskedHeadParams, maskedHead } from "../layers/masked-head.ts";
-import { lossLayer } from "../layers/projections/loss-layer.ts";
 import { checkConfig, type ModelConfig } from "./config.ts";
-import { feedForwardOf } from "./feed-forward.ts";
 import type { LanguageModel } from "./language-model.ts";
-import { attentionOf, normOf, positionsOf } from "./parts.ts";
+import { attentionOf, type ConfigWith, feedForwardOf, lossOf, normOf, type OwnLayers, positionsOf } from "./parts.ts";
 
 export type LanguageModelParams = {
   readonly embedding: Params;
@@ -29,25 +27,29 @@ export type LanguageModelParams = {
  * and `loss` of the config turns one sparse part on; without them it is the dense baseline. With the objective "masked" it is
  * BERT's encoder instead, with the token `vocabulary` for what is hidden.
  *
+ * @param own layers that do not come with the package, which the config may choose by their names.
  * @throws FinegrainError where parts of the config do not fit.
  */
-export function scalingLM(config: ModelConfig): LanguageModel<LanguageModelParams> {
+export function scalingLM<const O extends OwnLayers = Record<never, never>>(
+  given: ConfigWith<O>,
+  own?: O,
+): LanguageModel<LanguageModelParams> {
+  const config = given as ModelConfig; // own layers are known by the names in `own`, which each part looks up
   checkConfig(config);
-  return assembleLM(config);
-}
-
-/** {@link scalingLM} without the check of its config: each layer still refuses what it cannot compute. */
-export function assembleLM(config: ModelConfig): LanguageModel<LanguageModelParams> {
   const { vocabulary, dModel, layers, maxLength } = config;
   const isMasked = config.objective === "masked";
   const table = embedding({ vocabulary: isMasked ? vocabulary + 1 : vocabulary, dModel });
-  const positions = positionsOf(config);
-  const parts = { norm: normOf(config), attention: attentionOf(config), feedForward: feedForwardOf(config) };
+  const positions = positionsOf(config, own);
+  const parts = {
+    norm: normOf(config, own),
+    attention: attentionOf(config, own),
+    feedForward: feedForwardOf(config, own),
+  };
   if (!isMasked) expectCausal(config, parts.feedForward);
   const one = block(parts);
   const names = Array.from({ length: layers }, (_, i) => `${i}`);
   const head = isMasked ? maskedHead({ dModel, norm: parts.norm }) : undefined;
-  const loss = lossLayer(config.loss ?? { type: "dense" }, { dIn: dModel, dOut: vocabulary });
+  const loss = lossOf(config, own);
 
   type W = Weights<LanguageModelParams>;
   const embed = (w: W, tokens: Tensor): Tensor => {
@@ -60,7 +62,7 @@ export function assembleLM(config: ModelConfig): LanguageModel<LanguageModelPara
     config,
     params: {
       embedding: table.params,
-      ...(positions && Object.keys(positions.params).length > 0 ? { positions: positions.params } : {}),
+      ...(Object.keys(positions.params).length > 0 ? { positions: positions.params } : {}),
       blocks: Object.fromEntries(names.map((name) => [name, one.params])),
       norm: parts.norm.params,
       ...(head ? { head: head.params } : {}),
@@ -68,7 +70,7 @@ export function assembleLM(config: ModelConfig): LanguageModel<LanguageModelPara
     },
     logits(w, tokens, context) {
       const start = embed(w, tokens);
-      const placed = positions ? positions.apply(w.positions ?? {}, start, context) : start;
+      const placed = positions.apply(w.positions ?? {}, start, context);
       const x = names.reduce((h, name) => one.apply(w.blocks[name]!, h, context), placed);
       const features = parts.norm.apply(w.norm, x, context);
       return loss.apply(w.loss, head ? head.apply(w.head!, features, context) : features, context);
@@ -79,7 +81,7 @@ export function assembleLM(config: ModelConfig): LanguageModel<LanguageModelPara
     decode(w, tokens, caches, position) {
       if (isMasked) throw new FinegrainError("a masked language model has no decode: it sees tokens on both sides");
       const start = embed(w, tokens);
-      let x = positions ? positions.decode(w.positions ?? {}, start, position) : start;
+      let x = positions.decode(w.positions ?? {}, start, position);
       // The tree is the one that `caches` describes.
       const { blocks } = caches as { readonly blocks: Record<string, Record<string, Tensor>> };
       const next: Record<string, Readonly<Record<string, Tensor>>> = {};

@@ -62,7 +62,15 @@ const adapters: Readonly<Record<string, Adapter>> = {
     const lengthKernel = options.number("length_kernel_size", 3);
     const modules = modulesOf(options, heads);
     return {
-      config: { type: "multiplicative-convolutional", modules, lengthKernel, shareQK, output, values },
+      config: {
+        type: "multiplicative-convolutional",
+        modules,
+        acrossHeads: true,
+        lengthKernel,
+        shareQK,
+        output,
+        values,
+      },
       weights: (source) => multiplicativeConvolutionalWeights(source, shareQK, output),
     };
   },

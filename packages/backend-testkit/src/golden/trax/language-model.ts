@@ -1,11 +1,11 @@
 import type { Tensor } from "@finegrain/graph";
 import {
-  assembleLM,
-  type FeedForwardType,
+  type FeedForwardConfig,
   type LanguageModelParams,
-  type LossLayerConfig,
+  type LossConfig,
   type ModelConfig,
   type Params,
+  scalingLM,
   type Weights,
 } from "@finegrain/nn";
 import { Arguments } from "../arguments.ts";
@@ -23,7 +23,7 @@ import {
 } from "./weights.ts";
 
 /** Trax's `ff_sparsity`: N, [N, rank], or [N, rank, temperature, quantisation probability], as numbers or as text. */
-function sparseFeedForwardOf(value: unknown, dFf: number): FeedForwardType {
+function sparseFeedForwardOf(value: unknown, dFf: number): FeedForwardConfig {
   const parts = typeof value === "string" ? value.split(/\s+/).map(Number) : Array.isArray(value) ? value : [value];
   if (![1, 2, 4].includes(parts.length) || parts.some((part) => typeof part !== "number" || Number.isNaN(part)))
     throw new Unsupported(`ff_sparsity ${JSON.stringify(value)}`);
@@ -37,7 +37,7 @@ function sparseFeedForwardOf(value: unknown, dFf: number): FeedForwardType {
   };
 }
 
-function feedForwardOptions(options: Arguments, dFf: number): FeedForwardType {
+function feedForwardOptions(options: Arguments, dFf: number): FeedForwardConfig {
   const sparsity = options.any("ff_sparsity");
   const kind = options.text("ff_sparsity_type", "1inN");
   if (!sparsity) return { type: "dense" };
@@ -46,7 +46,7 @@ function feedForwardOptions(options: Arguments, dFf: number): FeedForwardType {
   return sparseFeedForwardOf(sparsity, dFf);
 }
 
-function lossOptions(options: Arguments): LossLayerConfig {
+function lossOptions(options: Arguments): LossConfig {
   const kind = options.oneOf("loss_sparsity_type", ["mult", "lowrank", "None"], "mult");
   const modules = options.any("loss_sparsity");
   const rank = options.any("loss_d_lowrank");
@@ -64,12 +64,12 @@ function attentionOptions(options: Arguments): { source: string; own: Arguments 
   return { source: String(type), own: new Arguments(own) };
 }
 
-const lossWeights = (loss: LossLayerConfig, source: WeightSource): Weights<Params> => {
+const lossWeights = (loss: LossConfig, source: WeightSource): Weights<Params> => {
   if (loss.type === "multiplicative") return { ...multiplicativeWeights(source, "loss") };
   return loss.type === "low-rank" ? { ...lowRankWeights(source, "loss") } : { ...denseWeights(source, "loss") };
 };
 
-const feedForwardOptionWeights = ({ type }: FeedForwardType, source: WeightSource): Weights<Params> => {
+const feedForwardOptionWeights = ({ type }: FeedForwardConfig, source: WeightSource): Weights<Params> => {
   if (type === "block-sparse") return { ...blockSparseWeights(source) };
   return type === "trax-sparse" ? { ...oneOfEachBlockWeights(source) } : { ...feedForwardWeights(source) };
 };
@@ -118,5 +118,5 @@ export function languageModelCase(given: Given): Tensor {
   };
   if (source.left() > 0) throw new Unsupported(`${source.left()} weights more than our model has`);
   const tokens = given.mode === "predict" ? given.input() : shiftRight(given.input());
-  return assembleLM(config).logits(w, tokens, given.context);
+  return scalingLM(config).logits(w, tokens, given.context);
 }

@@ -149,7 +149,7 @@ function normCase(given: Given): Tensor {
 function positionsCase(given: Given): Tensor {
   const stored = given.take(given.weightNames()[0] ?? "000");
   const [maxLength, dModel] = stored.shape as [number, number];
-  return learnedPositions({ dModel, maxLength }).apply({ table: stored }, given.input(), given.context);
+  return learnedPositions({ dModel, heads: 1, maxLength }).apply({ table: stored }, given.input(), given.context);
 }
 
 /** Trax's models see their tokens one later, behind a zero. In `predict` they are fed that way. */

@@ -1,19 +1,5 @@
-import type { FeedForwardType } from "@finegrain/nn";
 import { command } from "../../command.ts";
 import { backendFlags, jsonFlag } from "../backend-flags.ts";
-
-/** Named here, and not where the layers are, since the help must not load them. */
-const FEED_FORWARDS = [
-  "dense",
-  "sparse",
-  "trax-sparse",
-  "grouped",
-  "mixture-of-tokens",
-  "expert-choice",
-  "token-choice",
-  "block-sparse",
-  "switch",
-] as const satisfies readonly FeedForwardType["type"][];
 
 export const trainFlags = {
   out: { type: "text", value: "DIR", help: "the run folder to make; default runs/ and the time" },
@@ -48,65 +34,10 @@ export const trainFlags = {
     least: 1,
     help: "tokens of a training window, and of the model's context (default 128)",
   },
-  positions: { type: "choice", choices: ["sinusoidal", "rotary"], help: "how positions enter (default rotary)" },
   objective: {
     type: "choice",
     choices: ["causal", "masked"],
     help: "tell the next token, or hidden ones from both sides as BERT does (default causal)",
-  },
-  "feed-forward": {
-    type: "choice",
-    choices: FEED_FORWARDS,
-    help: "sparse models: which feed-forward (default sparse)",
-  },
-  experts: {
-    type: "whole",
-    value: "N",
-    least: 1,
-    help: "feed-forwards of experts: into how many d-ff is cut (default 8, or the group's size)",
-  },
-  "group-size": {
-    type: "whole",
-    value: "N",
-    least: 1,
-    help: "grouped, mixture-of-tokens, expert-choice: tokens of a group (default up to 8, so that it divides the batch)",
-  },
-  "group-along": {
-    type: "choice",
-    choices: ["batch", "time"],
-    help: "grouped, mixture-of-tokens: groups across the batch, or along time, which is not causal (default batch)",
-  },
-  "top-k": { type: "whole", value: "N", least: 1, help: "token-choice: experts that a token takes (default 1)" },
-  capacity: {
-    type: "number",
-    value: "X",
-    least: 0,
-    help: "token-choice: room for tokens over what they ask for (default 1.25); expert-choice: experts of a token (default 1)",
-  },
-  "block-size": {
-    type: "whole",
-    value: "N",
-    least: 1,
-    help: "sparse feed-forward: one unit of every N is on (default 8)",
-  },
-  rank: {
-    type: "whole",
-    value: "N",
-    least: 1,
-    help: "sparse feed-forward: rank of its controller (default d-model / 8)",
-  },
-  attention: {
-    type: "choice",
-    choices: ["dense", "sparse"],
-    help: "sparse models: dense or multiplicative-convolutional QKV (default dense)",
-  },
-  "qkv-sparsity": { type: "whole", value: "N", least: 1, help: "sparse QKV: its modules (default heads)" },
-  kernel: { type: "whole", value: "N", least: 1, help: "sparse QKV: extent of its convolutions (default 3)" },
-  "loss-sparsity": {
-    type: "whole",
-    value: "N",
-    least: 1,
-    help: "sparse loss: its modules; 1 is a dense one (default 1)",
   },
   steps: { type: "whole", value: "N", least: 1, help: "optimizer steps (default 300)" },
   batch: { type: "whole", value: "N", least: 1, help: "windows of a batch (default 8)" },
@@ -157,5 +88,6 @@ export const train = command({
     ["finegrain train --feed-forward grouped --experts 8 --out runs/grouped", "experts that share the work of a group"],
     ["finegrain train --resume runs/first", "go on where a run was stopped by Ctrl-C"],
   ],
+  layerFlags: async () => (await import("./layer-flags.ts")).layerFlags(),
   load: async () => (await import("./run.ts")).train,
 });

@@ -1,25 +1,12 @@
-import type { AttentionConfig, FeedForwardType, LossLayerConfig, ModelConfig } from "@finegrain/nn";
+import type { ModelConfig } from "@finegrain/nn";
 import { checkRunConfig, type PartialConfig, type RunConfig, SPEECHES, type TrainingConfig } from "@finegrain/runs";
 import type { ScheduleConfig } from "@finegrain/train";
 import type { Values } from "../../arguments.ts";
-import { UsageError } from "../../exit.ts";
-import { EXPERT_FLAGS, feedForwardFromFlags } from "./feed-forward-flags.ts";
 import type { trainFlags } from "./flags.ts";
+import { layersFromFlags } from "./layer-flags.ts";
 
 type Flags = Values<typeof trainFlags>;
 type Json = Readonly<Record<string, unknown>>;
-
-/** Flags that only a sparse model has. */
-const SPARSE = [
-  "feed-forward",
-  "block-size",
-  "rank",
-  ...EXPERT_FLAGS,
-  "attention",
-  "qkv-sparsity",
-  "kernel",
-  "loss-sparsity",
-] as const;
 
 /**
  * A run's config: what flags say, over what the file says, over the defaults.
@@ -44,7 +31,7 @@ function modelConfig(
   const given = Object.keys(file).length > 0;
   const dModel = flags["d-model"] ?? number(file.dModel) ?? 256;
   const heads = flags.heads ?? number(file.heads) ?? 4;
-  const sparsity = sparsityConfig(flags, { heads, batch }, given);
+  const layers = layersFromFlags(flags, { dModel, heads, batch }, given);
   return {
     ...file,
     ...fixed,
@@ -53,36 +40,11 @@ function modelConfig(
     layers: flags.layers ?? number(file.layers) ?? 4,
     heads,
     ...(flags.objective !== undefined && { objective: flags.objective }),
-    ...(flags.positions !== undefined && { positions: flags.positions }),
-    ...sparsity,
+    ...layers,
   };
 }
 
 const number = (value: unknown): number | undefined => (typeof value === "number" ? value : undefined);
-
-type Sparsity = { feedForward?: FeedForwardType; attention?: AttentionConfig; loss?: LossLayerConfig };
-
-/** Which parts are sparse. Without a flag about it a config file's own parts hold, and without a file the feed-forward is. */
-function sparsityConfig(flags: Flags, { heads, batch }: { heads: number; batch: number }, given: boolean): Sparsity {
-  const asked = SPARSE.filter((name) => flags[name] !== undefined);
-  if (flags.model === "dense") {
-    if (asked.length > 0) throw new UsageError(`--${asked[0]} belongs to a sparse model, not to --model dense`);
-    return { feedForward: { type: "dense" }, attention: { type: "dense" }, loss: { type: "dense" } };
-  }
-  if (given && flags.model === undefined && asked.length === 0) return {};
-  const kernel = flags.kernel ?? 3;
-  const sparseAttention = flags.attention === "sparse" || (flags.attention === undefined && flags["qkv-sparsity"]);
-  return {
-    feedForward: feedForwardFromFlags(flags, { batch }),
-    attention: sparseAttention
-      ? { type: "multiplicative-convolutional", modules: flags["qkv-sparsity"] ?? heads, kernel, lengthKernel: kernel }
-      : { type: "dense" },
-    loss:
-      (flags["loss-sparsity"] ?? 1) > 1
-        ? { type: "multiplicative", modules: flags["loss-sparsity"]! }
-        : { type: "dense" },
-  };
-}
 
 function trainingConfig(flags: Flags, file: Json): TrainingConfig {
   const steps = flags.steps ?? number(file.steps) ?? 300;

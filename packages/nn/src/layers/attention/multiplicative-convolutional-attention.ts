@@ -1,6 +1,7 @@
 import { concat, reshape, type Tensor } from "@finegrain/graph";
 import { expectDivisible } from "../../config-error.ts";
 import { type Context, evaluation } from "../../context.ts";
+import { boolean, choice, type Resolved, whole } from "../../definition/option.ts";
 import type { CachedLayer, Weights } from "../../layer.ts";
 import {
   convolve,
@@ -9,30 +10,44 @@ import {
 } from "../projections/locally-convolutional-dense.ts";
 import { moduleWindows, padPast, pastCaches, withPast } from "../projections/module-windows.ts";
 import { type MultiplicativeDenseParams, multiplicativeDense } from "../projections/multiplicative-dense.ts";
+import { expectModules } from "./attention-options.ts";
+import { defineAttention } from "./definition.ts";
 import { attend, attendCached, type HeadsConfig, headCaches } from "./heads.ts";
 
-export interface MultiplicativeConvolutionalAttentionConfig extends HeadsConfig {
-  /** S: modules of the multiplicative layer, whose outputs the convolutions run over. */
-  readonly modules: number;
-  /**
-   * Modules may end within a head, as in the paper's 17B model (96 heads, 64 modules); a model config otherwise refuses heads that are not a
-   * multiple of the modules. Default false.
-   */
-  readonly acrossHeads?: boolean;
-  /** Tokens that a convolution sees, the own one last. Default 3. */
-  readonly lengthKernel?: number;
-  /** Neighbouring modules that the convolutions of query, key and output see. Odd, default 3. */
-  readonly kernel?: number;
-  /** One convolution for query and key. Default false. */
-  readonly shareQK?: boolean;
-  /**
-   * What the value's convolution reads: the multiplicative layer's output alone ("none"), with the layer's input module
-   * by module ("fixed"), or with it side by side and only then cut into modules ("original"). Default "none".
-   */
-  readonly values?: "none" | "fixed" | "original";
-  /** What follows attention: nothing, a multiplicative layer, a convolution, or both in that order. Default "none". */
-  readonly output?: "none" | "mult" | "conv" | "multconv";
-}
+const options = {
+  modules: whole({
+    doc: "modules of the multiplicative layer, whose outputs the convolutions run over",
+    suggest: ({ heads }) => heads,
+    flag: "qkv-sparsity",
+  }),
+  acrossHeads: boolean({
+    doc: "modules may end within a head, as in the paper's 17B model; else heads must be a multiple of them",
+    default: false,
+  }),
+  lengthKernel: whole({
+    doc: "tokens that a convolution sees, the own one last",
+    default: 3,
+    suggest: () => 3,
+    flag: "kernel",
+  }),
+  kernel: whole({
+    odd: true,
+    doc: "neighbouring modules that the convolutions of query, key and output see",
+    default: 3,
+    suggest: () => 3,
+    flag: "kernel",
+  }),
+  shareQK: boolean({ doc: "one convolution for query and key", default: false }),
+  values: choice(["none", "fixed", "original"], {
+    doc: "what the value's convolution reads beside the multiplicative layer's output: nothing, or the layer's input, module by module or side by side",
+    default: "none",
+  }),
+  output: choice(["none", "mult", "conv", "multconv"], {
+    doc: "what follows attention: nothing, a multiplicative layer, a convolution, or both in that order",
+    default: "none",
+  }),
+};
+type Config = HeadsConfig & Resolved<typeof options>;
 
 export type MultiplicativeConvolutionalAttentionParams = {
   readonly shared: MultiplicativeDenseParams;
@@ -59,15 +74,28 @@ interface Seen {
  *
  * Jaszczur et al. 2021, section 3.2, "Multiplicative-convolutional layer"; Trax `MultiplicativeConvCausalAttention`.
  * There is no dense output projection. Next to keys and values, decode keeps the last inputs of the convolutions.
- *
- * @throws FinegrainError where `dModel` is not a multiple of `heads` or `modules`, or `kernel` is even.
  */
-export function multiplicativeConvolutionalAttention(
-  config: MultiplicativeConvolutionalAttentionConfig,
-): CachedLayer<MultiplicativeConvolutionalAttentionParams> {
-  const { dModel, heads, modules, lengthKernel = 3, kernel = 3, values = "none" } = config;
-  const { shareQK = false, output = "none" } = config;
-  expectDivisible("multiplicativeConvolutionalAttention", "dModel", dModel, "heads", heads);
+export const multiplicativeConvolutionalAttention = defineAttention({
+  name: "multiplicative-convolutional",
+  summary: "query, key and value are convolutions over the modules of one multiplicative layer",
+  bothDirections: false,
+  options,
+  check(config, at) {
+    expectModules(config, at);
+    if (!config.acrossHeads) expectDivisible(at.owner, "heads", config.heads, at.option("modules"), config.modules);
+  },
+  build: layer,
+  cases: [
+    { options: { modules: 2 } },
+    { options: { modules: 2, shareQK: true, lengthKernel: 1, output: "conv" } },
+    { options: { modules: 2, values: "fixed", output: "conv" } },
+    { options: { modules: 4, acrossHeads: true, values: "original", output: "multconv", lengthKernel: 2 } },
+    { options: { modules: 2, output: "mult", kernel: 1 } },
+  ],
+});
+
+function layer(config: Config): CachedLayer<MultiplicativeConvolutionalAttentionParams> {
+  const { dModel, modules, lengthKernel, kernel, values, shareQK, output } = config;
   const dValue = values === "none" ? dModel : 2 * dModel;
   const multiplicative = multiplicativeDense({ dIn: dModel, dOut: dModel, modules });
   const wide = { modules, kernel, lengthKernel };

@@ -1,5 +1,5 @@
 import { add, cast, concat, constant, cos, mul, neg, sin, slice, type Tensor } from "@finegrain/graph";
-import { places } from "./positions.ts";
+import { places } from "./places.ts";
 
 /**
  * Rotate pairs (i, i + width / 2) of every query or key by position · 10000^(-2i / width), so that scores depend on

@@ -95,8 +95,8 @@ export const expertChoice = defineFeedForward({
       options: { experts: 4, capacityFactor: 4, router: "inner", learnedExponent: true, layerNorm: false, gated: true },
     },
     {
-      options: { experts: 4, groupSize: 2, capacityFactor: 2, zLoss: 0.1 },
-      decodes: { groupSize: 1, capacityFactor: 4 },
+      options: { experts: 4, groupSize: 2, capacityFactor: 4, zLoss: 0.1 },
+      decodes: { groupSize: 1 },
     },
     { options: { experts: 4, choiceOver: "all", softmaxOver: "tokens" }, decodes: "none" },
   ],

@@ -5,7 +5,6 @@ import {
   div,
   einsum,
   exp,
-  FinegrainError,
   layerNorm,
   mul,
   oneHot,
@@ -103,8 +102,7 @@ export const mixtureOfTokens = defineFeedForward({
   options,
   unitStep: "experts",
   check({ shuffle, groupAlong }, at) {
-    if (shuffle !== undefined && groupAlong !== "time")
-      throw new FinegrainError(`${at.owner}: ${at.option("shuffle")} needs groupAlong "time"`);
+    if (shuffle !== undefined && groupAlong !== "time") at.refuse(`${at.option("shuffle")} needs groupAlong "time"`);
   },
   build: layer,
   cases: [

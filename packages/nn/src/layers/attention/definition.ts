@@ -1,0 +1,32 @@
+import { expectDivisible } from "../../config-error.ts";
+import { type Defined, type Definition, define } from "../../definition/layer-definition.ts";
+import type { Options } from "../../definition/option.ts";
+import type { CachedLayer } from "../../layer.ts";
+import type { HeadsConfig } from "./heads.ts";
+
+/** What is said of an attention layer beside what is said of every layer. */
+export interface AttentionTraits {
+  /** Whether it can attend in both directions, as a masked language model needs; else it is causal whatever the model. */
+  readonly bothDirections: boolean;
+}
+
+/**
+ * An attention layer: a function from `{ dModel, heads, ...options }` to the layer, which carries its definition.
+ *
+ * @throws FinegrainError when called: where `dModel` is not a multiple of `heads`, the layer is causal and should not be, or an
+ *   option does not fit.
+ */
+export function defineAttention<const N extends string, const O extends Options, L extends CachedLayer = CachedLayer>(
+  definition: Definition<HeadsConfig, N, O, L> & AttentionTraits,
+): Defined<HeadsConfig, N, O, L, AttentionTraits> {
+  const { name, bothDirections, check } = definition;
+  return define<HeadsConfig, N, O, L, AttentionTraits>("attention layer", {
+    ...definition,
+    check(config, at) {
+      expectDivisible(at.owner, "dModel", config.dModel, "heads", config.heads);
+      if (config.causal === false && !bothDirections)
+        at.refuse(`a masked language model needs attention in both directions, and ${name} attention is causal`);
+      check?.(config, at);
+    },
+  });
+}

@@ -1,0 +1,30 @@
+import { add, cast, constant, mul, sin, type Tensor } from "@finegrain/graph";
+import { sinusoidRate } from "../../init.ts";
+import type { Param } from "../../layer.ts";
+import { definePositions, type PositionLayer, type PositionsDimensions } from "./definition.ts";
+import { expectLength, places } from "./places.ts";
+
+/**
+ * Fixed sinusoids, computed where they are needed: no parameters. Vaswani et al. 2017, 3.5.
+ * cos a is taken as sin(a + π/2), so that one sine serves all columns.
+ */
+export const sinusoidalPositions = definePositions({
+  name: "sinusoidal",
+  summary: "add fixed sinusoids",
+  options: {},
+  build: layer,
+  cases: [{ options: {} }],
+});
+
+function layer({ dModel, maxLength }: PositionsDimensions): PositionLayer<Record<never, Param>> {
+  const row = (f: (column: number) => number) =>
+    constant({ dtype: "float32", shape: [dModel], data: Array.from({ length: dModel }, (_, i) => f(i)) });
+  const rates = row((i) => sinusoidRate(i, dModel));
+  const phases = row((i) => (i % 2) * (Math.PI / 2));
+  const shifted = (x: Tensor, position: Tensor | number) => {
+    expectLength(x, maxLength);
+    const angles = mul(cast(places(x.shape[1]!, position), "float32"), rates);
+    return add(x, sin(add(angles, phases)));
+  };
+  return { params: {}, apply: (_, x) => shifted(x, 0), decode: (_, x, position) => shifted(x, position) };
+}
