@@ -2,8 +2,14 @@
 const LARGEST = 65504;
 const bits = new DataView(new ArrayBuffer(4));
 
-/** The bits of the nearest float16; what is too large becomes the largest. */
+/** Not a number, with the fraction that hardware gives it. */
+const NAN = 0x7e00;
+const INFINITE = 0x7c00;
+
+/** The bits of the nearest float16. A finite number that is too large becomes the largest; what is not finite stays so. */
 export function toFloat16(value: number): number {
+  if (Number.isNaN(value)) return NAN;
+  if (!Number.isFinite(value)) return value > 0 ? INFINITE : 0x8000 | INFINITE;
   bits.setFloat32(0, Math.min(LARGEST, Math.max(-LARGEST, value)));
   const word = bits.getUint32(0);
   const sign = (word >>> 16) & 0x8000;

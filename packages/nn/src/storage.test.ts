@@ -53,3 +53,10 @@ test("float16 is the nearest there is", () =>
     }),
     { numRuns: 30 },
   ));
+
+test("a weight that is not finite stays so in float16, where it shows", () => {
+  const data = new Float32Array(300 * 300).fill(1);
+  data.set([Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 1e6]);
+  const stored = storeWeights(new Map([["w", hostTensor("float32", [300, 300], data)]]), "float16").get("w")!;
+  expect([...stored.data.slice(0, 4)].map(fromFloat16)).toEqual([Number.NaN, Infinity, -Infinity, 65504]);
+});

@@ -3,6 +3,7 @@ import { byteTokenizer, huggingFaceTokenizer, type Tokenizer } from "@finegrain/
 import { FinegrainError } from "@finegrain/graph";
 import { type Corpus, tokenizeCorpus } from "@finegrain/train";
 import { SPEECHES, speeches } from "./speeches.ts";
+import { countLoss } from "./text/loss.ts";
 import { readText } from "./text/read-text.ts";
 
 /**
@@ -17,9 +18,12 @@ export async function openTokenizer(name: string): Promise<Tokenizer> {
   return huggingFaceTokenizer(json, name);
 }
 
+/** The share of a corpus that may be lost in tokens: a rare character that a vocabulary does not have. */
+const MOST_LOST = 0.01;
+
 /**
  * The texts at a path, or the speeches, as tokens; the last tenth of the bytes held out, or all of them.
- * @throws FinegrainError as `readText`.
+ * @throws FinegrainError as `readText`, and where more than a hundredth of the text does not come back from the tokens.
  */
 export async function loadCorpus(
   data: string,
@@ -28,5 +32,12 @@ export async function loadCorpus(
 ): Promise<Corpus> {
   const documents = data === SPEECHES ? await speeches() : await readText(data);
   const options = all ? { heldOutFraction: 1 } : {};
-  return tokenizeCorpus(documents, (text) => tokenizer.encode(text), options);
+  const loss = countLoss(tokenizer);
+  const corpus = tokenizeCorpus(documents, loss.encode, options);
+  const share = loss.share();
+  if (share > MOST_LOST)
+    throw new FinegrainError(
+      `the tokenizer ${tokenizer.name} loses ${(100 * share).toPrecision(3)} % of the text of ${data}, which would make bits per byte look better than they are: use one that has its characters`,
+    );
+  return corpus;
 }

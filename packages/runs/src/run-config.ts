@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import { FinegrainError } from "@finegrain/graph";
+import { FinegrainError, type JsonObject, jsonObject, parseJson, shownJson } from "@finegrain/graph";
 import type { ModelConfig } from "@finegrain/nn";
 import { parseSchedule, type ScheduleConfig } from "@finegrain/train";
 
@@ -46,9 +46,10 @@ const LEAST: Readonly<Record<string, { readonly least: number; readonly whole: b
 };
 const TRAINING = [...Object.keys(LEAST), "optimizer", "schedule"];
 
-type Json = Readonly<Record<string, unknown>>;
 /** Parts of a config, as a file may give them. */
-export type PartialConfig = { readonly [K in keyof RunConfig]?: RunConfig[K] extends object ? Json : RunConfig[K] };
+export type PartialConfig = {
+  readonly [K in keyof RunConfig]?: RunConfig[K] extends object ? JsonObject : RunConfig[K];
+};
 
 /**
  * A config in parts, from a JSON file.
@@ -59,20 +60,14 @@ export async function readPartialConfig(path: string): Promise<PartialConfig> {
   const text = await readFile(path, "utf8").catch((error: Error) => {
     throw new FinegrainError(`cannot read the config ${path}: ${error.message}`);
   });
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (error) {
-    throw new FinegrainError(`the config ${path} is not JSON: ${(error as Error).message}`);
-  }
-  const config = object(value, path);
+  const config = jsonObject(parseJson(text, `the config ${path}`), path);
   known(config, SECTIONS, path);
   for (const name of ["model", "training"] as const)
-    if (config[name] !== undefined) object(config[name], `${path}: ${name}`);
+    if (config[name] !== undefined) jsonObject(config[name], `${path}: ${name}`);
   for (const name of ["tokenizer", "data"] as const)
     if (config[name] !== undefined && typeof config[name] !== "string")
-      throw new FinegrainError(`${path}: ${name} must be a text, not ${JSON.stringify(config[name])}`);
-  known(object(config.training ?? {}, path), TRAINING, `${path}: training`);
+      throw new FinegrainError(`${path}: ${name} must be a text, not ${shownJson(config[name])}`);
+  known(jsonObject(config.training ?? {}, path), TRAINING, `${path}: training`);
   return config as PartialConfig; // its sections were just checked
 }
 
@@ -83,33 +78,28 @@ export async function readPartialConfig(path: string): Promise<PartialConfig> {
  * @throws FinegrainError that names the field.
  */
 export function checkRunConfig(value: unknown, name: string): RunConfig {
-  const config = object(value, name);
+  const config = jsonObject(value, name);
   for (const section of SECTIONS)
     if (config[section] === undefined) throw new FinegrainError(`${name} has no ${section}`);
-  const training = object(config.training, `${name}: training`);
+  const training = jsonObject(config.training, `${name}: training`);
   for (const [field, { least, whole }] of Object.entries(LEAST)) {
     const number = training[field];
     const fits = whole ? Number.isSafeInteger(number) : Number.isFinite(number);
     if (!fits || (number as number) < least)
       // a number, as the line before made sure
       throw new FinegrainError(
-        `${name}: training.${field} must be a ${whole ? "whole " : ""}number of at least ${least}, not ${JSON.stringify(number)}`,
+        `${name}: training.${field} must be a ${whole ? "whole " : ""}number of at least ${least}, not ${shownJson(number)}`,
       );
   }
   if (training.optimizer !== "adamw" && training.optimizer !== "adafactor")
     throw new FinegrainError(
-      `${name}: training.optimizer must be adamw or adafactor, not ${JSON.stringify(training.optimizer)}`,
+      `${name}: training.optimizer must be adamw or adafactor, not ${shownJson(training.optimizer)}`,
     );
   parseSchedule(training.schedule);
   return config as unknown as RunConfig; // field by field, above
 }
 
-function object(value: unknown, name: string): Json {
-  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Json;
-  throw new FinegrainError(`${name} must be a JSON object, not ${JSON.stringify(value)}`);
-}
-
-function known(value: Json, fields: readonly string[], name: string): void {
+function known(value: JsonObject, fields: readonly string[], name: string): void {
   const unknown = Object.keys(value).find((field) => !fields.includes(field));
   if (unknown !== undefined)
     throw new FinegrainError(`${name} has an unknown field "${unknown}": known are ${fields.join(", ")}`);

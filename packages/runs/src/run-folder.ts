@@ -1,5 +1,5 @@
 import { access, copyFile, mkdir, readdir, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import type { Tokenizer } from "@finegrain/generate";
 import { FinegrainError } from "@finegrain/graph";
 import { type LanguageModel, matchTensors, paramTypes, scalingLM } from "@finegrain/nn";
@@ -50,16 +50,32 @@ export async function makeRunFolder(folder: string, config: RunConfig): Promise<
 
 /** The first of `folder`, `folder-2`, `folder-3`, ... that is not there. */
 export async function unusedFolder(folder: string): Promise<string> {
-  const exists = (path: string) =>
-    access(path).then(
-      () => true,
-      () => false,
-    );
   for (let n = 1; ; n++) {
     const path = n === 1 ? folder : `${folder}-${n}`;
     if (!(await exists(path))) return path;
   }
 }
+
+/**
+ * The tokenizer.json of a checkpoint: beside its files, or in the folder of its run, runs/<name>/checkpoints/<step>.
+ * @throws FinegrainError where the checkpoint was copied without it.
+ */
+async function tokenizerFile(checkpoint: string): Promise<string> {
+  const run = dirname(dirname(resolve(checkpoint)));
+  for (const folder of [checkpoint, run]) {
+    const { tokenizer } = runPaths(folder);
+    if (await exists(tokenizer)) return tokenizer;
+  }
+  throw new FinegrainError(
+    `the checkpoint ${checkpoint} is without its tokenizer: copy the tokenizer.json of its run into that folder`,
+  );
+}
+
+const exists = (path: string): Promise<boolean> =>
+  access(path).then(
+    () => true,
+    () => false,
+  );
 
 /** A run whose model can be used: its config, its newest checkpoint, or the one that was asked for, and its tokenizer. */
 export interface OpenRun {
@@ -76,20 +92,15 @@ export interface OpenRun {
  */
 export async function openRun(path: string): Promise<OpenRun> {
   const own = runPaths(path);
-  const isRun = await access(own.checkpoints).then(
-    () => true,
-    () => false,
-  );
+  const isRun = await exists(own.checkpoints);
   const checkpoint = await openCheckpoint(isRun ? own.checkpoints : path);
   const config = checkRunConfig(checkpoint.config, join(checkpoint.path, "config.json"));
   const model = scalingLM(config.model);
   matchTensors(checkpoint.modelTypes, paramTypes(model.params), checkpoint.path);
-  // A checkpoint is in runs/<name>/checkpoints/<step>.
-  const folder = dirname(dirname(checkpoint.path));
-  const tokenizer = await openTokenizer(config.tokenizer === "byte" ? "byte" : runPaths(folder).tokenizer);
+  const tokenizer = await openTokenizer(config.tokenizer === "byte" ? "byte" : await tokenizerFile(checkpoint.path));
   if (tokenizer.vocabularySize > config.model.vocabulary)
     throw new FinegrainError(
-      `the tokenizer of ${folder} has ${tokenizer.vocabularySize} tokens, more than the model's vocabulary of ${config.model.vocabulary}`,
+      `the tokenizer of ${checkpoint.path} has ${tokenizer.vocabularySize} tokens, more than the model's vocabulary of ${config.model.vocabulary}`,
     );
   return { config, checkpoint, tokenizer, model };
 }

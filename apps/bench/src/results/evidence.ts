@@ -1,9 +1,8 @@
 import { readFile } from "node:fs/promises";
 import { basename, dirname } from "node:path";
-import { FinegrainError } from "@finegrain/graph";
+import { FinegrainError, jsonObject, parseJson } from "@finegrain/graph";
 import { peerOfBeforeTheSchema } from "../peers/peer-line.ts";
 import { isOfStudy, type StudyResult, studyProblem } from "../study/result.ts";
-import { isObject } from "./json-fields.ts";
 import type { Result } from "./result.ts";
 import { problem } from "./result-problem.ts";
 
@@ -51,14 +50,7 @@ export const runName = (path: string): string => {
 };
 
 function parsed(line: string, at: string): Readonly<Record<string, unknown>> {
-  let value: unknown;
-  try {
-    value = JSON.parse(line);
-  } catch {
-    throw new FinegrainError(`${at} is not JSON: ${line.slice(0, 60)}`);
-  }
-  if (!isObject(value)) throw new FinegrainError(`${at} is not a JSON object: ${line.slice(0, 60)}`);
-  return value;
+  return jsonObject(parseJson(line, at), at);
 }
 
 const isMetric = (value: Readonly<Record<string, unknown>>): value is Metric =>

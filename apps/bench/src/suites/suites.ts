@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { FinegrainError } from "@finegrain/graph";
+import { FinegrainError, parseJson } from "@finegrain/graph";
 import type { Storage } from "@finegrain/nn";
 import type { OpKind } from "../cases/op-programs.ts";
 import type { ModelPhase } from "../results/result.ts";
@@ -111,13 +111,7 @@ export async function loadSuite(nameOrPath: string): Promise<Suite> {
       `there is no suite "${nameOrPath}": known are ${names.join(", ")}, or give the path of a suite's JSON file`,
     );
   });
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (error) {
-    throw new FinegrainError(`the suite ${path} is not JSON: ${(error as Error).message}`);
-  }
-  return parseSuite(value, path);
+  return parseSuite(parseJson(text, `the suite ${path}`), path);
 }
 
 /** A case with the variants that are picked from its own. */

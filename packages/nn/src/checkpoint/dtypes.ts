@@ -1,8 +1,8 @@
 import { type DType, FinegrainError, fromFloat16, type HostTensor } from "@finegrain/graph";
 
 /**
- * How each dtype of a safetensors file becomes one of ours. F32, F64, I32, U8 and BOOL are views of the bytes where the
- * alignment allows; F16, BF16 and I64 are converted, exactly. Typed arrays have the host's byte order, which is the
+ * How each dtype of a safetensors file becomes one of ours. F32, F64, I8, I32, U8 and BOOL are views of the bytes where the
+ * alignment allows, and F16 where it is kept; the others are converted, exactly. Typed arrays have the host's byte order, which is the
  * file's (little endian) on every machine that runs JavaScript today.
  */
 interface StoredDType {
@@ -35,18 +35,32 @@ function decodeBfloat16(bytes: Uint8Array): Float32Array {
   return new Float32Array(bits.buffer);
 }
 
-function decodeInt64(bytes: Uint8Array, name: string): Int32Array {
-  const { buffer, byteOffset, byteLength } = aligned(bytes, 8);
-  const wide = new BigInt64Array(buffer, byteOffset, byteLength / 8);
-  const narrow = new Int32Array(wide.length);
-  for (let k = 0; k < wide.length; k++) {
-    const value = wide[k]!;
-    if (BigInt.asIntN(32, value) !== value) {
-      throw new FinegrainError(`tensor "${name}" has the I64 value ${value}, which does not fit in int32`);
+const isInt32 = (value: number | bigint): boolean => value >= -(2 ** 31) && value < 2 ** 31;
+
+/** Whole numbers of another width as int32, each of which must fit. */
+function toInt32(values: ArrayLike<number | bigint>, stored: string, name: string): Int32Array {
+  const narrow = new Int32Array(values.length);
+  for (let k = 0; k < values.length; k++) {
+    const value = values[k]!;
+    if (!isInt32(value)) {
+      throw new FinegrainError(`tensor "${name}" has the ${stored} value ${value}, which does not fit in int32`);
     }
     narrow[k] = Number(value);
   }
   return narrow;
+}
+
+/** A dtype of whole numbers, read as int32 through a typed array of its own width. */
+function integers<T extends ArrayLike<number | bigint>>(
+  stored: string,
+  bytes: number,
+  View: new (buffer: ArrayBufferLike, byteOffset: number, length: number) => T,
+): [string, StoredDType] {
+  const decode = (raw: Uint8Array, name: string) => {
+    const { buffer, byteOffset, byteLength } = aligned(raw, bytes);
+    return toInt32(new View(buffer, byteOffset, byteLength / bytes), stored, name);
+  };
+  return [stored, { bytes, dtype: "int32", decode }];
 }
 
 function decodeBool(bytes: Uint8Array, name: string): Uint8Array {
@@ -91,10 +105,34 @@ export const storedDTypes: ReadonlyMap<string, StoredDType> = new Map<string, St
     },
   ],
   ["F16", { bytes: 2, dtype: "float32", decode: decodeHalf }],
+  [
+    "I8",
+    { bytes: 1, dtype: "int8", decode: ({ buffer, byteOffset, length }) => new Int8Array(buffer, byteOffset, length) },
+  ],
   ["BF16", { bytes: 2, dtype: "float32", decode: decodeBfloat16 }],
-  ["I64", { bytes: 8, dtype: "int32", decode: decodeInt64 }],
+  integers("I16", 2, Int16Array),
+  integers("U16", 2, Uint16Array),
+  integers("U32", 4, Uint32Array),
+  integers("I64", 8, BigInt64Array),
+  integers("U64", 8, BigUint64Array),
   ["BOOL", { bytes: 1, dtype: "bool", decode: decodeBool }],
   ["U8", { bytes: 1, dtype: "bool", decode: (bytes) => Uint8Array.from(bytes, (b) => (b === 0 ? 0 : 1)) }],
+]);
+
+/** Float16 as it is, where a reader asks for that. */
+export const keptFloat16: StoredDType = { bytes: 2, dtype: "float16", decode: uint16 };
+
+/** Bytes of an element of the dtypes that a file may have beside those, which cannot be read. */
+export const unreadableBytes: ReadonlyMap<string, number> = new Map([
+  ["C64", 8],
+  ["F8_E4M3", 1],
+  ["F8_E4M3FNUZ", 1],
+  ["F8_E5M2", 1],
+  ["F8_E5M2FNUZ", 1],
+  ["F8_E8M0", 1],
+  ["F6_E2M3", 0.75],
+  ["F6_E3M2", 0.75],
+  ["F4", 0.5],
 ]);
 
 /** What each of our dtypes is written as. */
@@ -106,8 +144,17 @@ export const writtenDTypes: Readonly<Record<DType, { readonly name: string; read
   int8: { name: "I8", bytes: 1 },
 };
 
-/** The data of a tensor as a safetensors file stores it: a view where the array is already in that form. */
-export function tensorBytes({ dtype, data }: HostTensor): Uint8Array {
+/**
+ * The data of a tensor as a safetensors file stores it: a view where the array is already in that form.
+ *
+ * @param name for the error.
+ * @throws FinegrainError where a bool is neither 0 nor 1.
+ */
+export function tensorBytes({ dtype, data }: HostTensor, name: string): Uint8Array {
+  if (dtype === "bool") {
+    const wrong = data.findIndex((value: number) => value !== 0 && value !== 1);
+    if (wrong !== -1) throw new FinegrainError(`tensor "${name}" is bool but has the value ${data[wrong]}`);
+  }
   const stored =
     dtype === "float32" && !(data instanceof Float32Array)
       ? Float32Array.from(data)

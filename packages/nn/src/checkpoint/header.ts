@@ -1,5 +1,13 @@
-import { FinegrainError, size, type TensorType } from "@finegrain/graph";
-import { storedDTypes, writtenDTypes } from "./dtypes.ts";
+import {
+  FinegrainError,
+  isJsonObject,
+  type JsonObject,
+  parseJson,
+  shownJson,
+  size,
+  type TensorType,
+} from "@finegrain/graph";
+import { keptFloat16, storedDTypes, unreadableBytes, writtenDTypes } from "./dtypes.ts";
 
 /*
  * The head of a safetensors file: 8 bytes with the length of the JSON (little endian), the JSON padded with spaces to a
@@ -11,7 +19,8 @@ export interface SafetensorsEntry {
   readonly name: string;
   /** The dtype's name in the file: "F32", "BF16", ... */
   readonly stored: string;
-  readonly type: TensorType;
+  /** undefined where the dtype cannot be read. */
+  readonly type: TensorType | undefined;
   readonly begin: number;
   readonly end: number;
 }
@@ -24,6 +33,11 @@ export interface SafetensorsHeader {
   readonly length: number;
   /** Length of the whole file in bytes. */
   readonly fileLength: number;
+}
+
+export interface ReadOptions {
+  /** F16 becomes float16, not float32. Default false. */
+  readonly keepFloat16?: boolean;
 }
 
 /** Bytes that tell how long the header is. */
@@ -58,23 +72,24 @@ export function safetensorsHeaderLength(start: Uint8Array, fileLength: number, s
  *
  * @param bytes at least the whole header.
  * @param fileLength length of the file where `bytes` is only its head.
- * @throws FinegrainError where the file is cut short or longer than its header says, the JSON is broken, a dtype is
- *   unknown (named with its tensor), a shape does not fit its offsets, or tensors overlap, leave gaps or lie outside.
+ * @throws FinegrainError where the file is cut short or longer than its header says, the JSON is broken, a shape does not
+ *   fit its offsets, or tensors overlap, leave gaps or lie outside.
  */
 export function readSafetensorsHeader(
   bytes: Uint8Array,
   source = "safetensors file",
   fileLength = bytes.length,
+  options: ReadOptions = {},
 ): SafetensorsHeader {
   const length = safetensorsHeaderLength(bytes.subarray(0, LENGTH_BYTES), fileLength, source);
-  const { [METADATA]: metadata = {}, ...tensors } = parseJson(bytes.subarray(LENGTH_BYTES, length), source);
+  const { [METADATA]: metadata, ...tensors } = parseHeader(bytes.subarray(LENGTH_BYTES, length), source);
   const entries = Object.entries(tensors)
-    .map(([name, described]) => readEntry(name, described, length, source))
+    .map(([name, described]) => readEntry(name, described, length, source, options))
     .sort((a, b) => a.begin - b.begin || a.end - b.end);
   checkLayout(entries, length, fileLength, source);
   return {
     entries: new Map(entries.map((e) => [e.name, e])),
-    metadata: readMetadata(metadata, source),
+    metadata: readMetadata(metadata ?? {}, source),
     length,
     fileLength,
   };
@@ -107,23 +122,21 @@ export function safetensorsHeader(
   return { bytes, order, fileLength: bytes.length + end };
 }
 
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-function parseJson(bytes: Uint8Array, source: string): Record<string, unknown> {
-  let value: unknown;
+function parseHeader(bytes: Uint8Array, source: string): JsonObject {
+  let text: string;
   try {
-    value = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
-  } catch (error) {
-    throw new FinegrainError(`${source} is no safetensors file: its header is not JSON (${(error as Error).message})`);
+    text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    throw new FinegrainError(`${source} is no safetensors file: its header is not UTF-8`);
   }
-  if (!isObject(value)) throw new FinegrainError(`${source} is no safetensors file: its header is not a JSON object`);
+  const what = `${source} is no safetensors file: its header`;
+  const value = parseJson(text, what);
+  if (!isJsonObject(value)) throw new FinegrainError(`${what} is not a JSON object`);
   return value;
 }
 
 function readMetadata(value: unknown, source: string): Record<string, string> {
-  if (!isObject(value)) throw new FinegrainError(`${source}: its ${METADATA} is not an object of strings`);
+  if (!isJsonObject(value)) throw new FinegrainError(`${source}: its ${METADATA} is not an object of strings`);
   return Object.fromEntries(
     Object.entries(value).map(([key, text]) => {
       if (typeof text !== "string") throw new FinegrainError(`${source}: its metadata "${key}" is not a string`);
@@ -134,34 +147,36 @@ function readMetadata(value: unknown, source: string): Record<string, string> {
 
 const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
 
-function readEntry(name: string, described: unknown, headerLength: number, source: string): SafetensorsEntry {
-  if (!isObject(described)) throw new FinegrainError(`${source}: its header does not describe tensor "${name}"`);
+function readEntry(
+  name: string,
+  described: unknown,
+  headerLength: number,
+  source: string,
+  { keepFloat16 = false }: ReadOptions,
+): SafetensorsEntry {
+  if (!isJsonObject(described)) throw new FinegrainError(`${source}: its header does not describe tensor "${name}"`);
   const { dtype, shape, data_offsets: offsets } = described;
-  const stored = typeof dtype === "string" ? storedDTypes.get(dtype) : undefined;
-  if (typeof dtype !== "string" || stored === undefined) {
-    const known = [...storedDTypes.keys()].join(", ");
-    throw new FinegrainError(
-      `${source}: tensor "${name}" has the dtype ${JSON.stringify(dtype)}, which is none of ${known}`,
-    );
+  if (typeof dtype !== "string") {
+    throw new FinegrainError(`${source}: tensor "${name}" has the dtype ${shownJson(dtype)}, expected its name`);
   }
+  const stored = keepFloat16 && dtype === "F16" ? keptFloat16 : storedDTypes.get(dtype);
+  const elementBytes = stored?.bytes ?? unreadableBytes.get(dtype);
   if (!Array.isArray(shape) || !shape.every(isCount)) {
-    throw new FinegrainError(
-      `${source}: tensor "${name}" has the shape ${JSON.stringify(shape)}, expected a list of sizes`,
-    );
+    throw new FinegrainError(`${source}: tensor "${name}" has the shape ${shownJson(shape)}, expected a list of sizes`);
   }
   if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(isCount)) {
     throw new FinegrainError(
-      `${source}: tensor "${name}" has the offsets ${JSON.stringify(offsets)}, expected [begin, end]`,
+      `${source}: tensor "${name}" has the offsets ${shownJson(offsets)}, expected [begin, end]`,
     );
   }
   const [begin, end] = offsets as [number, number];
-  const expected = size(shape) * stored.bytes;
+  const expected = elementBytes === undefined ? Math.max(0, end - begin) : size(shape) * elementBytes;
   if (end - begin !== expected) {
     throw new FinegrainError(
       `${source}: tensor "${name}" (${dtype}[${shape}]) needs ${expected} bytes but its offsets [${begin}, ${end}] hold ${end - begin}`,
     );
   }
-  const type: TensorType = { dtype: stored.dtype, shape };
+  const type = stored && { dtype: stored.dtype, shape };
   return { name, stored: dtype, type, begin: headerLength + begin, end: headerLength + end };
 }
 

@@ -1,5 +1,6 @@
 export { tensorBytes } from "./dtypes.ts";
 export {
+  type ReadOptions as SafetensorsReadOptions,
   readSafetensorsHeader,
   type SafetensorsEntry,
   type SafetensorsHeader,

@@ -1,7 +1,7 @@
 import { FinegrainError, type HostTensor, hostTensor } from "@finegrain/graph";
 import { describe, expect, test } from "vitest";
 import { readSafetensorsHeader, safetensorsHeader } from "./header.ts";
-import { readSafetensors, safetensorsChunks, writeSafetensors } from "./safetensors.ts";
+import { decodeTensor, readSafetensors, safetensorsChunks, writeSafetensors } from "./safetensors.ts";
 
 const tensors = new Map<string, HostTensor>([
   ["mask", hostTensor("bool", [3], [1, 0, 1])],
@@ -118,6 +118,58 @@ describe("dtypes of other programs", () => {
   });
 });
 
+describe("one tensor does not block the others", () => {
+  const x = Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8);
+
+  test.each(["F8_E4M3", "F8_E5M2", "C64", "F4", "NEW9"])(
+    "%s is left out, and refused by its name when read",
+    (dtype) => {
+      const extents: Record<string, number[]> = { C64: [1], F4: [16] };
+      const file = fileOf(
+        {
+          y: { dtype: "F32", shape: [1], data_offsets: [8, 12] },
+          x: { dtype, shape: extents[dtype] ?? [8], data_offsets: [0, 8] },
+        },
+        Uint8Array.of(...x, 0, 0, 128, 63),
+      );
+      const { tensors: read, unreadable } = readSafetensors(file, "f");
+      expect([...read]).toEqual([["y", hostTensor("float32", [1], [1])]]);
+      expect([...unreadable]).toEqual([["x", dtype]]);
+      const entry = readSafetensorsHeader(file, "f").entries.get("x")!;
+      expect(() => decodeTensor(entry, x, "f")).toThrow(`f: tensor "x" has the dtype "${dtype}", which cannot be read`);
+    },
+  );
+
+  test("whole numbers of other widths become int32, or name the tensor and the value", () => {
+    const read = (dtype: string, data: Int16Array | Uint16Array | Uint32Array | BigUint64Array) =>
+      readSafetensors(one(dtype, [data.length], new Uint8Array(data.buffer)), "f").tensors.get("x")!;
+    expect(read("I16", Int16Array.of(-2, 7))).toEqual(hostTensor("int32", [2], [-2, 7]));
+    expect(read("U16", Uint16Array.of(65535))).toEqual(hostTensor("int32", [1], [65535]));
+    expect(read("U32", Uint32Array.of(9))).toEqual(hostTensor("int32", [1], [9]));
+    expect(read("U64", BigUint64Array.of(9n))).toEqual(hostTensor("int32", [1], [9]));
+    expect(() => read("U32", Uint32Array.of(2 ** 31))).toThrow('tensor "x" has the U32 value 2147483648');
+    expect(() => read("U64", BigUint64Array.of(1n << 40n))).toThrow('tensor "x" has the U64 value 1099511627776');
+  });
+
+  test("metadata may be null", () => {
+    expect(readSafetensors(fileOf({ __metadata__: null }, new Uint8Array(0))).metadata).toEqual({});
+  });
+});
+
+test("int8, and float16 where it is kept, come back as they were written", () => {
+  const narrow = new Map([
+    ["q", hostTensor("int8", [3], Int8Array.of(-128, 0, 127))],
+    ["h", hostTensor("float16", [3], Uint16Array.of(0x3c00, 0x7e00, 0xfc00))],
+  ]);
+  const { tensors: back } = readSafetensors(writeSafetensors(narrow), "f", { keepFloat16: true });
+  for (const [name, tensor] of narrow) expect(back.get(name)).toEqual(tensor);
+});
+
+test("a bool that is neither 0 nor 1 is not written", () => {
+  const wrong: HostTensor = { dtype: "bool", shape: [2], data: Uint8Array.of(1, 2) };
+  expect(() => writeSafetensors(new Map([["x", wrong]]))).toThrow('tensor "x" is bool but has the value 2');
+});
+
 describe("broken files get one sentence", () => {
   const file = writeSafetensors(tensors);
   const bytes8 = new Uint8Array(8);
@@ -138,7 +190,8 @@ describe("broken files get one sentence", () => {
     ["no safetensors", new TextEncoder().encode("hello world, hello"), /no safetensors file: its header would be/],
     ["bad JSON", fileOf(null, bytes8, "{oops"), /its header is not JSON/],
     ["not an object", fileOf([], bytes8), "its header is not a JSON object"],
-    ["unknown dtype", one("F8_E4M3", [8], bytes8), 'tensor "x" has the dtype "F8_E4M3", which is none of F32, F64'],
+    ["size of an unreadable dtype", one("C64", [2], bytes8), 'tensor "x" (C64[2]) needs 16 bytes'],
+    ["dtype without a name", fileOf({ x: { ...f32(0, 8), dtype: 3 } }, bytes8), 'tensor "x" has the dtype 3'],
     ["bad shape", one("F32", [-2], bytes8), 'tensor "x" has the shape [-2]'],
     ["bad offsets", fileOf({ x: { dtype: "F32", shape: [], data_offsets: [0] } }, bytes8), "has the offsets [0]"],
     ["no description", fileOf({ x: 3 }, bytes8), 'does not describe tensor "x"'],

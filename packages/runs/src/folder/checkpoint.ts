@@ -1,4 +1,11 @@
-import { type Buffer as DeviceBuffer, FinegrainError, type HostTensor, type TensorType } from "@finegrain/graph";
+import {
+  type Buffer as DeviceBuffer,
+  FinegrainError,
+  type HostTensor,
+  parseJson,
+  shownJson,
+  type TensorType,
+} from "@finegrain/graph";
 import { safetensorsChunks } from "@finegrain/nn";
 import { nodeFiles, nodePath } from "../node.ts";
 import { syncFolder, writeFileAtomically, writeFileSynced } from "./atomic-file.ts";
@@ -126,7 +133,7 @@ function stepOf(name: string): number {
 function parseState(value: unknown, path: string): { step: number; state: unknown } {
   const { step, state } = (value ?? {}) as Record<string, unknown>; // any JSON but null has fields, if only undefined ones
   if (!Number.isInteger(step)) {
-    throw new FinegrainError(`${path} is broken: its step must be a whole number, not ${JSON.stringify(step)}`);
+    throw new FinegrainError(`${path} is broken: its step must be a whole number, not ${shownJson(step)}`);
   }
   return { step: step as number, state };
 }
@@ -175,21 +182,23 @@ async function resolveFolder(path: string): Promise<string> {
 }
 
 async function readJson(path: string): Promise<unknown> {
-  let text: string;
-  try {
-    text = await nodeFiles().readFile(path, "utf8");
-  } catch (error) {
-    const missing = (error as NodeJS.ErrnoException).code === "ENOENT";
-    throw new FinegrainError(missing ? `${path} is missing` : `cannot read ${path}: ${(error as Error).message}`);
-  }
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    throw new FinegrainError(`${path} is cut short or broken: ${(error as Error).message}`);
-  }
+  const text = await nodeFiles()
+    .readFile(path, "utf8")
+    .catch((error: NodeJS.ErrnoException) => {
+      throw new FinegrainError(
+        error.code === "ENOENT" ? `${path} is missing` : `cannot read ${path}: ${error.message}`,
+      );
+    });
+  return parseJson(text, `${path} is cut short or broken: it`);
 }
 
 async function typesOf(path: string): Promise<ReadonlyMap<string, TensorType>> {
   const { entries } = await readTensorHeader(path);
-  return new Map([...entries].map(([name, { type }]) => [name, type]));
+  return new Map(
+    [...entries].map(([name, { type, stored }]): [string, TensorType] => {
+      if (type === undefined)
+        throw new FinegrainError(`${path}: tensor "${name}" has the dtype "${stored}", which no checkpoint has`);
+      return [name, type];
+    }),
+  );
 }

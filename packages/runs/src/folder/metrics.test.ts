@@ -45,7 +45,7 @@ test("resuming drops what is to happen again and a line that was cut short", asy
 test("a broken line is named", async () => {
   await log([0]);
   await appendFile(path, "oops\n");
-  await expect(readMetrics(path)).rejects.toThrow(`${path}:2 is not a JSON object: oops`);
+  await expect(readMetrics(path)).rejects.toThrow(`${path}:2 is not JSON: `);
   await expect(readMetrics(join(folder, "no"))).rejects.toThrow("cannot read the metrics");
 });
 

@@ -1,5 +1,5 @@
 import type { FileHandle } from "node:fs/promises";
-import { FinegrainError } from "@finegrain/graph";
+import { FinegrainError, jsonObject, parseJson } from "@finegrain/graph";
 import { nodeFiles } from "../node.ts";
 import { writeFileAtomically } from "./atomic-file.ts";
 
@@ -51,13 +51,8 @@ export async function readMetrics(path: string): Promise<MetricsRecord[]> {
 function parseLines(text: string, path: string): MetricsRecord[] {
   const lines = text.split("\n").slice(0, -1); // what follows the last line end is empty or cut short
   return lines.map((line, i) => {
-    try {
-      const value: unknown = JSON.parse(line);
-      if (typeof value === "object" && value !== null) return value as MetricsRecord; // as `append` wrote it
-    } catch {
-      // the error below says it
-    }
-    throw new FinegrainError(`${path}:${i + 1} is not a JSON object: ${line.slice(0, 40)}`);
+    const at = `${path}:${i + 1}`;
+    return jsonObject(parseJson(line, at), at) as MetricsRecord; // as `append` wrote it
   });
 }
 

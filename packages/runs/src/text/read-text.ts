@@ -1,4 +1,4 @@
-import { FinegrainError } from "@finegrain/graph";
+import { FinegrainError, isJsonObject, parseJson, shownJson } from "@finegrain/graph";
 import type { TextDocument } from "@finegrain/train";
 import { nodeFiles, nodePath } from "../node.ts";
 import { decodeUtf8 } from "./utf8.ts";
@@ -88,14 +88,9 @@ function parseLines(bytes: Uint8Array, file: string, field: string): TextDocumen
 }
 
 function textField(source: string, name: string, field: string): string {
-  let value: unknown;
-  try {
-    value = JSON.parse(source);
-  } catch (error) {
-    throw new FinegrainError(`${name} is not JSON: ${(error as Error).message}`);
-  }
-  const text = typeof value === "object" && value !== null ? (value as Record<string, unknown>)[field] : undefined;
+  const value = parseJson(source, name);
+  const text = isJsonObject(value) ? value[field] : undefined;
   if (typeof text === "string") return text;
-  const fields = typeof value === "object" && value !== null ? Object.keys(value).join(", ") : JSON.stringify(value);
+  const fields = isJsonObject(value) ? Object.keys(value).join(", ") : shownJson(value);
   throw new FinegrainError(`${name} has no string field "${field}": found ${fields}`);
 }

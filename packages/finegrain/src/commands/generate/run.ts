@@ -63,7 +63,7 @@ async function standardInput(): Promise<string> {
   const pieces: Buffer[] = [];
   for await (const piece of process.stdin) pieces.push(piece as Buffer); // without an encoding, stdin gives bytes
   try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(Buffer.concat(pieces)).replace(/\n$/, "");
+    return new TextDecoder("utf-8", { fatal: true }).decode(Buffer.concat(pieces)).replace(/\r?\n$/, "");
   } catch {
     throw new FinegrainError("the prompt on stdin is not UTF-8");
   }
