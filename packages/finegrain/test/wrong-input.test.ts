@@ -204,7 +204,7 @@ describe("report", () => {
   });
 
   test.each([
-    ["oops", /lines\.jsonl:2 is not JSON: oops/],
+    ["oops", /lines\.jsonl:2 is not JSON: .*oops/],
     ['{"hello":1}', /lines\.jsonl:2 is neither a benchmark's result nor a step of a training run/],
     ['{"suite":"x"}', /lines\.jsonl:2 is not a benchmark's result: case must be a text, and is missing/],
   ])("a line %s", async (wrong, says) => {
