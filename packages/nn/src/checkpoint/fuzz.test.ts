@@ -35,9 +35,9 @@ const file = fc.oneof(
   fc.uint8Array(),
 );
 
-test("any bytes are read as tensors, or refused in one sentence", () => {
-  fc.assert(
-    fc.property(file, (bytes) => {
+test("any bytes are read as tensors, or refused in one sentence", async () => {
+  await fc.assert(
+    fc.asyncProperty(file, async (bytes) => {
       try {
         readSafetensors(bytes, "f");
       } catch (error) {
