@@ -1,6 +1,11 @@
+import { readdirSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { parameterCount, scalingLM } from "@finegrain/nn";
 import { describe, expect, test } from "vitest";
-import { parseStudy } from "./study.ts";
+import { modelFigures } from "./figures.ts";
+import { loadStudy, parseStudy } from "./study.ts";
+
+const studies = fileURLToPath(new URL("../../../../benchmarks/studies", import.meta.url));
 
 const plain = {
   title: "a study",
@@ -46,4 +51,20 @@ describe("refuses, in one sentence that names the field,", () => {
   ])("%j", (fields, sentence) => {
     expect(() => parsed(fields)).toThrow(sentence);
   });
+});
+
+test.each(readdirSync(studies))("%s is a study whose models can be", async (file) => {
+  const { variants } = await loadStudy(`${studies}/${file}`);
+  const [first, ...others] = variants.map(({ model }) => modelFigures(model));
+  expect(first!.feedForwardBytesPerToken).toBeGreaterThan(0);
+  expect(others.length).toBeGreaterThan(0);
+  for (const { bytesPerToken, feedForwardBytesPerToken } of others)
+    expect(feedForwardBytesPerToken).toBeLessThan(bytesPerToken);
+});
+
+test("a sparse layer of 1 in 8 reads less than a quarter of the dense one's bytes, of 1 in 4 less than 35 %", async () => {
+  const { variants } = await loadStudy(`${studies}/quality.json`);
+  const bytes = new Map(variants.map(({ name, model }) => [name, modelFigures(model).feedForwardBytesPerToken]));
+  expect(bytes.get("sparse 1 of 4")! / bytes.get("dense")!).toBeLessThan(0.35);
+  expect(bytes.get("sparse 1 of 8")! / bytes.get("dense")!).toBeLessThan(0.25);
 });

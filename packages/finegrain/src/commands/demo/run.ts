@@ -28,7 +28,7 @@ const DENSE: ModelConfig = {
   maxLength: 512,
   positions: "rotary",
 };
-const SPARSE: ModelConfig = { ...DENSE, feedForward: { type: "sparse", blockSize: 16, rank: 16 } };
+const SPARSE: ModelConfig = { ...DENSE, feedForward: { type: "sparse", blockSize: 8 } };
 
 const PROMPT = "Fellow citizens of the Senate and the House of Representatives: ";
 const PARAGRAPH = 320;
