@@ -7,9 +7,9 @@ export { openPeers, peersNamed } from "./peers/open.ts";
 export type { Peer } from "./peers/peer.ts";
 export { appendResults } from "./results/append-results.ts";
 export { type Change, compare, MARGINS, type Verdict } from "./results/compare.ts";
+export { errorSentence } from "./results/error-sentence.ts";
 export { readEvidence } from "./results/evidence.ts";
 export {
-  errorSentence,
   type Failure,
   isFailure,
   isMeasurement,
@@ -27,13 +27,6 @@ export { runStudy, type StudyOptions } from "./study/run-study.ts";
 export { speedSuite } from "./study/speed-suite.ts";
 export { loadStudy, parseStudy, type Study, type StudyVariant } from "./study/study.ts";
 export { summarize, type VariantSummary } from "./study/summary.ts";
+export { loadSuite, suiteNames } from "./suites/load-suite.ts";
 export { parseSuite } from "./suites/parse-suite.ts";
-export {
-  BASELINE,
-  type Case,
-  loadSuite,
-  type Measure,
-  type PaperFigures,
-  type Suite,
-  suiteNames,
-} from "./suites/suites.ts";
+export { BASELINE, type Case, type Measure, type PaperFigures, type Suite } from "./suites/suite.ts";

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { FinegrainError } from "@finegrain/graph";
 import * as fc from "fast-check";
 import { afterAll, expect, test } from "vitest";
-import { loadSuite } from "../src/suites/suites.ts";
+import { loadSuite } from "../src/suites/load-suite.ts";
 
 const folder = await mkdtemp(join(tmpdir(), "suites-"));
 afterAll(() => rm(folder, { recursive: true }));

@@ -3,8 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { catalogs, type ModelConfig, scalingLM } from "@finegrain/nn";
 import { expect, test } from "vitest";
+import { loadSuite, suiteNames } from "../src/suites/load-suite.ts";
 import { parseSuite } from "../src/suites/parse-suite.ts";
-import { besideBaseline, type Case, loadSuite, quickForm, suiteNames, type Variant } from "../src/suites/suites.ts";
+import { besideBaseline, type Case, quickForm, type Variant } from "../src/suites/suite.ts";
 
 const small = {
   name: "small",

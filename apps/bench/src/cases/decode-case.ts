@@ -6,7 +6,7 @@ import { expectRoom } from "../measure/memory.ts";
 import { median } from "../measure/statistics.ts";
 import { recording } from "../results/recording.ts";
 import type { ModelFigures } from "../results/result.ts";
-import type { Measure } from "../suites/suites.ts";
+import type { Measure } from "../suites/suite.ts";
 import type { WeightPool } from "./random-weights.ts";
 import { type Prepared, tokenSpeed } from "./variant.ts";
 

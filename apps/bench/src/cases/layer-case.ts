@@ -14,7 +14,7 @@ import { productsBeside } from "../limits/products-beside.ts";
 import { energyMeter } from "../measure/energy.ts";
 import { type Held, holding } from "../measure/holding.ts";
 import type { ModelFigures } from "../results/result.ts";
-import type { Measure } from "../suites/suites.ts";
+import type { Measure } from "../suites/suite.ts";
 import { repeatedNoise, type WeightPool } from "./random-weights.ts";
 import { type Prepared, tokenSpeed } from "./variant.ts";
 

@@ -4,7 +4,7 @@ import { type Held, holding } from "../measure/holding.ts";
 import { runsOfRound } from "../measure/method.ts";
 import { interquartile, median } from "../measure/statistics.ts";
 import type { OpFigures } from "../results/result.ts";
-import type { OpVariant } from "../suites/suites.ts";
+import type { OpVariant } from "../suites/suite.ts";
 import { type OpKind, opProgram } from "./op-programs.ts";
 import { repeatedNoise } from "./random-weights.ts";
 import type { Prepared } from "./variant.ts";

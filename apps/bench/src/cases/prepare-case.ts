@@ -1,7 +1,7 @@
 import type { Backend } from "@finegrain/graph";
 import { type ModelConfig, type Storage, scalingLM } from "@finegrain/nn";
-import { errorSentence } from "../results/result.ts";
-import type { Case, ModelCase, Variant } from "../suites/suites.ts";
+import { errorSentence } from "../results/error-sentence.ts";
+import type { Case, ModelCase, Variant } from "../suites/suite.ts";
 import { prepareDecode } from "./decode-case.ts";
 import { prepareLayer } from "./layer-case.ts";
 import { prepareOp } from "./op-case.ts";

@@ -7,7 +7,7 @@ import { energyMeter } from "../measure/energy.ts";
 import { expectRoom } from "../measure/memory.ts";
 import { recording } from "../results/recording.ts";
 import type { ModelFigures } from "../results/result.ts";
-import type { Measure } from "../suites/suites.ts";
+import type { Measure } from "../suites/suite.ts";
 import { type Prepared, tokenSpeed } from "./variant.ts";
 
 /**

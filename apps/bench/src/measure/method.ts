@@ -1,4 +1,4 @@
-import { errorSentence } from "../results/result.ts";
+import { errorSentence } from "../results/error-sentence.ts";
 
 /** Something that is measured in rounds, side by side with others. */
 export interface Contestant {

@@ -2,7 +2,7 @@ import { FinegrainError, type KernelTime } from "@finegrain/graph";
 import { preparations } from "../cases/prepare-case.ts";
 import { WeightPool } from "../cases/random-weights.ts";
 import { recording } from "../results/recording.ts";
-import type { Suite } from "../suites/suites.ts";
+import type { Suite } from "../suites/suite.ts";
 import { casesOf, type RunOptions } from "./run-suite.ts";
 
 /** What a variant's time goes into. */

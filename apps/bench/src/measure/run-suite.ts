@@ -2,12 +2,13 @@ import type { Backend } from "@finegrain/graph";
 import type { Storage } from "@finegrain/nn";
 import { prepareCase } from "../cases/prepare-case.ts";
 import { WeightPool } from "../cases/random-weights.ts";
-import { type LimitProbes, prepareLimits } from "../limits/limits.ts";
+import { type LimitProbes, prepareLimits } from "../limits/prepare-limits.ts";
 import type { OpenPeers } from "../peers/open.ts";
 import { preparePeers } from "../peers/peer-case.ts";
-import { errorSentence, type Result } from "../results/result.ts";
+import { errorSentence } from "../results/error-sentence.ts";
+import type { Result } from "../results/result.ts";
 import { failed, results } from "../results/results.ts";
-import { besideBaseline, type Case, quickForm, type Suite } from "../suites/suites.ts";
+import { besideBaseline, type Case, quickForm, type Suite } from "../suites/suite.ts";
 import { watchMemory } from "./memory.ts";
 import { interleave, type Rounds } from "./method.ts";
 

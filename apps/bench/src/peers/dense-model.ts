@@ -1,6 +1,6 @@
 import { type ModelConfig, parameterCount, scalingLM } from "@finegrain/nn";
 import { meanTokens } from "../cases/decode-case.ts";
-import type { Measure } from "../suites/suites.ts";
+import type { Measure } from "../suites/suite.ts";
 
 /** Whether a model has nothing sparse: what a peer without our layers can have too. */
 export const isDense = ({ feedForward, attention, loss, objective }: ModelConfig): boolean =>

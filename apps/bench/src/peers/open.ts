@@ -1,5 +1,5 @@
 import { FinegrainError } from "@finegrain/graph";
-import { errorSentence } from "../results/result.ts";
+import { errorSentence } from "../results/error-sentence.ts";
 import { jaxJs } from "./jax-js.ts";
 import { llamaCpp } from "./llama-cpp.ts";
 import { onnxRuntime } from "./onnx-runtime.ts";

@@ -2,7 +2,7 @@ import type { Backend, DeviceInfo } from "@finegrain/graph";
 import type { ModelConfig, Storage } from "@finegrain/nn";
 import type { OpKind } from "../cases/op-programs.ts";
 import type { ModelPhase } from "../results/result.ts";
-import type { Measure, OpVariant } from "../suites/suites.ts";
+import type { Measure, OpVariant } from "../suites/suite.ts";
 
 /** Where a peer is to run, so that it has what our backend has. */
 export interface PeerPlace {

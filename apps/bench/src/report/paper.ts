@@ -1,4 +1,5 @@
-import { loadSuite, type PaperFigures, suiteNames } from "../suites/suites.ts";
+import { loadSuite, suiteNames } from "../suites/load-suite.ts";
+import type { PaperFigures } from "../suites/suite.ts";
 
 /** What a paper says of the variants of a suite. */
 export interface PaperTable {

@@ -1,5 +1,5 @@
 import type { Spread } from "../measure/statistics.ts";
-import { BASELINE } from "../suites/suites.ts";
+import { BASELINE } from "../suites/suite.ts";
 import { isFailure, isMeasurement, type Measurement, type OpMeasurement, type Result } from "./result.ts";
 
 /**

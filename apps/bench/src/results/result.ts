@@ -98,7 +98,3 @@ export type Result = Measurement | OpMeasurement | Failure;
 export const isFailure = (result: Result): result is Failure => "error" in result;
 export const isOpMeasurement = (result: Result): result is OpMeasurement => !isFailure(result) && result.phase === "op";
 export const isMeasurement = (result: Result): result is Measurement => !isFailure(result) && result.phase !== "op";
-
-/** An error as one line of text. */
-export const errorSentence = (error: unknown): string =>
-  (error instanceof Error ? error.message : String(error)).split("\n")[0]!;

@@ -5,7 +5,7 @@ import { machine, versions } from "../measure/machine.ts";
 import type { MemoryPeak } from "../measure/memory.ts";
 import type { Rounds } from "../measure/method.ts";
 import { isWide, ratio, type Spread } from "../measure/statistics.ts";
-import { BASELINE, type Case } from "../suites/suites.ts";
+import { BASELINE, type Case } from "../suites/suite.ts";
 import type { Failure, Line, ModelFigures, OpFigures, Result } from "./result.ts";
 
 /** A case as far as its lines name it. */

@@ -1,4 +1,4 @@
-import type { Suite } from "../suites/suites.ts";
+import type { Suite } from "../suites/suite.ts";
 import type { Study } from "./study.ts";
 
 /** Rounds in which the variants take turns. */

@@ -4,7 +4,7 @@ import { isOpKind, OP_KINDS, opExtents } from "../cases/op-programs.ts";
 import { fields } from "../results/json-fields.ts";
 import type { Phase } from "../results/result.ts";
 import { differentNames, list, object, oneOf, positiveNumber, text, wholeNumber } from "./json-checks.ts";
-import type { Case, Measure, OpCase, OpVariant, PaperFigures, Suite, Variant } from "./suites.ts";
+import type { Case, Measure, OpCase, OpVariant, PaperFigures, Suite, Variant } from "./suite.ts";
 
 const STORAGES: readonly Storage[] = ["float32", "float16", "int8"];
 const PHASES: readonly Phase[] = ["train", "decode", "layer", "op"];

@@ -1,12 +1,5 @@
 import { FinegrainError } from "@finegrain/graph";
-import {
-  type Catalog,
-  type ConfigOf,
-  catalog,
-  fromConfig,
-  type NamedConfigOf,
-  type PartOf,
-} from "../definition/catalog.ts";
+import { type Catalog, catalog, fromConfig, type PartOf } from "../definition/catalog.ts";
 import type { AnyDefinition } from "../definition/layer-definition.ts";
 import type { CachedLayer, DecodedLayer, Layer } from "../layer.ts";
 import { attentions } from "../layers/attention/catalog.ts";
@@ -25,16 +18,6 @@ import type { ModelConfig } from "./config.ts";
  * The layers that a config chooses. Which parameters they have is only known when it is read, so their types become those
  * of any tree.
  */
-
-/** Which feed-forward layer a model has: its name, and its options. */
-export type FeedForwardConfig = ConfigOf<typeof feedForwards>;
-export type AttentionConfig = ConfigOf<typeof attentions>;
-export type LossConfig = ConfigOf<typeof losses>;
-export type NormConfig = NamedConfigOf<typeof norms>;
-export type PositionsConfig = NamedConfigOf<typeof positions>;
-
-/** Every layer that comes with the package, by the field of a config that chooses among them. */
-export const catalogs = { feedForward: feedForwards, attention: attentions, loss: losses, positions, norm: norms };
 
 /** A definition of a feed-forward layer, whatever its options. */
 export type AnyFeedForward = AnyDefinition<FeedForwardDimensions, Layer | DecodedLayer> &

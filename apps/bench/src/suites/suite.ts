@@ -1,12 +1,6 @@
-import { existsSync } from "node:fs";
-import { readdir, readFile } from "node:fs/promises";
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { FinegrainError, parseJson } from "@finegrain/graph";
 import type { Storage } from "@finegrain/nn";
 import type { OpKind } from "../cases/op-programs.ts";
 import type { ModelPhase } from "../results/result.ts";
-import { parseSuite } from "./parse-suite.ts";
 
 /** A model's config as parsed JSON: nn's `ModelConfig`, checked when the model is made. */
 export type ModelJson = Readonly<Record<string, unknown>>;
@@ -85,34 +79,6 @@ export interface Suite {
 
 /** The variant that others are compared with. */
 export const BASELINE = "dense";
-
-/** Where the suites that come with the package are: beside the build, or in the workspace where the sources run. */
-function suiteFolder(): string {
-  const built = fileURLToPath(new URL("./suites", import.meta.url));
-  return existsSync(built) ? built : fileURLToPath(new URL("../../../../benchmarks/suites", import.meta.url));
-}
-
-/** Names of the suites that come with the package. */
-export async function suiteNames(): Promise<string[]> {
-  const files = await readdir(suiteFolder());
-  return files.filter((file) => file.endsWith(".json")).map((file) => file.slice(0, -".json".length));
-}
-
-/**
- * Load a suite: the name of one that comes with the package, or the path of a JSON file.
- *
- * @throws FinegrainError where there is none, or the file is not a suite (names the field).
- */
-export async function loadSuite(nameOrPath: string): Promise<Suite> {
-  const names = await suiteNames();
-  const path = names.includes(nameOrPath) ? join(suiteFolder(), `${nameOrPath}.json`) : nameOrPath;
-  const text = await readFile(path, "utf8").catch(() => {
-    throw new FinegrainError(
-      `there is no suite "${nameOrPath}": known are ${names.join(", ")}, or give the path of a suite's JSON file`,
-    );
-  });
-  return parseSuite(parseJson(text, `the suite ${path}`), path);
-}
 
 /** A case with the variants that are picked from its own. */
 function withVariants(entry: Case, pick: <V extends AnyVariant>(variants: readonly V[]) => readonly V[]): Case {
