@@ -1,14 +1,13 @@
 #!/usr/bin/env node
 /*
- * Writes the tables of benchmarks/README.md from the files of benchmarks/results, and puts files that are new there at
- * the end of their order: `npm run benchmarks`, which builds what reads them first.
+ * Writes benchmarks/results/README.md, the tables, from the files beside it, and puts files that are new there at the end of
+ * their order: `npm run benchmarks`, which builds what reads them first.
  */
-import { readFileSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { readRecorded, withTables } from "@finegrain/bench/report";
+import { readRecorded, tablesPage } from "@finegrain/bench/report";
 
-const benchmarks = fileURLToPath(new URL("../benchmarks", import.meta.url));
-const recorded = await readRecorded(`${benchmarks}/results`);
-const page = `${benchmarks}/README.md`;
-writeFileSync(page, withTables(readFileSync(page, "utf8"), recorded));
+const results = fileURLToPath(new URL("../benchmarks/results", import.meta.url));
+const recorded = await readRecorded(results);
+writeFileSync(`${results}/README.md`, tablesPage(recorded));
 writeFileSync(recorded.orderPath, recorded.order);

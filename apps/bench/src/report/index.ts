@@ -14,7 +14,7 @@ import { training } from "./training.ts";
 export { type Evidence, readEvidence } from "../results/evidence.ts";
 export { GENERATOR } from "./page.ts";
 export { type Recorded, readRecorded } from "./recorded.ts";
-export { withTables } from "./tables.ts";
+export { tablesPage } from "./tables.ts";
 
 /**
  * One page of HTML that holds all it needs, from result files of any machines and the metrics of training runs. Charts show

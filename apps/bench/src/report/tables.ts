@@ -1,14 +1,14 @@
-import { FinegrainError } from "@finegrain/graph";
 import type { Spread } from "../measure/statistics.ts";
 import { digits, flopRate, percent } from "../results/format.ts";
 import { isFailure, isMeasurement, type Result } from "../results/result.ts";
 import type { Recorded } from "./recorded.ts";
 import { grouped, newest } from "./series.ts";
 
-/** What a made part of a page stands between. */
-const BEGIN =
-  "<!-- made by `npm run benchmarks`: the newest result for each machine, suite, case, backend, device and variant -->";
-const END = "<!-- end of what is made -->";
+const HEAD = `# Results
+
+The newest result for each machine, suite, case, backend, device and variant, made from the files beside this page by
+\`npm run benchmarks\`. [How it is measured](../README.md), and [what a column means](../../apps/bench#method). Few rounds are those of
+\`--quick\`. The machines are shared: read ratios and shares, not times.`;
 
 /** A result and where it is recorded. */
 interface Line {
@@ -18,18 +18,8 @@ interface Line {
   readonly file: string;
 }
 
-/**
- * A page with its made part replaced by tables of what is recorded.
- * @throws FinegrainError where the page lacks the two markers.
- */
-export function withTables(page: string, { files }: Pick<Recorded, "files">): string {
-  const [from, to] = [page.indexOf(BEGIN), page.indexOf(END)];
-  if (from < 0 || to < from) throw new FinegrainError(`the page needs the lines "${BEGIN}" and "${END}"`);
-  return `${page.slice(0, from + BEGIN.length)}\n\n${tables(files)}\n${page.slice(to)}`;
-}
-
-/** Markdown: a heading for every machine and suite, a table for every case. */
-function tables(files: Recorded["files"]): string {
+/** The page of all that is recorded, in Markdown: a heading for every machine and suite, a table for every case. */
+export function tablesPage({ files }: Pick<Recorded, "files">): string {
   const lines = files.flatMap(({ machine, name, results }) =>
     results.map((result): Line => ({ result, machine, file: name })),
   );
@@ -38,16 +28,14 @@ function tables(files: Recorded["files"]): string {
     lines.map(({ result }) => result),
     (result) => at.get(result)!.machine,
   ).map((result) => at.get(result)!); // every result is in it
-  return [...grouped(last, ({ machine }) => machine)]
-    .flatMap(([machine, of]) => [`### ${machine}`, ...suites(of)])
-    .join("\n\n")
-    .concat("\n");
+  const machines = [...grouped(last, ({ machine }) => machine)];
+  return [HEAD, ...machines.flatMap(([machine, of]) => [`## ${machine}`, ...suites(of)])].join("\n\n").concat("\n");
 }
 
 function suites(lines: readonly Line[]): string[] {
   const sorted = [...grouped(lines, ({ result }) => result.suite)].toSorted(([a], [b]) => (a < b ? -1 : 1));
   return sorted.flatMap(([suite, of]) => [
-    `#### ${suite}`,
+    `### ${suite}`,
     ...[...grouped(of, ({ result }) => JSON.stringify([result.case, result.phase]))].map(([, group]) =>
       caseTable(group),
     ),
@@ -77,7 +65,7 @@ function caseTable(lines: readonly Line[]): string {
 
 function cells({ result, file }: Line): string[] {
   const name = /([^/]+)\.jsonl$/.exec(file)?.[1] ?? file;
-  const last = [cell(engine(result)), `[${name.replace(/^\d{4}-\d\d-\d\d-/, "")}](results/${file})`];
+  const last = [cell(engine(result)), `[${name.replace(/^\d{4}-\d\d-\d\d-/, "")}](${file})`];
   const first = [cell(result.backend), cell(result.variant)];
   if (isFailure(result)) return [...first, `failed: ${cell(result.error)}`, "", "", "", "", ...last];
   const { rounds, rooflineShare: share } = result;
