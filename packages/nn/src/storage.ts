@@ -14,8 +14,8 @@ import {
   type TensorType,
   toFloat16,
 } from "@finegrain/graph";
-import { matchTensors } from "./checkpoint/index.ts";
 import { type Like, leaves, mapParams, type Param, type Params, paramTypes } from "./layer.ts";
+import { matchTensors } from "./safetensors/index.ts";
 
 /** What a model's weights are kept in for decoding and evaluation. */
 export type Storage = "float32" | StorageDType;

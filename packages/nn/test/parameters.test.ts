@@ -12,9 +12,9 @@ import {
   paramTypes,
   presets,
   scalingLM,
-  sinusoidTable,
   traxSparseFeedForward,
 } from "../src/index.ts";
+import { sinusoidTable } from "../src/init.ts";
 
 const dense: ModelConfig = { vocabulary: 256, dModel: 64, dFf: 256, layers: 2, heads: 4, maxLength: 32 };
 const sparse: ModelConfig = {
@@ -80,6 +80,11 @@ test("the paper's pair has nearly as many parameters", () => {
     parameterCount(scalingLM(config).params),
   ) as [number, number];
   expect(Math.abs(a - b) / a).toBeLessThan(0.02);
+});
+
+test("a model without a number of hidden units has four times its width", () => {
+  const { dFf: _, ...rest } = dense;
+  expect(scalingLM(rest).params).toEqual(scalingLM(dense).params);
 });
 
 test("a sparse model is widened to the dense one's parameter count", () => {

@@ -1,7 +1,7 @@
 import { createWriteStream } from "node:fs";
 import { pipeline } from "node:stream/promises";
 import { size } from "@finegrain/graph";
-import type { ModelConfig } from "@finegrain/nn";
+import type { SizedConfig } from "@finegrain/nn";
 import { repeatedNoise } from "../cases/random-weights.ts";
 
 /*
@@ -77,7 +77,7 @@ function vocabularyPairs(vocabulary: number): [string, number, Buffer][] {
 }
 
 /** Tensors of a GPT-2 by name, their extents from the slowest axis to the fastest, as ours are. */
-export function gpt2Tensors({ vocabulary, maxLength, dModel, dFf, layers }: ModelConfig): [string, number[]][] {
+export function gpt2Tensors({ vocabulary, maxLength, dModel, dFf, layers }: SizedConfig): [string, number[]][] {
   const linear = (name: string, out: number, into: number): [string, number[]][] => [
     [`${name}.weight`, [out, into]],
     [`${name}.bias`, [out]],
@@ -104,13 +104,13 @@ export function gpt2Tensors({ vocabulary, maxLength, dModel, dFf, layers }: Mode
 }
 
 /** Write a GPT-2 of a config's widths with random float32 weights. @returns its parameters. */
-export async function writeGpt2(path: string, config: ModelConfig, signal?: AbortSignal): Promise<number> {
+export async function writeGpt2(path: string, config: SizedConfig, signal?: AbortSignal): Promise<number> {
   const tensors = gpt2Tensors(config);
   await pipeline(pieces(config, tensors), createWriteStream(path), ...(signal ? [{ signal }] : []));
   return tensors.reduce((sum, [, shape]) => sum + size(shape), 0);
 }
 
-function* pieces(config: ModelConfig, tensors: readonly [string, number[]][]): Generator<Uint8Array> {
+function* pieces(config: SizedConfig, tensors: readonly [string, number[]][]): Generator<Uint8Array> {
   const head = header(config, tensors);
   yield head;
   yield Buffer.alloc(padding(head.length));
@@ -127,7 +127,7 @@ function* pieces(config: ModelConfig, tensors: readonly [string, number[]][]): G
 
 const padding = (bytes: number): number => (ALIGNMENT - (bytes % ALIGNMENT)) % ALIGNMENT;
 
-function header(config: ModelConfig, tensors: readonly [string, number[]][]): Buffer {
+function header(config: SizedConfig, tensors: readonly [string, number[]][]): Buffer {
   const { vocabulary, maxLength, dModel, dFf, layers, heads } = config;
   const pairs: [string, number, Buffer][] = [
     ["general.architecture", STRING, text("gpt2")],

@@ -1,7 +1,7 @@
 import { createRequire } from "node:module";
 import { cpus } from "node:os";
 import { size } from "@finegrain/graph";
-import type { ModelConfig } from "@finegrain/nn";
+import type { SizedConfig } from "@finegrain/nn";
 import type { numpy } from "@jax-js/jax";
 import { repeatedNoise } from "../cases/random-weights.ts";
 import { type MatrixProduct, flops as productFlops } from "../limits/matrix-products.ts";
@@ -118,7 +118,7 @@ const has = ({ phase, config, storage }: ModelTask): boolean =>
   phase === "layer" && storage === "float32" && isDense(config) && (config.activation ?? "relu") === "relu";
 
 /** The products of a pass forwards and backwards: y, and of both matrices the gradient and what it hands on. */
-const layerProducts = ({ dModel, dFf }: ModelConfig, tokens: number): MatrixProduct[] => [
+const layerProducts = ({ dModel, dFf }: SizedConfig, tokens: number): MatrixProduct[] => [
   { batch: 1, m: tokens, k: dModel, n: dFf },
   { batch: 1, m: tokens, k: dFf, n: dModel },
   { batch: 1, m: tokens, k: dModel, n: dFf },

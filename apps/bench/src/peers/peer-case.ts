@@ -1,5 +1,5 @@
 import type { Backend } from "@finegrain/graph";
-import type { ModelConfig, Storage } from "@finegrain/nn";
+import { hiddenUnits, type ModelConfig, type SizedConfig, type Storage } from "@finegrain/nn";
 import { opFigures } from "../cases/op-case.ts";
 import { preparations } from "../cases/prepare-case.ts";
 import { WeightPool } from "../cases/random-weights.ts";
@@ -135,8 +135,10 @@ const models = (session: PeerSession, entry: ModelCase, otherwise: Storage): Pre
     return model && preparedModel(name, entry, model);
   });
 
-/** Ours has been made of it, or has said why not. */
-const configOf = (json: ModelJson) => json as unknown as ModelConfig;
+function configOf(json: ModelJson): SizedConfig {
+  const config = json as unknown as ModelConfig; // ours has been made of it, or has said why not
+  return { ...config, dFf: hiddenUnits(config) };
+}
 
 /** A peer's model as one of ours. */
 function preparedModel(variant: string, { phase, measure }: ModelCase, model: PeerModel): Prepared {

@@ -1,5 +1,5 @@
 import type { Backend, DeviceInfo } from "@finegrain/graph";
-import type { ModelConfig, Storage } from "@finegrain/nn";
+import type { SizedConfig, Storage } from "@finegrain/nn";
 import type { OpKind } from "../cases/op-programs.ts";
 import type { ModelPhase } from "../results/result.ts";
 import type { Measure, OpVariant } from "../suites/suite.ts";
@@ -17,7 +17,7 @@ export interface PeerPlace {
 /** A model of a case, as a peer is asked to run it. */
 export interface ModelTask {
   readonly phase: ModelPhase;
-  readonly config: ModelConfig;
+  readonly config: SizedConfig;
   readonly measure: Measure;
   readonly storage: Storage;
 }

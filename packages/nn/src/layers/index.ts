@@ -2,20 +2,45 @@ export { type AttentionParams, attention } from "./attention/attention.ts";
 export { type AttentionTraits, defineAttention } from "./attention/definition.ts";
 export { denseAttention } from "./attention/dense-attention.ts";
 export type { HeadsConfig } from "./attention/heads.ts";
-export * from "./block.ts";
-export * from "./embedding.ts";
+export { type BlockParams, block } from "./block.ts";
+export { type EmbeddingConfig, embedding } from "./embedding.ts";
 export { type Activation, activations } from "./feed-forward/activation.ts";
-export * from "./feed-forward/definition.ts";
-export * from "./feed-forward/dense.ts";
-export * from "./feed-forward/experts/expert-choice.ts";
-export * from "./feed-forward/experts/experts.ts";
-export * from "./feed-forward/experts/grouped-feed-forward.ts";
-export * from "./feed-forward/experts/mixture-of-tokens.ts";
-export * from "./feed-forward/experts/token-choice.ts";
-export * from "./feed-forward/scaling/block-sparse-feed-forward.ts";
+export { defineFeedForward, type FeedForwardDimensions, type FeedForwardTraits } from "./feed-forward/definition.ts";
+export { type FeedForwardParams, feedForward } from "./feed-forward/dense.ts";
+export {
+  type ExpertChoiceConfig,
+  type ExpertChoiceParams,
+  expertChoice,
+} from "./feed-forward/experts/expert-choice.ts";
+export type { ExpertsParams } from "./feed-forward/experts/experts.ts";
+export {
+  type GroupedFeedForwardConfig,
+  type GroupedFeedForwardParams,
+  groupedFeedForward,
+} from "./feed-forward/experts/grouped-feed-forward.ts";
+export {
+  type MixtureOfTokensConfig,
+  type MixtureOfTokensParams,
+  mixtureOfTokens,
+} from "./feed-forward/experts/mixture-of-tokens.ts";
+export {
+  type TokenChoiceConfig,
+  type TokenChoiceLayer,
+  type TokenChoiceParams,
+  tokenChoice,
+} from "./feed-forward/experts/token-choice.ts";
+export {
+  type BlockSparseFeedForwardConfig,
+  type BlockSparseFeedForwardParams,
+  blockSparseFeedForward,
+  switchFeedForward,
+} from "./feed-forward/scaling/block-sparse-feed-forward.ts";
 export type { OneOfEachBlockParams } from "./feed-forward/scaling/one-of-each-block.ts";
-export * from "./feed-forward/scaling/sparse-feed-forward.ts";
-export * from "./feed-forward/scaling/trax-sparse-feed-forward.ts";
+export { type SparseFeedForwardConfig, sparseFeedForward } from "./feed-forward/scaling/sparse-feed-forward.ts";
+export {
+  type TraxSparseFeedForwardConfig,
+  traxSparseFeedForward,
+} from "./feed-forward/scaling/trax-sparse-feed-forward.ts";
 export { defineLoss, type LossDimensions } from "./loss/definition.ts";
 export { defineNorm, type NormDimensions } from "./norm/definition.ts";
 export { layerNorm } from "./norm/layer-norm.ts";
@@ -23,17 +48,20 @@ export { rmsNorm } from "./norm/rms-norm.ts";
 export { definePositions, type PositionLayer, type PositionsDimensions } from "./positions/definition.ts";
 export { learnedPositions } from "./positions/learned-positions.ts";
 export { rotary } from "./positions/rotary.ts";
-export * from "./projections/dense.ts";
-export * from "./projections/locally-connected-dense.ts";
+export { type DenseConfig, type DenseParams, dense } from "./projections/dense.ts";
+export { type LocallyConnectedDenseConfig, locallyConnectedDense } from "./projections/locally-connected-dense.ts";
 export {
   type LocallyConvolutionalDenseConfig,
   type LocallyConvolutionalDenseParams,
   locallyConvolutionalDense,
 } from "./projections/locally-convolutional-dense.ts";
-export * from "./projections/low-rank-dense.ts";
+export { type LowRankDenseConfig, type LowRankDenseParams, lowRankDense } from "./projections/low-rank-dense.ts";
 export {
   type MultiplicativeDenseConfig,
   type MultiplicativeDenseParams,
   multiplicativeDense,
 } from "./projections/multiplicative-dense.ts";
-export * from "./projections/multiplicative-modular-dense.ts";
+export {
+  type MultiplicativeModularDenseParams,
+  multiplicativeModularDense,
+} from "./projections/multiplicative-modular-dense.ts";

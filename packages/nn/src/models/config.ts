@@ -7,8 +7,8 @@ import type { AttentionConfig, FeedForwardConfig, LossConfig, NormConfig, Positi
 export interface ModelConfig {
   readonly vocabulary: number;
   readonly dModel: number;
-  /** Hidden units of a feed-forward layer, of all its experts together. */
-  readonly dFf: number;
+  /** Hidden units of a feed-forward layer, of all its experts together. Default 4 x `dModel`: see {@link hiddenUnits}. */
+  readonly dFf?: number;
   readonly layers: number;
   readonly heads: number;
   /** The longest text, in tokens. */
@@ -31,6 +31,12 @@ export interface ModelConfig {
   /** Of a dense feed-forward layer; others have their own. Default "relu". */
   readonly activation?: Activation | "swiglu";
 }
+
+/** A config that says how many hidden units there are. */
+export type SizedConfig = ModelConfig & Required<Pick<ModelConfig, "dFf">>;
+
+/** Hidden units of a config's feed-forward layer: where it does not say, four times `dModel`, as in Vaswani et al. 2017. */
+export const hiddenUnits = ({ dModel, dFf = 4 * dModel }: Pick<ModelConfig, "dModel" | "dFf">): number => dFf;
 
 const FIELDS = {
   vocabulary: true,
@@ -59,7 +65,7 @@ export function checkConfig(config: ModelConfig): void {
   const strange = Object.keys(config).find((name) => !Object.hasOwn(FIELDS, name));
   if (strange !== undefined) at.refuse(`there is no "${strange}": known are ${Object.keys(FIELDS).join(", ")}`);
   for (const name of ["vocabulary", "dModel", "dFf", "layers", "heads", "maxLength"] as const)
-    expectPositive(at.owner, name, config[name]);
+    expectPositive(at.owner, name, name === "dFf" ? hiddenUnits(config) : config[name]);
   expectOneOf(`${at.owner}: objective`, config.objective, ["causal", "masked"]);
   expectDivisible(at.owner, "dModel", config.dModel, "heads", config.heads);
 }

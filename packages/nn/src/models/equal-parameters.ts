@@ -1,6 +1,6 @@
 import { FinegrainError } from "@finegrain/graph";
 import { parameterCount } from "../layer.ts";
-import type { ModelConfig } from "./config.ts";
+import type { ModelConfig, SizedConfig } from "./config.ts";
 import { unitStep } from "./parts.ts";
 import { scalingLM } from "./scaling-lm.ts";
 
@@ -11,7 +11,7 @@ const TOLERANCE = 0.01;
  * `sparse` with the feed-forward width at which it has as many parameters as `dense`, within 1 %.
  * @throws FinegrainError where no width does it: the rest is larger already, or one block is too large a step.
  */
-export function equalParameters(dense: ModelConfig, sparse: ModelConfig): ModelConfig {
+export function equalParameters(dense: ModelConfig, sparse: ModelConfig): SizedConfig {
   const target = parameterCount(scalingLM(dense).params);
   const step = unitStep(sparse);
   const count = (units: number) => parameterCount(scalingLM({ ...sparse, dFf: units * step }).params);

@@ -6,10 +6,10 @@ export {
   type NormConfig,
   type PositionsConfig,
 } from "./catalogs.ts";
-export type { ModelConfig } from "./config.ts";
-export * from "./dense-lm.ts";
-export * from "./equal-parameters.ts";
-export * from "./language-model.ts";
-export { attentionOf, type ConfigWith, feedForwardOf, type OwnLayers } from "./parts.ts";
-export * from "./presets.ts";
-export * from "./scaling-lm.ts";
+export { hiddenUnits, type ModelConfig, type SizedConfig } from "./config.ts";
+export { type DenseLMConfig, denseLM } from "./dense-lm.ts";
+export { equalParameters } from "./equal-parameters.ts";
+export type { LanguageModel } from "./language-model.ts";
+export { type AnyFeedForward, attentionOf, type ConfigWith, feedForwardOf, type OwnLayers } from "./parts.ts";
+export { presets } from "./presets.ts";
+export { type LanguageModelParams, scalingLM } from "./scaling-lm.ts";

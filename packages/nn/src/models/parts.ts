@@ -12,7 +12,7 @@ import { norms } from "../layers/norm/catalog.ts";
 import type { NormDimensions } from "../layers/norm/definition.ts";
 import { positions } from "../layers/positions/catalog.ts";
 import type { PositionLayer, PositionsDimensions } from "../layers/positions/definition.ts";
-import type { ModelConfig } from "./config.ts";
+import { hiddenUnits, type ModelConfig } from "./config.ts";
 
 /*
  * The layers that a config chooses. Which parameters they have is only known when it is read, so their types become those
@@ -45,22 +45,21 @@ function withOwn<D, L>(known: Catalog<D, L>, own: readonly AnyDefinition<D, L>[]
   return { ...known, ...catalog(...own) };
 }
 
-type FeedForwardParts = Pick<ModelConfig, "dModel" | "dFf" | "activation" | "feedForward">;
-
 /**
  * The feed-forward layer of a config.
  * @throws FinegrainError where there is no such layer, or an option does not fit.
  */
 export function feedForwardOf(
-  { dModel, dFf, activation, feedForward = { type: "dense" } }: FeedForwardParts,
+  config: Pick<ModelConfig, "dModel" | "dFf" | "activation" | "feedForward">,
   own: OwnLayers = {},
 ): Layer | DecodedLayer {
+  const { dModel, activation, feedForward = { type: "dense" } } = config;
   const { type } = feedForward;
   if (type !== "dense" && activation !== undefined && activation !== "relu")
     throw new FinegrainError(`model config: a ${type} feed-forward layer has the activation relu, not ${activation}`);
   const part = type === "dense" && activation !== undefined ? { activation, ...feedForward } : feedForward;
   const known = withOwn<FeedForwardDimensions, Layer | DecodedLayer>(feedForwards, own.feedForward);
-  return fromConfig(known, "feedForward", part, { dModel, dFf });
+  return fromConfig(known, "feedForward", part, { dModel, dFf: hiddenUnits(config) });
 }
 
 /**
