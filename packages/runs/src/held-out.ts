@@ -1,4 +1,32 @@
-import type { Corpus } from "@finegrain/train";
+import type { Tokenizer } from "@finegrain/generate";
+import { type Backend, FinegrainError, type HostTensor } from "@finegrain/graph";
+import { type LanguageModel, type Storage, uploadWeights } from "@finegrain/nn";
+import { type Corpus, createEvaluator, heldOutBatches, tokenizeCorpus } from "@finegrain/train";
+import { evaluationDefaults } from "./defaults.ts";
+import { countLoss } from "./text/loss.ts";
+import type { Text } from "./text/text.ts";
+
+/** The share of a text that may be lost in tokens: a rare character that a vocabulary does not have. */
+const MOST_LOST = 0.01;
+
+/**
+ * A text as tokens; the last tenth of its bytes held out, or all of them.
+ * @throws FinegrainError where more than a hundredth of the text does not come back from the tokens.
+ */
+export function corpusOf(
+  { documents, source = "given" }: Text,
+  tokenizer: Tokenizer,
+  { all = false }: { readonly all?: boolean } = {},
+): Corpus {
+  const loss = countLoss(tokenizer);
+  const corpus = tokenizeCorpus(documents, loss.encode, all ? { heldOutFraction: 1 } : {});
+  const share = loss.share();
+  if (share > MOST_LOST)
+    throw new FinegrainError(
+      `the tokenizer ${tokenizer.name} loses ${(100 * share).toPrecision(3)} % of the text ${source}, which would make bits per byte look better than they are: use one that has its characters`,
+    );
+  return corpus;
+}
 
 /**
  * Bits per byte of UTF-8: the cross-entropy a token, in bits, spread over the bytes of its token.
@@ -14,4 +42,79 @@ export const bitsPerByte = (
 export function evenly<T>(items: readonly T[], most: number): T[] {
   const stride = Math.max(1, items.length / most);
   return Array.from({ length: Math.min(items.length, most) }, (_, i) => items[Math.floor(i * stride)]!);
+}
+
+export interface EvaluateOptions {
+  /** Windows at a time. Default 8. */
+  readonly batch?: number;
+  /** What large weights are kept in. Default "float32". */
+  readonly storage?: Storage;
+  /** Routed feed-forwards: every token by itself, as when the model writes. Default false. */
+  readonly asDecoded?: boolean;
+  /** An abort ends the evaluation with the signal's reason as its error. */
+  readonly signal?: AbortSignal;
+  onProgress?(progress: EvaluationProgress): void;
+}
+
+export interface EvaluationProgress {
+  /** Batches done, and in all. */
+  readonly done: number;
+  readonly batches: number;
+  readonly tokens: number;
+  readonly bitsPerByte: number;
+}
+
+/** How well a model predicts a text. */
+export interface Evaluation {
+  readonly bitsPerByte: number;
+  readonly natsPerToken: number;
+  /** Targets that it was asked for. */
+  readonly tokens: number;
+  /** UTF-8 bytes of the text. */
+  readonly bytes: number;
+}
+
+export interface EvaluationInput extends EvaluateOptions {
+  readonly backend: Backend;
+  readonly model: LanguageModel;
+  readonly weights: ReadonlyMap<string, HostTensor>;
+  readonly corpus: Corpus;
+  /** Tokens of a window. */
+  readonly length: number;
+}
+
+/**
+ * Judge a model by all of a corpus's held-out text.
+ * @throws FinegrainError where that has fewer than 2 tokens, or the backend cannot keep weights as is asked.
+ */
+export async function evaluateHeldOut({
+  backend,
+  model,
+  weights,
+  corpus,
+  length,
+  batch = evaluationDefaults.batch,
+  storage = "float32",
+  asDecoded = false,
+  signal,
+  onProgress,
+}: EvaluationInput): Promise<Evaluation> {
+  const windows = [...heldOutBatches(corpus.heldOut, { batch, length })];
+  const uploaded = uploadWeights(backend, model, weights, storage);
+  try {
+    await using evaluator = createEvaluator({ backend, model, storage, asDecoded });
+    const sum = { nats: 0, tokens: 0 };
+    for (const [done, window] of windows.entries()) {
+      signal?.throwIfAborted();
+      const { nats, tokens } = await evaluator.evaluate(uploaded, [window]);
+      sum.nats += nats;
+      sum.tokens += tokens;
+      const soFar = { tokens: sum.tokens, bitsPerByte: bitsPerByte(sum, corpus) };
+      onProgress?.({ done: done + 1, batches: windows.length, ...soFar });
+    }
+    const { nats, tokens } = sum;
+    return { bitsPerByte: bitsPerByte(sum, corpus), natsPerToken: nats / tokens, tokens, bytes: corpus.heldOutBytes };
+  } finally {
+    for (const buffer of uploaded.values()) buffer[Symbol.dispose]();
+  }
 }

@@ -1,8 +1,27 @@
-export * from "./corpus.ts";
+export {
+  checkRunConfig,
+  type ModelOptions,
+  modelConfig,
+  type PartialConfig,
+  type RunConfig,
+  readPartialConfig,
+  type TrainingConfig,
+  type TrainingOptions,
+  trainingConfig,
+  usualSchedule,
+} from "./config.ts";
 export * from "./folder/index.ts";
-export * from "./held-out.ts";
-export * from "./run-config.ts";
-export * from "./run-folder.ts";
-export * from "./speeches.ts";
-export { type ReadTextOptions, readText, TEXT_ENDINGS } from "./text/read-text.ts";
-export * from "./training.ts";
+export type { EvaluateOptions, Evaluation, EvaluationProgress } from "./held-out.ts";
+export {
+  type ContinueOptions,
+  type OpenRunOptions,
+  openRun,
+  type Run,
+  type RunGenerateOptions,
+} from "./run.ts";
+export { SPEECHES, speeches } from "./speeches.ts";
+export { type ReadTextOptions, TEXT_ENDINGS } from "./text/read-documents.ts";
+export { readText, type Text } from "./text/text.ts";
+export { openTokenizer } from "./tokenizer.ts";
+export { type TrainOptions, train } from "./train.ts";
+export type { Outcome, Start, Step, TrainingListener } from "./training-loop.ts";

@@ -1,20 +1,7 @@
 import { rm, stat } from "node:fs/promises";
 import { join } from "node:path";
-import type { Backend, HostTensor } from "@finegrain/graph";
-import { type LanguageModel, uploadWeights } from "@finegrain/nn";
-import {
-  bitsPerByte,
-  checkRunConfig,
-  type Listener,
-  loadCorpus,
-  openCheckpoint,
-  openRun,
-  openTokenizer,
-  type RunConfig,
-  runPaths,
-  runTraining,
-} from "@finegrain/runs";
-import { type Corpus, createEvaluator, heldOutBatches } from "@finegrain/train";
+import type { Backend } from "@finegrain/graph";
+import { readText, runPaths, type Text, type TrainingListener, type TrainingOptions, train, usualSchedule } from "@finegrain/runs";
 import { versions } from "../measure/machine.ts";
 import { median } from "../measure/statistics.ts";
 import { readEvidence } from "../results/evidence.ts";
@@ -37,7 +24,7 @@ export interface StudyOptions {
   /** An abort ends the run at hand with a checkpoint, and the study behind it. */
   readonly signal?: AbortSignal | undefined;
   /** Told before each run, and what it should be told while it trains. */
-  onRun?(run: StudyRun, progress: { readonly ended: number; readonly of: number }): Listener | undefined;
+  onRun?(run: StudyRun, progress: { readonly ended: number; readonly of: number }): TrainingListener | undefined;
 }
 
 /**
@@ -47,14 +34,14 @@ export interface StudyOptions {
  */
 export async function* runStudy(study: Study, options: StudyOptions): AsyncGenerator<StudyResult, void, undefined> {
   const results = [...options.results];
-  const corpus = await loadCorpus(study.data, await openTokenizer("byte"));
+  const text = await readText(study.data);
   for (;;) {
     const open = runsToMake(study, results);
     const [run] = open;
     if (run === undefined || options.signal?.aborted) return;
     const of = runCount(study);
     const listener = options.onRun?.(run, { ended: of - openCount(study, open), of });
-    const result = await makeRun(study, run, corpus, { ...options, listener });
+    const result = await makeRun(study, run, text, { ...options, listener });
     if (result === undefined) return; // interrupted
     results.push(result);
     yield result;
@@ -70,34 +57,28 @@ function openCount(study: Study, open: readonly StudyRun[]): number {
 }
 
 interface RunOptions extends StudyOptions {
-  readonly listener: Listener | undefined;
+  readonly listener: TrainingListener | undefined;
 }
 
 /** @returns undefined where it was interrupted. */
 async function makeRun(
   study: Study,
   run: StudyRun,
-  corpus: Corpus,
+  data: Text,
   { backend, folder, signal, listener }: RunOptions,
 ): Promise<StudyResult | undefined> {
-  const config = configOf(study, run);
   const path = join(folder, folderName(run));
-  const outcome = await runTraining({
-    backend,
-    config,
-    folder: path,
-    corpus,
-    checkpoint: await startedBefore(path),
-    signal,
-    ...(listener && { listener }),
-  });
-  if (outcome.interrupted) return undefined;
-  const { model, checkpoint } = await openRun(path);
-  const weights = await checkpoint.readModel();
+  const own = (await startedBefore(path))
+    ? { resume: path }
+    : { out: path, model: run.variant.model, training: trainingOf(study, run) };
+  await using trained = await train({ backend, data, signal, ...own, ...listener });
+  if (trained.outcome?.interrupted) return undefined;
   const { metrics } = await readEvidence(runPaths(path).metrics);
   const milliseconds = metrics.flatMap(({ milliseconds: time }) => (typeof time === "number" ? [time] : []));
   const tokensPerStep = study.training.batch * study.training.length;
-  const evaluate = (asDecoded: boolean) => evaluated({ backend, model, weights, corpus, asDecoded, ...study.training });
+  const { batch } = study.training;
+  const evaluate = async (asDecoded: boolean) =>
+    (await trained.evaluate(undefined, { batch, asDecoded })).bitsPerByte;
   return {
     study: study.name,
     variant: run.variant.name,
@@ -112,76 +93,36 @@ async function makeRun(
     curve: metrics.flatMap(({ step, heldOutBitsPerByte: bits }) =>
       typeof bits === "number" ? [[step + 1, bits] as const] : [],
     ),
-    flopsPerToken: stepFlops(model, study.training) / tokensPerStep,
+    flopsPerToken: stepFlops(trained.model, study.training) / tokensPerStep,
     secondsPerStep: median(milliseconds) / 1000,
     backend: backend.name,
     versions: versions(backend),
   };
 }
 
-interface Evaluated {
-  readonly backend: Backend;
-  readonly model: LanguageModel;
-  readonly weights: ReadonlyMap<string, HostTensor>;
-  readonly corpus: Corpus;
-  readonly batch: number;
-  readonly length: number;
-  /** Every token by itself, as it decodes. */
-  readonly asDecoded: boolean;
-}
-
-/** Bits per byte on all of the held-out text. */
-async function evaluated({ backend, model, weights, corpus, batch, length, asDecoded }: Evaluated): Promise<number> {
-  const uploaded = uploadWeights(backend, model, weights, "float32");
-  await using evaluator = createEvaluator({ backend, model, asDecoded });
-  const sum = await evaluator.evaluate(uploaded, heldOutBatches(corpus.heldOut, { batch, length }));
-  for (const buffer of uploaded.values()) buffer[Symbol.dispose]();
-  return bitsPerByte(sum, corpus);
-}
-
 /** The folder of a run, by what it is. */
 const folderName = ({ variant, role, rate, seed }: StudyRun): string =>
   `${variant.name.replace(/[^\w.-]+/g, "-")}-${role}-${rate}-${seed}`;
 
-/** The checkpoint that an interrupted run left; a folder without one is begun anew. */
-async function startedBefore(path: string) {
-  const { checkpoints } = runPaths(path);
-  const isThere = await stat(join(checkpoints, "latest")).then(
+/** Whether an interrupted run left a checkpoint; a folder without one is begun anew. */
+async function startedBefore(path: string): Promise<boolean> {
+  const isThere = await stat(join(runPaths(path).checkpoints, "latest")).then(
     () => true,
     () => false,
   );
-  if (isThere) return openCheckpoint(checkpoints);
-  await rm(path, { recursive: true, force: true });
-  return undefined;
+  if (!isThere) await rm(path, { recursive: true, force: true });
+  return isThere;
 }
 
-function configOf({ training, data }: Study, { variant, rate, seed, steps }: StudyRun): RunConfig {
-  const { warmup, batch, length, optimizer, weightDecay, clipNorm } = training;
-  return checkRunConfig(
-    {
-      model: variant.model,
-      tokenizer: "byte",
-      data,
-      training: {
-        steps,
-        batch,
-        length,
-        accumulate: 1,
-        optimizer,
-        weightDecay,
-        clipNorm,
-        seed,
-        schedule: {
-          kind: "cosine",
-          rate,
-          warmup: Math.min(steps - 1, Math.ceil(steps * warmup)),
-          steps,
-          floor: rate / 10,
-        },
-        evaluateEvery: Math.ceil(steps / POINTS),
-        checkpointEvery: Math.ceil(steps / CHECKPOINTS),
-      },
-    },
-    `the run ${variant.name}`,
-  );
+function trainingOf({ training }: Study, { rate, seed, steps }: StudyRun): TrainingOptions {
+  const { warmup: part, ...own } = training;
+  const warmup = Math.min(steps - 1, Math.ceil(steps * part));
+  return {
+    ...own,
+    steps,
+    seed,
+    schedule: usualSchedule({ steps, rate, warmup }),
+    evaluateEvery: Math.ceil(steps / POINTS),
+    checkpointEvery: Math.ceil(steps / CHECKPOINTS),
+  };
 }

@@ -6,6 +6,8 @@ export interface Tokenizer {
   readonly name: string;
   /** One more than the largest id: the rows that an embedding needs. */
   readonly vocabularySize: number;
+  /** The tokenizer.json that it was made from, of which a run keeps a copy; absent where there is none. */
+  readonly json?: string;
   /** The tokens of `text`, int32 [time]. Nothing is added to it, no special tokens either. */
   encode(text: string): Int32Array;
   /**

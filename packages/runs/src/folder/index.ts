@@ -14,4 +14,5 @@ export {
   openMetrics,
   readMetrics,
 } from "./metrics.ts";
+export { checkUnused, runPaths, unusedFolder } from "./run-folder.ts";
 export { readTensorFile, readTensorHeader } from "./tensor-file.ts";

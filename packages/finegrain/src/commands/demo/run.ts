@@ -4,8 +4,7 @@ import { BASELINE, interleave, isMeasurement, median, parseSuite, runSuite, time
 import { byteTokenizer, createGenerator, type Generator } from "@finegrain/generate";
 import type { Backend } from "@finegrain/graph";
 import { equalParameters, type ModelConfig, parameterCount, scalingLM } from "@finegrain/nn";
-import type { RunConfig } from "@finegrain/runs";
-import { checkUnused, loadCorpus, type Outcome, openRun, runTraining, SPEECHES, unusedFolder } from "@finegrain/runs";
+import { checkUnused, type Run, readText, SPEECHES, type TrainingOptions, train, unusedFolder } from "@finegrain/runs";
 import type { Values } from "../../arguments.ts";
 import { EXIT, type ExitCode } from "../../exit.ts";
 import { interruptible } from "../../interrupt.ts";
@@ -67,9 +66,7 @@ const WIDE = parseSuite(
 /** One of the two models, trained. */
 interface Trained {
   readonly name: string;
-  readonly config: RunConfig;
-  readonly folder: string;
-  readonly outcome: Outcome;
+  readonly run: Run;
 }
 
 /** `finegrain demo`: the main job on the text that comes along. */
@@ -82,7 +79,7 @@ export async function demo(flags: Values<typeof demoFlags>): Promise<ExitCode> {
   using interrupt = interruptible(() =>
     out.note("finishing this step and writing a checkpoint; Ctrl-C again stops at once"),
   );
-  const corpus = await loadCorpus(SPEECHES, byteTokenizer());
+  const data = await readText(SPEECHES);
   const { style } = out;
   out.print(
     `${style.bold("finegrain demo")}: two language models of equal parameter count learn the State of the Union speeches,\n` +
@@ -90,24 +87,24 @@ export async function demo(flags: Values<typeof demoFlags>): Promise<ExitCode> {
   );
   out.print(
     style.dim(
-      `${backend.name}, ${backend.device.description}; ${whole(corpus.train.length)} bytes, the last tenth held out`,
+      `${backend.name}, ${backend.device.description}; ${data.documents.length} speeches, the last tenth of their bytes held out`,
     ),
   );
   const trained: Trained[] = [];
   for (const [name, model] of Object.entries({ sparse: equalParameters(DENSE, SPARSE), dense: DENSE })) {
-    const config = runConfig(model, flags.steps ?? STEPS);
     const own = join(folder, name);
     out.print(
       `\n${style.bold(name)}: ${count(parameterCount(scalingLM(model).params))} parameters, feed-forward ${model.dFf}`,
     );
     const listener = trainingProgress(out, name);
-    const outcome = await runTraining({ backend, config, folder: own, corpus, signal: interrupt.signal, listener });
+    const training = trainingOptions(flags.steps ?? STEPS);
+    const run = await train({ backend, data, model, training, out: own, signal: interrupt.signal, ...listener });
     out.clear();
-    if (outcome.interrupted) {
-      out.print(`stopped after step ${outcome.step}; go on with: finegrain train --resume ${own}`);
+    if (run.outcome?.interrupted) {
+      out.print(`stopped after step ${run.step}; go on with: finegrain train --resume ${own}`);
       return EXIT.interrupted;
     }
-    trained.push({ name, config, folder: own, outcome });
+    trained.push({ name, run });
   }
   const decode = await writeAndTime(out, backend, trained, interrupt.signal);
   if (interrupt.signal.aborted) return EXIT.interrupted;
@@ -121,27 +118,13 @@ export async function demo(flags: Values<typeof demoFlags>): Promise<ExitCode> {
 
 const blockSize = () => (SPARSE.feedForward?.type === "sparse" ? SPARSE.feedForward.blockSize : 1);
 
-function runConfig(model: ModelConfig, steps: number): RunConfig {
-  const warmup = Math.min(steps - 1, Math.ceil(steps / 10));
-  return {
-    model,
-    tokenizer: "byte",
-    data: SPEECHES,
-    training: {
-      steps,
-      batch: BATCH,
-      length: LENGTH,
-      accumulate: 1,
-      optimizer: "adamw",
-      weightDecay: 0.1,
-      schedule: { kind: "cosine", rate: 0.002, warmup, steps, floor: 0.0002 },
-      clipNorm: 1,
-      seed: 0,
-      evaluateEvery: Math.max(1, Math.ceil(steps / 2)),
-      checkpointEvery: steps,
-    },
-  };
-}
+const trainingOptions = (steps: number): TrainingOptions => ({
+  steps,
+  batch: BATCH,
+  length: LENGTH,
+  evaluateEvery: Math.max(1, Math.ceil(steps / 2)),
+  checkpointEvery: steps,
+});
 
 /** Let each model write a paragraph, then time both, round by round. @returns decoded tokens/s by name. */
 async function writeAndTime(
@@ -152,9 +135,8 @@ async function writeAndTime(
 ): Promise<Map<string, number>> {
   const generators = new Map<string, Generator>();
   try {
-    for (const { name, folder } of trained) {
-      const { checkpoint, model } = await openRun(folder);
-      const generator = await createGenerator({ backend, model, weights: await checkpoint.readModel() });
+    for (const { name, run } of trained) {
+      const generator = await createGenerator({ backend, model: run.model, weights: await run.weights() });
       generators.set(name, generator);
       await writeParagraph(out, name, generator, signal);
     }
@@ -182,21 +164,16 @@ async function writeParagraph(out: Terminal, name: string, generator: Generator,
 function printTable(out: Terminal, trained: readonly Trained[], decode: ReadonlyMap<string, number>): void {
   const right = (title: string) => ({ title, align: "right" as const });
   const columns = ["parameters", "bits per byte", "training tokens/s", "decode tokens/s"].map(right);
-  const rows = trained.map(({ name, config, outcome }) => [
+  const speed = ({ run }: Trained) => run.outcome?.tokensPerSecond ?? Number.NaN;
+  const rows = trained.map(({ name, run }) => [
     name,
-    count(parameterCount(scalingLM(config.model).params)),
-    digits(outcome.bitsPerByte ?? Number.NaN),
-    whole(outcome.tokensPerSecond),
+    count(parameterCount(run.model.params)),
+    digits(run.bitsPerByte ?? Number.NaN),
+    whole(speed({ name, run })),
     whole(decode.get(name) ?? Number.NaN),
   ]);
   const over = (of: (model: Trained) => number) => `${digits(of(trained[0]!) / of(trained[1]!))} x`;
-  const ratios = [
-    "sparse over dense",
-    "",
-    "",
-    over(({ outcome }) => outcome.tokensPerSecond),
-    over(({ name }) => decode.get(name)!),
-  ];
+  const ratios = ["sparse over dense", "", "", over(speed), over(({ name }) => decode.get(name)!)];
   out.print(`\n${table([{ title: "model", align: "left" }, ...columns], [...rows, ratios])}`);
 }
 

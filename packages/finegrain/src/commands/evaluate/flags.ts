@@ -1,9 +1,10 @@
+import { evaluationDefaults } from "@finegrain/runs/defaults";
 import { command } from "../../command.ts";
 import { backendFlags, jsonFlag, quantizeFlag } from "../backend-flags.ts";
 
 export const evaluateFlags = {
   data: { type: "text", value: "PATH", help: "text to judge the model by; default the held-out part of its own data" },
-  batch: { type: "whole", value: "N", least: 1, default: 8, help: "windows at a time" },
+  batch: { type: "whole", value: "N", least: 1, default: evaluationDefaults.batch, help: "windows at a time" },
   "as-decoded": {
     type: "switch",
     help: "routed feed-forwards: every token by itself, as when it writes, and not in groups with others",

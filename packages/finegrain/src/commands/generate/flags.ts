@@ -1,14 +1,22 @@
+import { generationDefaults } from "@finegrain/runs/defaults";
 import { command } from "../../command.ts";
 import { backendFlags, quantizeFlag } from "../backend-flags.ts";
 
 export const generateFlags = {
   prompt: { type: "text", value: "TEXT", short: "p", help: "what the text begins with; default what stdin holds" },
-  "max-tokens": { type: "whole", value: "N", least: 1, default: 200, short: "n", help: "tokens to write" },
+  "max-tokens": {
+    type: "whole",
+    value: "N",
+    least: 1,
+    default: generationDefaults.maxTokens,
+    short: "n",
+    help: "tokens to write",
+  },
   temperature: {
     type: "number",
     value: "X",
     least: 0,
-    default: 0.8,
+    default: generationDefaults.temperature,
     help: "above 1 bolder, below 1 safer; 0 is --greedy",
   },
   "top-k": { type: "whole", value: "N", least: 1, help: "draw from the N most likely tokens only" },
@@ -20,7 +28,7 @@ export const generateFlags = {
   },
   greedy: { type: "switch", help: "always take the most likely token" },
   stop: { type: "texts", value: "TEXT", help: "end before this text; may be given more than once" },
-  seed: { type: "whole", value: "N", least: 0, default: 0, help: "decides what is drawn" },
+  seed: { type: "whole", value: "N", least: 0, default: generationDefaults.seed, help: "decides what is drawn" },
   ...backendFlags,
   ...quantizeFlag,
   json: { type: "switch", help: "print one JSON object at the end, with text, tokens and speed" },

@@ -1,7 +1,6 @@
 import { backendOptions, openBackend } from "@finegrain/backends";
-import { createGenerator } from "@finegrain/generate";
 import { FinegrainError } from "@finegrain/graph";
-import { openRun } from "@finegrain/runs";
+import { openRun, type RunGenerateOptions } from "@finegrain/runs";
 import type { Values } from "../../arguments.ts";
 import { EXIT, type ExitCode, UsageError } from "../../exit.ts";
 import { interruptible } from "../../interrupt.ts";
@@ -15,28 +14,25 @@ type Flags = Values<typeof generateFlags>;
 export async function generate(flags: Flags, [path]: readonly string[]): Promise<ExitCode> {
   const prompt = flags.prompt ?? (await standardInput());
   if (prompt === "") throw new UsageError("the prompt is empty: give some text with --prompt or on stdin");
-  const { checkpoint, tokenizer, model } = await openRun(path!); // the operand is required
-  const tokens = tokenizer.encode(prompt);
   await using backend = await openBackend(backendOptions(flags.backend, flags.device));
+  await using run = await openRun(path!, { backend }); // the operand is required
   const out = terminal({ quiet: flags.json });
   using interrupt = interruptible(() => {});
-  await using generator = await createGenerator({
-    backend,
-    model,
-    weights: await checkpoint.readModel(),
-    storage: flags.quantize ?? "float32",
-  });
-  const written = generator.generate(tokens, { ...sampling(flags), tokenizer, signal: interrupt.signal });
-  if (!flags.json) out.write(prompt);
+  const show = (piece: string) => {
+    if (!flags.json) out.write(piece);
+  };
   let text = "";
   const ids: number[] = [];
   let started = performance.now();
-  for await (const { token, text: piece } of written) {
-    // What comes before the first token is the prompt's time.
-    if (ids.length === 0) started = performance.now();
+  for await (const { token, text: piece } of run.generate(prompt, generateOptions(flags, interrupt.signal))) {
+    if (ids.length === 0) {
+      // What comes before the first token is the prompt's time.
+      started = performance.now();
+      show(prompt);
+    }
     ids.push(token);
     text += piece;
-    if (!flags.json) out.write(piece);
+    show(piece);
   }
   const tokensPerSecond = (1000 * (ids.length - 1)) / (performance.now() - started);
   if (flags.json)
@@ -46,17 +42,16 @@ export async function generate(flags: Flags, [path]: readonly string[]): Promise
   return interrupt.signal.aborted ? EXIT.interrupted : EXIT.ok;
 }
 
-function sampling(flags: Flags) {
-  return {
-    maxTokens: flags["max-tokens"],
-    temperature: flags.greedy ? 0 : flags.temperature,
-    seed: flags.seed,
-    stop: flags.stop,
-    ...(flags["top-k"] !== undefined && { topK: flags["top-k"] }),
-    ...(flags["top-p"] !== undefined && { topP: flags["top-p"] }),
-  };
-}
-
+const generateOptions = (flags: Flags, signal: AbortSignal): RunGenerateOptions => ({
+  signal,
+  maxTokens: flags["max-tokens"],
+  temperature: flags.greedy ? 0 : flags.temperature,
+  seed: flags.seed,
+  stop: flags.stop,
+  storage: flags.quantize ?? "float32",
+  ...(flags["top-k"] !== undefined && { topK: flags["top-k"] }),
+  ...(flags["top-p"] !== undefined && { topP: flags["top-p"] }),
+});
 /** What stdin holds. At a terminal nobody has been asked for anything: then the prompt is missing. */
 async function standardInput(): Promise<string> {
   if (process.stdin.isTTY) throw new UsageError("there is no prompt: give one with --prompt, or text on stdin");

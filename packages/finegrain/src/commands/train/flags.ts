@@ -1,3 +1,4 @@
+import { modelDefaults, trainingDefaults } from "@finegrain/runs/defaults";
 import { command } from "../../command.ts";
 import { backendFlags, jsonFlag } from "../backend-flags.ts";
 
@@ -6,7 +7,7 @@ export const trainFlags = {
   resume: {
     type: "text",
     value: "DIR",
-    help: "go on with a run folder from its last checkpoint; its own config holds",
+    help: "go on with a run folder from its last checkpoint; its own config holds (--data where a program gave it the text)",
   },
   config: { type: "text", value: "FILE", help: "JSON in the form of a run folder's config.json; flags go over it" },
   data: {
@@ -24,40 +25,74 @@ export const trainFlags = {
     choices: ["dense", "sparse"],
     help: "the dense baseline or the Scaling Transformer (default sparse)",
   },
-  layers: { type: "whole", value: "N", least: 1, help: "blocks of attention and feed-forward (default 4)" },
-  "d-model": { type: "whole", value: "N", least: 1, help: "width of the residual stream (default 256)" },
+  layers: {
+    type: "whole",
+    value: "N",
+    least: 1,
+    help: `blocks of attention and feed-forward (default ${modelDefaults.layers})`,
+  },
+  "d-model": {
+    type: "whole",
+    value: "N",
+    least: 1,
+    help: `width of the residual stream (default ${modelDefaults.dModel})`,
+  },
   "d-ff": { type: "whole", value: "N", least: 1, help: "hidden units of a feed-forward layer (default 4 x d-model)" },
-  heads: { type: "whole", value: "N", least: 1, help: "attention heads (default 4)" },
+  heads: { type: "whole", value: "N", least: 1, help: `attention heads (default ${modelDefaults.heads})` },
   length: {
     type: "whole",
     value: "N",
     least: 1,
-    help: "tokens of a training window, and of the model's context (default 128)",
+    help: `tokens of a training window, and of the model's context (default ${trainingDefaults.length})`,
   },
   objective: {
     type: "choice",
     choices: ["causal", "masked"],
     help: "tell the next token, or hidden ones from both sides as BERT does (default causal)",
   },
-  steps: { type: "whole", value: "N", least: 1, help: "optimizer steps (default 300)" },
-  batch: { type: "whole", value: "N", least: 1, help: "windows of a batch (default 8)" },
-  accumulate: { type: "whole", value: "N", least: 1, help: "batches of one step (default 1)" },
-  optimizer: { type: "choice", choices: ["adamw", "adafactor"], help: "the optimizer (default adamw)" },
-  "learning-rate": { type: "number", value: "X", least: 0, help: "the highest rate (default 0.002)" },
+  steps: { type: "whole", value: "N", least: 1, help: `optimizer steps (default ${trainingDefaults.steps})` },
+  batch: { type: "whole", value: "N", least: 1, help: `windows of a batch (default ${trainingDefaults.batch})` },
+  accumulate: {
+    type: "whole",
+    value: "N",
+    least: 1,
+    help: `batches of one step (default ${trainingDefaults.accumulate})`,
+  },
+  optimizer: {
+    type: "choice",
+    choices: ["adamw", "adafactor"],
+    help: `the optimizer (default ${trainingDefaults.optimizer})`,
+  },
+  "learning-rate": {
+    type: "number",
+    value: "X",
+    least: 0,
+    help: `the highest rate (default ${trainingDefaults.learningRate})`,
+  },
   schedule: {
     type: "choice",
     choices: ["cosine", "inverse-sqrt", "constant"],
-    help: "how the rate goes down (default cosine)",
+    help: `how the rate goes down (default ${trainingDefaults.schedule})`,
   },
   warmup: { type: "whole", value: "N", least: 0, help: "steps until the highest rate (default a tenth of the steps)" },
-  "weight-decay": { type: "number", value: "X", least: 0, help: "decoupled weight decay (default 0.1 with adamw)" },
+  "weight-decay": {
+    type: "number",
+    value: "X",
+    least: 0,
+    help: `decoupled weight decay (default ${trainingDefaults.weightDecay} with adamw)`,
+  },
   clip: {
     type: "number",
     value: "X",
     least: 0,
-    help: "the largest norm of a gradient; 0 leaves it as it is (default 1)",
+    help: `the largest norm of a gradient; 0 leaves it as it is (default ${trainingDefaults.clipNorm})`,
   },
-  seed: { type: "whole", value: "N", least: 0, help: "decides weights, batches and noise (default 0)" },
+  seed: {
+    type: "whole",
+    value: "N",
+    least: 0,
+    help: `decides weights, batches and noise (default ${trainingDefaults.seed})`,
+  },
   "evaluate-every": {
     type: "whole",
     value: "N",

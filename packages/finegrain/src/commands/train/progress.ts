@@ -1,10 +1,10 @@
-import type { Listener } from "@finegrain/runs";
+import type { TrainingListener } from "@finegrain/runs";
 import { digits, whole } from "../../output/format.ts";
 import { progressLine } from "../../output/progress.ts";
 import type { Terminal } from "../../output/terminal.ts";
 
 /** Shows a run's steps in the live line, and its evaluations as lines that stay. `label` stands before them. */
-export function trainingProgress(out: Terminal, label = ""): Listener {
+export function trainingProgress(out: Terminal, label = ""): TrainingListener {
   const named = label === "" ? "" : `${label} `;
   // The loss of one batch jumps: what is shown is a running mean.
   let mean: number | undefined;

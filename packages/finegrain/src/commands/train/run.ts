@@ -1,17 +1,13 @@
 import { backendOptions, openBackend } from "@finegrain/backends";
-import { type ModelConfig, parameterCount, scalingLM } from "@finegrain/nn";
+import { type ModelConfig, parameterCount } from "@finegrain/nn";
 import {
-  checkRunConfig,
   checkUnused,
-  loadCorpus,
-  type Outcome,
-  openCheckpoint,
-  openTokenizer,
-  type RunConfig,
-  type RunInput,
+  type Run,
   readPartialConfig,
-  runPaths,
-  runTraining,
+  readText,
+  type Start,
+  type TrainOptions,
+  train as trainRun,
   unusedFolder,
 } from "@finegrain/runs";
 import type { Values } from "../../arguments.ts";
@@ -21,39 +17,38 @@ import { count, digits, whole } from "../../output/format.ts";
 import { type Terminal, terminal } from "../../output/terminal.ts";
 import type { trainFlags } from "./flags.ts";
 import { trainingProgress } from "./progress.ts";
-import { configFromFlags } from "./train-flags.ts";
+import { optionsFromFlags } from "./train-flags.ts";
 
 type Flags = Values<typeof trainFlags>;
 
 /** `finegrain train`: a new run, or an old one from its last checkpoint on. */
 export async function train(flags: Flags): Promise<ExitCode> {
   const out = terminal({ quiet: flags.json });
-  const { config, folder, checkpoint } = flags.resume === undefined ? await newRun(flags) : await oldRun(flags);
-  const tokenizer = await openTokenizer(config.tokenizer);
-  const corpus = await loadCorpus(config.data, tokenizer);
-  await using backend = await openBackend(backendOptions(flags.backend, flags.device));
-  describe(out, config, folder, corpus);
-  if (checkpoint) out.print(`going on after step ${checkpoint.step}`);
+  const which = backendOptions(flags.backend, flags.device);
+  const options = flags.resume === undefined ? await newRun(flags) : await oldRun(flags, flags.resume);
+  await using backend = await openBackend(which);
   using interrupt = interruptible(() =>
     out.note("finishing this step and writing a checkpoint; Ctrl-C again stops at once"),
   );
-  const input: RunInput = { backend, config, folder, corpus, checkpoint, signal: interrupt.signal };
-  const outcome = await runTraining({ ...input, listener: trainingProgress(out) });
+  await using run = await trainRun({
+    ...options,
+    ...trainingProgress(out),
+    backend,
+    signal: interrupt.signal,
+    onStart: (start) => describe(out, start),
+  });
   out.clear();
-  report(out, flags.json, { folder, masked: config.model.objective === "masked" }, outcome);
-  return outcome.interrupted ? EXIT.interrupted : EXIT.ok;
+  report(out, flags.json, run);
+  return run.outcome?.interrupted ? EXIT.interrupted : EXIT.ok;
 }
 
-type Start = Pick<RunInput, "config" | "folder" | "checkpoint">;
-
-async function newRun(flags: Flags): Promise<Start> {
+async function newRun(flags: Flags): Promise<Omit<TrainOptions, "backend">> {
   const file = flags.config === undefined ? {} : await readPartialConfig(flags.config);
-  const { vocabularySize } = await openTokenizer(flags.tokenizer ?? file.tokenizer ?? "byte");
-  const config = configFromFlags(flags, file, vocabularySize);
-  // Refused here, before the text is read, and again when the folder is made.
-  const folder = flags.out ?? (await unusedFolder(`runs/${timestamp()}`));
-  await checkUnused(folder);
-  return { config, folder };
+  const { data, ...options } = optionsFromFlags(flags, file);
+  const out = flags.out ?? (await unusedFolder(`runs/${timestamp()}`));
+  // Refused before the text is read.
+  await checkUnused(out);
+  return { ...options, out, data: await readText(data) };
 }
 
 /** `2026-11-24-0907`, of the local time. */
@@ -64,31 +59,28 @@ function timestamp(): string {
 }
 
 /** What may be said beside --resume: the run's own config holds for the rest. */
-const WITH_RESUME = ["resume", "backend", "device", "json"];
+const WITH_RESUME = ["resume", "data", "backend", "device", "json"];
 
-async function oldRun(flags: Flags): Promise<Start> {
-  const folder = flags.resume!;
+async function oldRun(flags: Flags, resume: string): Promise<Omit<TrainOptions, "backend">> {
   const extra = Object.entries(flags).find(
     ([name, value]) => value !== undefined && value !== false && !WITH_RESUME.includes(name),
   );
   if (extra) throw new UsageError(`--${extra[0]} cannot be given with --resume: the run's own config holds`);
-  const checkpoint = await openCheckpoint(runPaths(folder).checkpoints);
-  const config = checkRunConfig(checkpoint.config, `the config of ${checkpoint.path}`);
-  const tokenizer = config.tokenizer === "byte" ? "byte" : runPaths(folder).tokenizer;
-  return { config: { ...config, tokenizer }, folder, checkpoint };
+  return { resume, ...(flags.data !== undefined && { data: await readText(flags.data) }) };
 }
 
-function describe(out: Terminal, config: RunConfig, folder: string, corpus: RunInput["corpus"]): void {
-  const { model, training, data } = config;
-  const parameters = parameterCount(scalingLM(model).params);
+function describe(out: Terminal, { config, corpus, model, step, folder }: Start): void {
+  const { training, data = "the text given" } = config;
+  const { layers, dModel, heads, dFf, feedForward, attention } = config.model;
   out.print(
-    `${count(parameters)} parameters: ${model.layers} layers of width ${model.dModel}, ${model.heads} heads, ` +
-      `feed-forward ${model.dFf} (${inWords(model.feedForward)}), attention ${model.attention?.type ?? "dense"}`,
+    `${count(parameterCount(model.params))} parameters: ${layers} layers of width ${dModel}, ${heads} heads, ` +
+      `feed-forward ${dFf} (${inWords(feedForward)}), attention ${attention?.type ?? "dense"}`,
   );
   out.print(
     `${whole(training.steps)} steps of ${training.accumulate * training.batch} x ${training.length} tokens of ${data} ` +
       `(${whole(corpus.train.length)} to train on, ${whole(corpus.heldOut.length)} held out), ${training.optimizer}, into ${folder}`,
   );
+  if (step > 0) out.print(`going on after step ${step}`);
 }
 
 function inWords(own: ModelConfig["feedForward"]): string {
@@ -96,13 +88,8 @@ function inWords(own: ModelConfig["feedForward"]): string {
   return "blockSize" in own ? `${own.type} 1 of ${own.blockSize}` : `${own.type}, ${own.experts} experts`;
 }
 
-function report(
-  out: Terminal,
-  json: boolean,
-  { folder, masked }: { folder: string; masked: boolean },
-  outcome: Outcome,
-): void {
-  const { step, interrupted, bitsPerByte, tokensPerSecond } = outcome;
+function report(out: Terminal, json: boolean, { path: folder, config, outcome }: Run): void {
+  const { step, interrupted, bitsPerByte, tokensPerSecond } = outcome!; // it was just trained
   if (json) {
     out.write(`${JSON.stringify({ folder, ...outcome })}\n`);
     return;
@@ -113,5 +100,5 @@ function report(
   }
   const quality = bitsPerByte === undefined ? "" : `${digits(bitsPerByte)} bits per byte held out, `;
   out.print(`${out.style.bold("done")}: ${quality}${whole(tokensPerSecond)} tokens/s, in ${folder}`);
-  if (!masked) out.print(`next: finegrain generate ${folder} --prompt "Fellow citizens, "`);
+  if (config.model.objective !== "masked") out.print(`next: finegrain generate ${folder} --prompt "Fellow citizens, "`);
 }

@@ -42,7 +42,7 @@ export async function huggingFaceTokenizer(json: string, name: string): Promise<
   const listed = file.added_tokens ?? [];
   if (!Array.isArray(listed)) throw new FinegrainError(`${part("added_tokens")} must be a list`);
   const added = addedTokens(listed, part("added token"), model, normalize);
-  return tokenizerOf({ name, model, normalize, preTokenize, decode, added });
+  return { ...tokenizerOf({ name, model, normalize, preTokenize, decode, added }), json };
 }
 
 interface Parts {

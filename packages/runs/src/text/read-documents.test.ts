@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { FinegrainError } from "@finegrain/graph";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { readText } from "./read-text.ts";
+import { readDocuments } from "./read-documents.ts";
 
 let folder: string;
 beforeEach(async () => {
@@ -24,14 +24,14 @@ const fails = async (promise: Promise<unknown>, message: string | RegExp) => {
 
 test("a single file is read whatever its ending, without its byte order mark", async () => {
   const path = await write("poem.dat", "\uFEFFä€😀\n");
-  expect(await readText(path)).toEqual([{ name: path, text: "ä€😀\n" }]);
+  expect(await readDocuments(path)).toEqual([{ name: path, text: "ä€😀\n" }]);
 });
 
 test("a folder is read recursively in the order of its paths, text files only", async () => {
   for (const name of ["b.txt", "a/z.md", "a/b/c.TXT", "a/skip.bin", ".git/config.txt", "c.jsonl", "empty.txt"]) {
     await write(name, name === "empty.txt" ? "" : name === "c.jsonl" ? '{"text":"line"}\n' : name);
   }
-  const found = await readText(folder);
+  const found = await readDocuments(folder);
   expect(found.map(({ text }) => text)).toEqual(["a/b/c.TXT", "a/z.md", "b.txt", "line"]);
 });
 
@@ -40,8 +40,8 @@ test("JSONL takes the named field of every line that is not blank", async () => 
     "d.jsonl",
     '{"text":"one","body":"uno"}\n\n{"body":"d\\u00f3s","text":"two"}\r\n{"text":"","body":""}',
   );
-  expect((await readText(path)).map(({ text }) => text)).toEqual(["one", "two"]);
-  expect(await readText(path, { field: "body" })).toEqual([
+  expect((await readDocuments(path)).map(({ text }) => text)).toEqual(["one", "two"]);
+  expect(await readDocuments(path, { field: "body" })).toEqual([
     { name: `${path}:1`, text: "uno" },
     { name: `${path}:3`, text: "dós" },
   ]);
@@ -59,7 +59,7 @@ describe("UTF-8 is strict: the error names the first bad byte", () => {
   ];
   test.each(cases)("%s", async (_, bytes, where) => {
     const path = await write("bad.txt", Uint8Array.from(bytes));
-    await fails(readText(path), `${path} is not UTF-8: ${where}`);
+    await fails(readDocuments(path), `${path} is not UTF-8: ${where}`);
   });
 
   test("in JSONL the offset counts from the beginning of the file", async () => {
@@ -67,17 +67,17 @@ describe("UTF-8 is strict: the error names the first bad byte", () => {
       "bad.jsonl",
       Buffer.concat([Buffer.from('{"text":"é"}\n{"text":"'), Buffer.of(0xff), Buffer.from('"}')]),
     );
-    await fails(readText(path), `${path} is not UTF-8: bad byte 0xff at offset 23`);
+    await fails(readDocuments(path), `${path} is not UTF-8: bad byte 0xff at offset 23`);
   });
 });
 
 test("what is not there gets one sentence", async () => {
-  await fails(readText(join(folder, "no")), `there is no file or folder ${join(folder, "no")}`);
+  await fails(readDocuments(join(folder, "no")), `there is no file or folder ${join(folder, "no")}`);
   await write("only.bin", "x");
-  await fails(readText(folder), "found no file that ends in .txt");
-  await fails(readText(await write("empty.txt", "")), "holds no text");
+  await fails(readDocuments(folder), "found no file that ends in .txt");
+  await fails(readDocuments(await write("empty.txt", "")), "holds no text");
   const broken = await write("e.jsonl", '{"text":"a"}\n{oops}');
-  await fails(readText(broken), `${broken}:2 is not JSON`);
+  await fails(readDocuments(broken), `${broken}:2 is not JSON`);
   const other = await write("f.jsonl", '{"content":"a","id":3}');
-  await fails(readText(other), `${other}:1 has no string field "text": found content, id`);
+  await fails(readDocuments(other), `${other}:1 has no string field "text": found content, id`);
 });

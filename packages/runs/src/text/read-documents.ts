@@ -19,7 +19,7 @@ const JSONL_ENDINGS = [".jsonl", ".ndjson"];
  * @throws FinegrainError where the path does not exist, holds no text, a file is not UTF-8 (names the file and the offset
  *   of the first bad byte), is too large, or a JSONL line is no JSON object with the field (names the line).
  */
-export async function readText(path: string, { field = "text" }: ReadTextOptions = {}): Promise<TextDocument[]> {
+export async function readDocuments(path: string, { field = "text" }: ReadTextOptions = {}): Promise<TextDocument[]> {
   const files = await textFiles(path);
   const documents: TextDocument[] = [];
   for (const file of files) {

@@ -1,0 +1,47 @@
+import { type TrainingConfig, type TrainingOptions, usualSchedule } from "@finegrain/runs";
+import { trainingDefaults } from "@finegrain/runs/defaults";
+import type { ScheduleConfig } from "@finegrain/train";
+import type { Values } from "../../arguments.ts";
+import type { trainFlags } from "./flags.ts";
+
+type Flags = Values<typeof trainFlags>;
+
+/** The command's short names of schedules. */
+const SCHEDULES: Readonly<Record<NonNullable<Flags["schedule"]>, ScheduleConfig["kind"]>> = {
+  cosine: "cosine",
+  "inverse-sqrt": "inverse-square-root",
+  constant: "constant",
+};
+
+/** How to train: what flags say over what the file says. A flag about the schedule, or the steps, makes a new one. */
+export function trainingOptions(flags: Flags, file: Partial<TrainingConfig>): TrainingOptions {
+  const { schedule: kind, "learning-rate": rate, warmup } = flags;
+  const steps = flags.steps ?? file.steps ?? trainingDefaults.steps;
+  const setsSchedule = kind ?? rate ?? warmup ?? flags.steps;
+  const schedule =
+    setsSchedule === undefined && file.schedule !== undefined
+      ? file.schedule
+      : usualSchedule({ steps, kind: kind && SCHEDULES[kind], rate, warmup });
+  return {
+    ...file,
+    ...given({
+      batch: flags.batch,
+      length: flags.length,
+      accumulate: flags.accumulate,
+      optimizer: flags.optimizer,
+      weightDecay: flags["weight-decay"],
+      clipNorm: flags.clip,
+      seed: flags.seed,
+      evaluateEvery: flags["evaluate-every"],
+      checkpointEvery: flags["checkpoint-every"],
+    }),
+    steps,
+    schedule,
+  };
+}
+
+/** Only the fields that have a value. */
+export function given<T extends object>(fields: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  const entries = Object.entries(fields).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(entries) as { [K in keyof T]?: Exclude<T[K], undefined> }; // what is left
+}

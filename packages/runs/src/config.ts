@@ -1,0 +1,223 @@
+import { FinegrainError, type JsonObject, jsonObject, parseJson, shownJson } from "@finegrain/graph";
+import type { ModelConfig } from "@finegrain/nn";
+import { parseSchedule, type ScheduleConfig } from "@finegrain/train";
+import { modelDefaults, trainingDefaults } from "./defaults.ts";
+import { nodeFiles } from "./node.ts";
+
+/** Everything that a run was started with: a run folder's config.json. */
+export interface RunConfig {
+  readonly model: ModelConfig;
+  /** "byte", or what the tokenizer calls itself, such as the path of its tokenizer.json; the run folder has a copy of that. */
+  readonly tokenizer: string;
+  /** A path, or "speeches": those that come along. Absent where a program gave the text itself. */
+  readonly data?: string;
+  readonly training: TrainingConfig;
+}
+
+export interface TrainingConfig {
+  /** Optimizer steps of the whole run. */
+  readonly steps: number;
+  /** Windows of a batch. */
+  readonly batch: number;
+  /** Tokens of a window. */
+  readonly length: number;
+  /** Batches of one step. */
+  readonly accumulate: number;
+  readonly optimizer: "adamw" | "adafactor";
+  readonly weightDecay: number;
+  readonly schedule: ScheduleConfig;
+  /** The largest norm of a gradient; 0 leaves it as it is. */
+  readonly clipNorm: number;
+  /** Decides weights, batches and noise. */
+  readonly seed: number;
+  /** Steps between evaluations on held-out text. */
+  readonly evaluateEvery: number;
+  /** Steps between checkpoints. */
+  readonly checkpointEvery: number;
+}
+
+/** What is left out is as `trainingDefaults` says; evaluations and checkpoints come every fifth of the steps. */
+export interface TrainingOptions extends Partial<TrainingConfig> {
+  /** The highest rate of the usual schedule, in place of a `schedule`. */
+  readonly learningRate?: number;
+}
+
+/** Sizes that are left out are as `modelDefaults` says; the vocabulary is the tokenizer's and `maxLength` a window's length. */
+export type ModelOptions = Partial<ModelConfig>;
+
+const SECTIONS = ["model", "tokenizer", "data", "training"] as const;
+/** The least value of every number of `training`; what is not here is checked by its own rule. */
+const LEAST: Readonly<Record<string, { readonly least: number; readonly whole: boolean }>> = {
+  steps: { least: 1, whole: true },
+  batch: { least: 1, whole: true },
+  length: { least: 1, whole: true },
+  accumulate: { least: 1, whole: true },
+  weightDecay: { least: 0, whole: false },
+  clipNorm: { least: 0, whole: false },
+  seed: { least: 0, whole: true },
+  evaluateEvery: { least: 1, whole: true },
+  checkpointEvery: { least: 1, whole: true },
+};
+const TRAINING = [...Object.keys(LEAST), "optimizer", "schedule"];
+
+/** Parts of a config, as a file may give them. */
+export interface PartialConfig {
+  readonly model?: ModelOptions;
+  readonly tokenizer?: string;
+  readonly data?: string;
+  readonly training?: Partial<TrainingConfig>;
+}
+
+/**
+ * The usual schedule: warm-up over a tenth of the steps, then, of a cosine, down to a tenth of the rate.
+ */
+export function usualSchedule({
+  steps,
+  kind = trainingDefaults.schedule,
+  rate = trainingDefaults.learningRate,
+  warmup = Math.min(steps - 1, Math.ceil(steps / 10)),
+}: {
+  readonly steps: number;
+  readonly kind?: ScheduleConfig["kind"] | undefined;
+  readonly rate?: number | undefined;
+  readonly warmup?: number | undefined;
+}): ScheduleConfig {
+  if (kind === "constant") return { kind, rate };
+  if (kind === "inverse-square-root") return { kind, rate, warmup: Math.max(1, warmup) };
+  return { kind, rate, warmup, steps, floor: rate / 10 };
+}
+
+/**
+ * Options of training with the defaults for what they leave out.
+ * @throws FinegrainError where an option is not known, or there are both a schedule and a learning rate.
+ */
+export function trainingConfig(options: TrainingOptions = {}): TrainingConfig {
+  known(options, [...TRAINING, "learningRate"], "training");
+  if (options.schedule !== undefined && options.learningRate !== undefined)
+    throw new FinegrainError("training has both a schedule and a learningRate: the schedule says the rate");
+  const { steps = trainingDefaults.steps, optimizer = trainingDefaults.optimizer } = options;
+  const fifth = Math.max(1, Math.round(steps / 5));
+  return {
+    steps,
+    batch: options.batch ?? trainingDefaults.batch,
+    length: options.length ?? trainingDefaults.length,
+    accumulate: options.accumulate ?? trainingDefaults.accumulate,
+    optimizer,
+    weightDecay: options.weightDecay ?? (optimizer === "adamw" ? trainingDefaults.weightDecay : 0),
+    schedule: options.schedule ?? usualSchedule({ steps, rate: options.learningRate }),
+    clipNorm: options.clipNorm ?? trainingDefaults.clipNorm,
+    seed: options.seed ?? trainingDefaults.seed,
+    evaluateEvery: options.evaluateEvery ?? fifth,
+    checkpointEvery: options.checkpointEvery ?? fifth,
+  };
+}
+
+/**
+ * A model's config with the usual sizes for what it leaves out. Parts that it does not name are those of a
+ * `ModelConfig`, dense; where there is no config at all the feed-forward is sparse.
+ */
+export function modelConfig(
+  options: ModelOptions | undefined,
+  { vocabulary, length }: { readonly vocabulary: number; readonly length: number },
+): ModelConfig {
+  const { feedForward } = modelDefaults;
+  const own: ModelOptions = options ?? { feedForward };
+  const { dModel = modelDefaults.dModel } = own;
+  return {
+    ...own,
+    vocabulary: own.vocabulary ?? vocabulary,
+    maxLength: own.maxLength ?? length,
+    dModel,
+    dFf: own.dFf ?? 4 * dModel,
+    layers: own.layers ?? modelDefaults.layers,
+    heads: own.heads ?? modelDefaults.heads,
+  };
+}
+
+/**
+ * A config in parts, from a JSON file.
+ *
+ * @throws FinegrainError where the file is missing, no JSON, or has a section or field that is not known.
+ */
+export async function readPartialConfig(path: string): Promise<PartialConfig> {
+  const text = await nodeFiles()
+    .readFile(path, "utf8")
+    .catch((error: Error) => {
+      throw new FinegrainError(`cannot read the config ${path}: ${error.message}`);
+    });
+  const config = jsonObject(parseJson(text, `the config ${path}`), path);
+  known(config, SECTIONS, path);
+  for (const name of ["model", "training"] as const)
+    if (config[name] !== undefined) jsonObject(config[name], `${path}: ${name}`);
+  checkTexts(config, path);
+  known(jsonObject(config.training ?? {}, path), TRAINING, `${path}: training`);
+  return config as PartialConfig; // its sections were just checked, their fields are by `checkRunConfig`
+}
+
+/**
+ * Make sure that a config is whole and its numbers can be. The model's own part is checked when the model is made.
+ *
+ * @param name what to call the config in errors.
+ * @throws FinegrainError that names the field.
+ */
+export function checkRunConfig(value: unknown, name: string): RunConfig {
+  const config = jsonObject(value, name);
+  for (const section of ["model", "tokenizer", "training"] as const)
+    if (config[section] === undefined) throw new FinegrainError(`${name} has no ${section}`);
+  checkTexts(config, name);
+  const training = jsonObject(config.training, `${name}: training`);
+  for (const [field, { least, whole }] of Object.entries(LEAST)) {
+    const number = training[field];
+    const fits = whole ? Number.isSafeInteger(number) : Number.isFinite(number);
+    if (!fits || (number as number) < least)
+      // a number, as the line before made sure
+      throw new FinegrainError(
+        `${name}: training.${field} must be a ${whole ? "whole " : ""}number of at least ${least}, not ${shownJson(number)}`,
+      );
+  }
+  if (training.optimizer !== "adamw" && training.optimizer !== "adafactor")
+    throw new FinegrainError(
+      `${name}: training.optimizer must be adamw or adafactor, not ${shownJson(training.optimizer)}`,
+    );
+  parseSchedule(training.schedule);
+  return config as unknown as RunConfig; // field by field, above
+}
+
+/** A checkpoint's config, completed, and whether training can go on from it. */
+export interface SavedConfig {
+  readonly config: RunConfig;
+  readonly isWhole: boolean;
+}
+
+/**
+ * The config of a checkpoint that `saveCheckpoint` wrote: a run's, `{ model }` or the model's alone. A tokenizer that is not named is
+ * bytes.
+ *
+ * @param name what to call the config in errors.
+ * @throws FinegrainError where it does not say what the model is, or a field is wrong.
+ */
+export function readSavedConfig(value: unknown, name: string): SavedConfig {
+  const saved = typeof value === "object" && value !== null ? (value as JsonObject) : {};
+  if (saved.training !== undefined && saved.model !== undefined)
+    return { config: checkRunConfig({ tokenizer: "byte", ...saved }, name), isWhole: true };
+  const model = (saved.model ?? saved) as ModelConfig; // which the model itself checks
+  if (!Number.isInteger(model.vocabulary) || !Number.isInteger(model.dModel))
+    throw new FinegrainError(
+      `${name} does not say what the model is: a checkpoint is opened by its config where that is the model's config, or has it as "model"`,
+    );
+  const training = trainingConfig({ length: model.maxLength });
+  const { tokenizer = "byte", data } = saved.model === undefined ? {} : saved;
+  return { config: checkRunConfig({ model, tokenizer, data, training }, name), isWhole: false };
+}
+
+function checkTexts(config: JsonObject, name: string): void {
+  for (const field of ["tokenizer", "data"] as const)
+    if (config[field] !== undefined && typeof config[field] !== "string")
+      throw new FinegrainError(`${name}: ${field} must be a text, not ${shownJson(config[field])}`);
+}
+
+function known(value: object, fields: readonly string[], name: string): void {
+  const unknown = Object.keys(value).find((field) => !fields.includes(field));
+  if (unknown !== undefined)
+    throw new FinegrainError(`${name} has an unknown field "${unknown}": known are ${fields.join(", ")}`);
+}

@@ -1,0 +1,72 @@
+import { FinegrainError } from "@finegrain/graph";
+import { nodeFiles, nodePath } from "../node.ts";
+import type { RunStore } from "../store.ts";
+import { openCheckpoint, saveCheckpoint } from "./checkpoint.ts";
+import { openMetrics } from "./metrics.ts";
+
+/*
+ * runs/<name>/
+ *   config.json        what the run was started with
+ *   metrics.jsonl      a line for every step and every evaluation
+ *   tokenizer.json     where the tokenizer was made from one
+ *   checkpoints/       see saveCheckpoint
+ */
+export function runPaths(folder: string) {
+  const { join } = nodePath();
+  return {
+    config: join(folder, "config.json"),
+    metrics: join(folder, "metrics.jsonl"),
+    tokenizer: join(folder, "tokenizer.json"),
+    checkpoints: join(folder, "checkpoints"),
+  };
+}
+
+/**
+ * Refuse a folder that is there and not empty: no run overwrites another.
+ * @throws FinegrainError with what to do instead.
+ */
+export async function checkUnused(folder: string): Promise<void> {
+  const entries = await nodeFiles()
+    .readdir(folder)
+    .catch((error: NodeJS.ErrnoException) => {
+      if (error.code === "ENOENT") return [];
+      throw new FinegrainError(`cannot make the run folder ${folder}: ${error.message}`);
+    });
+  if (entries.length > 0)
+    throw new FinegrainError(
+      `${folder} is not empty (${entries.length} entries): choose another folder, or resume the run that is in it`,
+    );
+}
+
+/** The first of `folder`, `folder-2`, `folder-3`, ... that is not there. */
+export async function unusedFolder(folder: string): Promise<string> {
+  for (let n = 1; ; n++) {
+    const path = n === 1 ? folder : `${folder}-${n}`;
+    if (!(await exists(path))) return path;
+  }
+}
+
+export const exists = (path: string): Promise<boolean> =>
+  nodeFiles()
+    .access(path)
+    .then(
+      () => true,
+      () => false,
+    );
+
+/** A run folder as the place of a run. */
+export function folderStore(folder: string): RunStore {
+  const paths = runPaths(folder);
+  return {
+    folder,
+    async begin(config, { json }) {
+      await checkUnused(folder);
+      const { mkdir, writeFile } = nodeFiles();
+      await mkdir(folder, { recursive: true });
+      await writeFile(paths.config, `${JSON.stringify(config, null, 2)}\n`);
+      if (json !== undefined) await writeFile(paths.tokenizer, json);
+    },
+    openMetrics: (resumeAt) => openMetrics(paths.metrics, resumeAt === undefined ? {} : { resumeAt }),
+    save: async (content) => openCheckpoint(await saveCheckpoint(paths.checkpoints, content)),
+  };
+}

@@ -1,0 +1,245 @@
+import {
+  createGenerator,
+  type Generated,
+  type GenerateOptions,
+  type Generator,
+  type Tokenizer,
+} from "@finegrain/generate";
+import { type Backend, FinegrainError, type HostTensor } from "@finegrain/graph";
+import { type LanguageModel, matchTensors, paramTypes, type Storage, scalingLM } from "@finegrain/nn";
+import type { Corpus } from "@finegrain/train";
+import { type RunConfig, readSavedConfig } from "./config.ts";
+import { generationDefaults } from "./defaults.ts";
+import { type Checkpoint, openCheckpoint } from "./folder/checkpoint.ts";
+import { exists, folderStore, runPaths } from "./folder/run-folder.ts";
+import { corpusOf, type EvaluateOptions, type Evaluation, evaluateHeldOut } from "./held-out.ts";
+import { nodePath } from "./node.ts";
+import type { RunStore } from "./store.ts";
+import { type Text, textOf, textOfConfig } from "./text/text.ts";
+import { expectVocabulary, openTokenizer } from "./tokenizer.ts";
+import { lastBitsPerByte, type Outcome, runTraining, type TrainingListener } from "./training-loop.ts";
+
+/** What is left out is as `generationDefaults` says; a text ends after `maxTokens`, before a `stop`, or with the context. */
+export interface RunGenerateOptions extends Partial<Omit<GenerateOptions, "tokenizer">> {
+  /** What large weights are kept in, where the backend can. Default "float32". */
+  readonly storage?: Storage;
+}
+
+export interface ContinueOptions extends TrainingListener {
+  /** Steps of the whole run, those that are done among them. Default: as many as its config says. */
+  readonly steps?: number;
+  /** Default: the text that it learned from so far. A string is the text itself. */
+  readonly data?: Text | string;
+  /** An abort ends the training after the step at hand, with a checkpoint. */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * A model that was trained, on a backend: it writes, is judged, and learns on. What it holds on the backend is freed by
+ * {@link Run.close}, or where `await using` ends; the backend stays its owner's.
+ */
+export interface Run extends AsyncDisposable {
+  readonly config: RunConfig;
+  readonly model: LanguageModel;
+  readonly tokenizer: Tokenizer;
+  /** Where its files are: the run's folder, or the checkpoint's where that is in none. Undefined in memory. */
+  readonly path: string | undefined;
+  /** Optimizer steps done. */
+  readonly step: number;
+  /** On a part of the held-out text, at the last evaluation of its training; undefined where there was none. */
+  readonly bitsPerByte: number | undefined;
+  /** How the last training in this process ended; undefined where there was none. */
+  readonly outcome: Outcome | undefined;
+  /**
+   * Write on from a prompt, token by token.
+   * @throws FinegrainError where the prompt is empty or longer than the context, an option cannot be, or the model is a
+   *   masked one.
+   */
+  generate(prompt: string, options?: RunGenerateOptions): AsyncGenerator<Generated, void, undefined>;
+  /**
+   * How well the model predicts a text: another one whole, or without one what was held out of its own. A string is the
+   * text itself.
+   */
+  evaluate(data?: Text | string, options?: EvaluateOptions): Promise<Evaluation>;
+  /**
+   * Learn on from the last checkpoint, as if it had not stopped.
+   * @throws FinegrainError where the checkpoint lacks what that needs, or as `train`.
+   */
+  train(options?: ContinueOptions): Promise<Outcome>;
+  /** The weights by path, float32, read from the last checkpoint. */
+  weights(): Promise<ReadonlyMap<string, HostTensor>>;
+  close(): Promise<void>;
+}
+
+export interface OpenRunOptions {
+  readonly backend: Backend;
+  /** In place of the run's own, where a program made that. */
+  readonly tokenizer?: Tokenizer;
+}
+
+/**
+ * Open a trained run: a run folder, its folder of checkpoints, or one checkpoint.
+ *
+ * @throws FinegrainError where there is none, a file is cut short, or config and checkpoint do not fit.
+ */
+export async function openRun(path: string, { backend, tokenizer }: OpenRunOptions): Promise<Run> {
+  const { checkpoints } = runPaths(path);
+  const checkpoint = await openCheckpoint((await exists(checkpoints)) ? checkpoints : path);
+  const { dirname, join, resolve } = nodePath();
+  const { config, isWhole } = readSavedConfig(checkpoint.config, join(checkpoint.path, "config.json"));
+  // A checkpoint is in runs/<name>/checkpoints/<step>.
+  const folder = dirname(dirname(resolve(checkpoint.path)));
+  const opened =
+    tokenizer ??
+    (await openTokenizer(config.tokenizer === "byte" ? "byte" : await tokenizerFile(checkpoint.path, folder)));
+  const store = isWhole ? folderStore(folder) : undefined;
+  return openedRun({ backend, config, checkpoint, tokenizer: opened, store });
+}
+
+/**
+ * The tokenizer.json of a checkpoint: beside its files, or in the folder of its run.
+ * @throws FinegrainError where the checkpoint was copied without it.
+ */
+async function tokenizerFile(checkpoint: string, run: string): Promise<string> {
+  for (const folder of [checkpoint, run]) {
+    const { tokenizer } = runPaths(folder);
+    if (await exists(tokenizer)) return tokenizer;
+  }
+  throw new FinegrainError(
+    `the checkpoint ${checkpoint} is without its tokenizer: copy the tokenizer.json of its run into that folder`,
+  );
+}
+
+/** What a run is made from. */
+export interface RunParts {
+  readonly backend: Backend;
+  readonly config: RunConfig;
+  readonly checkpoint: Checkpoint;
+  readonly tokenizer: Tokenizer;
+  /** Undefined where there is no run around the checkpoint. */
+  readonly store: RunStore | undefined;
+  readonly corpus?: Corpus;
+  readonly outcome?: Outcome;
+}
+
+/** @throws FinegrainError where config, checkpoint and tokenizer do not fit. */
+export function openedRun(parts: RunParts): Run {
+  const { config, checkpoint, tokenizer } = parts;
+  const model = scalingLM(config.model);
+  matchTensors(checkpoint.modelTypes, paramTypes(model.params), checkpoint.path);
+  expectVocabulary(tokenizer, config.model.vocabulary);
+  return new OpenedRun(parts, model);
+}
+
+class OpenedRun implements Run {
+  readonly model: LanguageModel;
+  readonly tokenizer: Tokenizer;
+  readonly #backend: Backend;
+  readonly #store: RunStore | undefined;
+  readonly #generators = new Map<Storage, Promise<Generator>>();
+  #config: RunConfig;
+  #checkpoint: Checkpoint;
+  #corpus: Corpus | undefined;
+  #outcome: Outcome | undefined;
+
+  constructor({ backend, config, checkpoint, tokenizer, store, corpus, outcome }: RunParts, model: LanguageModel) {
+    this.model = model;
+    this.tokenizer = tokenizer;
+    this.#backend = backend;
+    this.#store = store;
+    this.#config = config;
+    this.#checkpoint = checkpoint;
+    this.#corpus = corpus;
+    this.#outcome = outcome;
+  }
+
+  get config(): RunConfig {
+    return this.#config;
+  }
+
+  get path(): string | undefined {
+    return this.#store ? this.#store.folder : this.#checkpoint.path;
+  }
+
+  get step(): number {
+    return this.#checkpoint.step;
+  }
+
+  get bitsPerByte(): number | undefined {
+    return lastBitsPerByte(this.#checkpoint);
+  }
+
+  get outcome(): Outcome | undefined {
+    return this.#outcome;
+  }
+
+  async *generate(
+    prompt: string,
+    { storage = "float32", ...options }: RunGenerateOptions = {},
+  ): AsyncGenerator<Generated, void, undefined> {
+    const { tokenizer } = this;
+    const generator = await this.#generator(storage);
+    yield* generator.generate(tokenizer.encode(prompt), { ...generationDefaults, ...options, tokenizer });
+  }
+
+  async evaluate(data?: Text | string, options: EvaluateOptions = {}): Promise<Evaluation> {
+    const corpus = data === undefined ? await this.#ownCorpus() : corpusOf(textOf(data), this.tokenizer, { all: true });
+    const { model, config } = this;
+    const weights = await this.weights();
+    const { length } = config.training;
+    return evaluateHeldOut({ ...options, backend: this.#backend, model, weights, corpus, length });
+  }
+
+  async train({ steps, data, ...rest }: ContinueOptions = {}): Promise<Outcome> {
+    if (this.#store === undefined)
+      throw new FinegrainError(
+        `${this.#checkpoint.path} is no run's checkpoint: its config does not say how it was trained, so it cannot be trained on`,
+      );
+    const corpus = data === undefined ? await this.#ownCorpus() : corpusOf(textOf(data), this.tokenizer);
+    const { training } = this.#config;
+    const config = { ...this.#config, training: { ...training, steps: steps ?? training.steps } };
+    const { outcome, checkpoint } = await runTraining({
+      ...rest,
+      backend: this.#backend,
+      config,
+      model: this.model,
+      corpus,
+      store: this.#store,
+      checkpoint: this.#checkpoint,
+    });
+    await this.close(); // what writes has the weights of before
+    this.#config = config;
+    this.#checkpoint = checkpoint;
+    this.#corpus = corpus;
+    this.#outcome = outcome;
+    return outcome;
+  }
+
+  weights(): Promise<ReadonlyMap<string, HostTensor>> {
+    return this.#checkpoint.readModel();
+  }
+
+  async close(): Promise<void> {
+    const generators = [...this.#generators.values()];
+    this.#generators.clear();
+    // One that could not be made has told so where it was needed.
+    for (const generator of generators) await (await generator.catch(() => undefined))?.[Symbol.asyncDispose]();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #ownCorpus(): Promise<Corpus> {
+    this.#corpus ??= corpusOf(await textOfConfig(this.#config.data), this.tokenizer);
+    return this.#corpus;
+  }
+
+  #generator(storage: Storage): Promise<Generator> {
+    const make = async () =>
+      createGenerator({ backend: this.#backend, model: this.model, weights: await this.weights(), storage });
+    const known = this.#generators.get(storage) ?? make();
+    this.#generators.set(storage, known);
+    return known;
+  }
+}

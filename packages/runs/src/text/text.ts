@@ -1,0 +1,40 @@
+import { FinegrainError } from "@finegrain/graph";
+import type { TextDocument } from "@finegrain/train";
+import { SPEECHES, speeches } from "../speeches.ts";
+import { type ReadTextOptions, readDocuments } from "./read-documents.ts";
+
+/** What a run learns from, or is judged by. */
+export interface Text {
+  readonly documents: readonly TextDocument[];
+  /** By which a run's config names it, so that it can be read again: a path, or "speeches". */
+  readonly source?: string;
+}
+
+/**
+ * The text at `path`: a text file; a JSONL file (one document a line); or a folder with such files, searched
+ * recursively. "speeches" are those that come along.
+ *
+ * @throws FinegrainError as {@link readDocuments}.
+ */
+export async function readText(path: string, options: ReadTextOptions = {}): Promise<Text> {
+  if (path === SPEECHES) return { source: SPEECHES, documents: await speeches() };
+  const documents = await readDocuments(path, options);
+  // Of another field than the usual one the path alone does not tell.
+  return options.field === undefined ? { source: path, documents } : { documents };
+}
+
+/** A string is one document: the text itself, and not a path. */
+export const textOf = (given: Text | string): Text =>
+  typeof given === "string" ? { documents: [{ name: "text", text: given }] } : given;
+
+/**
+ * The text that a run's config names.
+ * @throws FinegrainError where it names none, or that cannot be read.
+ */
+export function textOfConfig(source: string | undefined): Promise<Text> {
+  if (source === undefined)
+    throw new FinegrainError(
+      "this run was trained on text that a program gave it, which it has no copy of: say which text",
+    );
+  return readText(source);
+}

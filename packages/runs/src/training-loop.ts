@@ -1,0 +1,226 @@
+import type { Backend } from "@finegrain/graph";
+import { type LanguageModel, matchTensors, paramTypes } from "@finegrain/nn";
+import {
+  adafactor,
+  adamW,
+  type Corpus,
+  createTrainer,
+  type HeldOutBatch,
+  heldOutBatches,
+  schedule,
+  type TrainBatches,
+  type Trainer,
+  trainBatches,
+} from "@finegrain/train";
+import type { RunConfig, TrainingConfig } from "./config.ts";
+import type { Checkpoint } from "./folder/checkpoint.ts";
+import type { MetricsWriter } from "./folder/metrics.ts";
+import { bitsPerByte, evenly } from "./held-out.ts";
+import type { RunStore } from "./store.ts";
+
+/** Held-out tokens that an evaluation during training looks at, at most; `evaluate` of a run looks at all. */
+const EVALUATED_TOKENS = 2 ** 14;
+
+/** A step, as a progress line shows it. */
+export interface Step {
+  /** Steps done. */
+  readonly step: number;
+  readonly steps: number;
+  /** Nats a token. */
+  readonly loss: number;
+  readonly tokensPerSecond: number;
+  /** Seconds since this training began with step `first`. */
+  readonly seconds: number;
+  readonly first: number;
+}
+
+/** What is known before the first step. */
+export interface Start {
+  readonly config: RunConfig;
+  readonly corpus: Corpus;
+  readonly model: LanguageModel;
+  /** Steps that were done before. */
+  readonly step: number;
+  /** The run's folder; undefined in memory. */
+  readonly folder: string | undefined;
+}
+
+/** Whom a training tells what happens. */
+export interface TrainingListener {
+  readonly onStart?: ((start: Start) => void) | undefined;
+  readonly onStep?: ((step: Step) => void) | undefined;
+  readonly onEvaluation?: ((evaluation: { readonly step: number; readonly bitsPerByte: number }) => void) | undefined;
+  readonly onCheckpoint?: ((checkpoint: { readonly step: number; readonly path: string }) => void) | undefined;
+}
+
+export interface TrainingInput extends TrainingListener {
+  readonly backend: Backend;
+  readonly config: RunConfig;
+  readonly model: LanguageModel;
+  readonly corpus: Corpus;
+  readonly store: RunStore;
+  /** Go on from here. */
+  readonly checkpoint?: Checkpoint | undefined;
+  /** Make the place of a new run, when all that can be wrong with its input is known. */
+  begin?(): Promise<void>;
+  /** An abort ends the training after the step at hand, with a checkpoint. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** A training that has ended, or was stopped. */
+export interface Outcome {
+  /** Steps done. */
+  readonly step: number;
+  readonly interrupted: boolean;
+  /** On the evaluated part of the held-out text; undefined where there is none or the training was stopped before. */
+  readonly bitsPerByte: number | undefined;
+  /** Median over the steps of this training. */
+  readonly tokensPerSecond: number;
+}
+
+/**
+ * Train a model as a run's config says: metrics after every step, evaluations, checkpoints.
+ *
+ * @throws FinegrainError where the text is too short, the checkpoint does not fit the model, or the loss becomes NaN: the
+ *   last checkpoint is untouched then.
+ */
+export async function runTraining(input: TrainingInput): Promise<{ outcome: Outcome; checkpoint: Checkpoint }> {
+  const { config, corpus, checkpoint, store } = input;
+  // What can be wrong with the input is known before a folder is made or a model compiled.
+  const batches = trainBatches(corpus.train, config.training);
+  const heldOut = heldOutWindows(corpus, config.training);
+  await using trainer = await openTrainer(input);
+  await input.begin?.();
+  await using metrics = await store.openMetrics(checkpoint?.step);
+  input.onStart?.({ config, corpus, model: input.model, step: trainer.step, folder: store.folder });
+  const loop = new Loop(input, trainer, metrics, batches, heldOut);
+  // Awaited here: trainer and metrics are closed when this function returns.
+  return await loop.run();
+}
+
+async function openTrainer({ backend, config, model, checkpoint }: TrainingInput): Promise<Trainer> {
+  const { training } = config;
+  const { batch, length, accumulate, seed, clipNorm, weightDecay } = training;
+  if (checkpoint) matchTensors(checkpoint.modelTypes, paramTypes(model.params), checkpoint.path);
+  const resumed = checkpoint && {
+    weights: await checkpoint.readModel(),
+    state: { slots: await checkpoint.readOptimizer(), step: checkpoint.step, seed },
+  };
+  return createTrainer({
+    backend,
+    model,
+    optimizer: training.optimizer === "adamw" ? adamW({ weightDecay }) : adafactor({ weightDecay }),
+    schedule: schedule(training.schedule),
+    batch,
+    length,
+    accumulate,
+    seed,
+    ...(clipNorm > 0 && { clipNorm }),
+    ...resumed,
+  });
+}
+
+function heldOutWindows(corpus: Corpus, { batch, length }: TrainingConfig): HeldOutBatch[] {
+  if (corpus.heldOut.length < 2) return [];
+  const all = [...heldOutBatches(corpus.heldOut, { batch, length })];
+  return evenly(all, Math.max(1, Math.floor(EVALUATED_TOKENS / (batch * length))));
+}
+
+class Loop {
+  readonly #input: TrainingInput;
+  readonly #trainer: Trainer;
+  readonly #metrics: MetricsWriter;
+  readonly #batches: TrainBatches;
+  readonly #heldOut: readonly HeldOutBatch[];
+  readonly #first: number;
+  readonly #started = performance.now();
+  readonly #speeds: number[] = [];
+  #evaluated: number | undefined;
+  #checkpoint: Checkpoint | undefined;
+
+  constructor(
+    input: TrainingInput,
+    trainer: Trainer,
+    metrics: MetricsWriter,
+    batches: TrainBatches,
+    heldOut: readonly HeldOutBatch[],
+  ) {
+    this.#input = input;
+    this.#trainer = trainer;
+    this.#metrics = metrics;
+    this.#batches = batches;
+    this.#heldOut = heldOut;
+    this.#first = trainer.step;
+    this.#checkpoint = input.checkpoint;
+  }
+
+  async run(): Promise<{ outcome: Outcome; checkpoint: Checkpoint }> {
+    const { config, signal } = this.#input;
+    const { steps, evaluateEvery, checkpointEvery } = config.training;
+    const trainer = this.#trainer;
+    while (trainer.step < steps && !signal?.aborted) {
+      // A backend that computes at once would otherwise never let a signal through.
+      await turn();
+      await this.#step();
+      const last = trainer.step === steps || signal?.aborted === true;
+      if (!signal?.aborted && (last || trainer.step % evaluateEvery === 0)) await this.#evaluate();
+      if (last || trainer.step % checkpointEvery === 0) await this.#save();
+    }
+    const outcome = {
+      step: trainer.step,
+      interrupted: trainer.step < steps,
+      bitsPerByte: this.#evaluated,
+      tokensPerSecond: median(this.#speeds),
+    };
+    // A run that was stopped before its first step can be gone on with, too.
+    return { outcome, checkpoint: this.#checkpoint ?? (await this.#save()) };
+  }
+
+  async #step(): Promise<void> {
+    const { steps, accumulate } = this.#input.config.training;
+    const micro = Array.from({ length: accumulate }, (_, k) => this.#batches.at(this.#trainer.step * accumulate + k));
+    const { step: index, metrics: routing, ...report } = await this.#trainer.run(micro);
+    const { loss, tokens, milliseconds } = report;
+    const tokensPerSecond = (1000 * tokens) / milliseconds;
+    this.#speeds.push(tokensPerSecond);
+    this.#metrics.append({ step: index, ...report, ...routing });
+    const seconds = (performance.now() - this.#started) / 1000;
+    this.#input.onStep?.({ step: index + 1, steps, loss, tokensPerSecond, seconds, first: this.#first });
+  }
+
+  async #evaluate(): Promise<void> {
+    if (this.#heldOut.length === 0) return;
+    const { step } = this.#trainer;
+    this.#evaluated = bitsPerByte(await this.#trainer.evaluate(this.#heldOut), this.#input.corpus);
+    this.#metrics.append({ step: step - 1, heldOutBitsPerByte: this.#evaluated });
+    this.#input.onEvaluation?.({ step, bitsPerByte: this.#evaluated });
+  }
+
+  async #save(): Promise<Checkpoint> {
+    await this.#metrics.flush();
+    const { slots, step, seed } = await this.#trainer.state();
+    const model = await this.#trainer.weights();
+    const { config, store } = this.#input;
+    const evaluated = this.#evaluated ?? lastBitsPerByte(this.#checkpoint);
+    const state = { seed, ...(evaluated !== undefined && { bitsPerByte: evaluated }) };
+    const content = { step, model, optimizer: slots, config, state };
+    this.#checkpoint = await store.save(content);
+    this.#input.onCheckpoint?.({ step, path: this.#checkpoint.path });
+    return this.#checkpoint;
+  }
+}
+
+/** Of the last evaluation before a checkpoint; undefined where there was none. */
+export function lastBitsPerByte(checkpoint: Checkpoint | undefined): number | undefined {
+  const { bitsPerByte: last } = (checkpoint?.state ?? {}) as { readonly bitsPerByte?: unknown }; // as #save wrote it
+  return typeof last === "number" ? last : undefined;
+}
+
+/** Let what waits have its turn: signals, a page's drawing. */
+const turn = (): Promise<void> =>
+  new Promise((resolve) => {
+    if ("setImmediate" in globalThis) setImmediate(resolve);
+    else setTimeout(resolve);
+  });
+
+const median = (values: readonly number[]) => [...values].sort((a, b) => a - b)[values.length >> 1] ?? Number.NaN;

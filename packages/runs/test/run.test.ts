@@ -1,0 +1,172 @@
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { byteTokenizer } from "@finegrain/generate";
+import { FinegrainError, referenceBackend } from "@finegrain/graph";
+import { initialize, type ModelConfig, scalingLM } from "@finegrain/nn";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { openRun, type Run, readText, saveCheckpoint, type TrainOptions, train } from "../src/index.ts";
+
+const TEXT = "It was the best of times, it was the worst of times. ".repeat(20);
+const backend = referenceBackend();
+const TINY = {
+  backend,
+  data: TEXT,
+  model: { layers: 1, dModel: 8, dFf: 16, heads: 2, feedForward: { type: "sparse", blockSize: 4 } },
+  training: { steps: 4, batch: 2, length: 8, evaluateEvery: 2, checkpointEvery: 2, seed: 3 },
+} as const satisfies TrainOptions;
+const { data: _, ...OPTIONS } = TINY;
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "finegrain-run-"));
+});
+afterEach(() => rm(folder, { recursive: true }));
+
+async function written(run: Run, prompt = "It "): Promise<string> {
+  let text = "";
+  for await (const piece of run.generate(prompt, { maxTokens: 4, temperature: 0 })) text += piece.text;
+  return text;
+}
+const fails = async (promise: Promise<unknown>, message: string | RegExp) => {
+  await expect(promise).rejects.toThrow(FinegrainError);
+  await expect(promise).rejects.toThrow(message);
+};
+
+describe("a run in memory", () => {
+  test("tells what happens, is judged, writes and learns on", async () => {
+    const heard: string[] = [];
+    await using run = await train({
+      ...TINY,
+      onStart: ({ corpus, step, folder }) => heard.push(`start ${step} ${corpus.train.length} ${folder}`),
+      onStep: ({ step, steps }) => heard.push(`step ${step}/${steps}`),
+      onEvaluation: ({ step }) => heard.push(`evaluation ${step}`),
+      onCheckpoint: ({ step }) => heard.push(`checkpoint ${step}`),
+    });
+    expect(heard).toEqual([
+      "start 0 954 undefined",
+      ...["step 1/4", "step 2/4", "evaluation 2", "checkpoint 2"],
+      ...["step 3/4", "step 4/4", "evaluation 4", "checkpoint 4"],
+    ]);
+    expect(run).toMatchObject({ step: 4, path: undefined, outcome: { interrupted: false } });
+    const { bitsPerByte, bytes } = await run.evaluate();
+    expect(bytes).toBe(106);
+    expect(bitsPerByte).toBeCloseTo(run.bitsPerByte!, 5);
+    expect((await run.evaluate(TEXT)).bytes).toBe(TEXT.length);
+    const before = await written(run);
+    expect(byteTokenizer().encode(before).length).toBeGreaterThan(0);
+    expect((await run.train({ steps: 6 })).step).toBe(6);
+    expect(run.config.training.steps).toBe(6);
+    expect((await run.evaluate()).bitsPerByte).not.toBe(bitsPerByte);
+  });
+
+  test("an abort ends it with a checkpoint, before the first step too", async () => {
+    await using run = await train({ ...TINY, signal: AbortSignal.abort() });
+    expect(run).toMatchObject({ step: 0, outcome: { interrupted: true } });
+    expect((await run.weights()).size).toBeGreaterThan(0);
+    expect(await run.train()).toMatchObject({ step: 4, interrupted: false });
+  });
+});
+
+describe("a run folder", () => {
+  const out = () => join(folder, "run");
+
+  test("is opened as the run that made it", async () => {
+    const path = join(folder, "text.txt");
+    await writeFile(path, TEXT);
+    await using run = await train({ ...OPTIONS, data: await readText(path), out: out() });
+    expect((await readdir(out())).sort()).toEqual(["checkpoints", "config.json", "metrics.jsonl"]);
+    await using opened = await openRun(out(), { backend });
+    expect(opened).toMatchObject({ step: 4, path: out(), bitsPerByte: run.bitsPerByte, outcome: undefined });
+    expect(opened.config).toEqual(run.config);
+    expect(opened.config).toMatchObject({ data: path, tokenizer: "byte" });
+    expect(await written(opened)).toBe(await written(run));
+    expect(await opened.evaluate()).toEqual(await run.evaluate());
+  });
+
+  test("that was interrupted goes on as if it had not been", async () => {
+    const whole = await train({ ...TINY, out: join(folder, "whole") });
+    const abort = new AbortController();
+    const onStep = ({ step }: { readonly step: number }) => step === 2 && abort.abort();
+    const stopped = await train({ ...TINY, out: out(), signal: abort.signal, onStep: (step) => void onStep(step) });
+    expect(stopped).toMatchObject({ step: 2, outcome: { interrupted: true } });
+    const resumed = await train({ backend, resume: out(), data: TEXT });
+    expect(resumed).toMatchObject({ step: 4, outcome: { interrupted: false } });
+    const losses = async (of: string) =>
+      (await readFile(join(of, "metrics.jsonl"), "utf8")).match(/"loss":[\d.]+/g)!.map((loss) => Number(loss.slice(7)));
+    const expected = await losses(join(folder, "whole"));
+    for (const [i, loss] of (await losses(out())).entries()) expect(loss).toBeCloseTo(expected[i]!, 5);
+    expect(resumed.bitsPerByte).toBeCloseTo(whole.bitsPerByte!, 5);
+  });
+
+  test("has no copy of a text that a program gave, and says so", async () => {
+    const { outcome } = await train({ ...TINY, out: out() });
+    expect(outcome!.bitsPerByte).toBeGreaterThan(0);
+    const opened = await openRun(out(), { backend });
+    await fails(opened.evaluate(), /trained on text that a program gave it/);
+    await fails(train({ backend, resume: out() }), /trained on text that a program gave it/);
+    expect((await opened.evaluate(TEXT)).bytes).toBe(TEXT.length);
+  });
+
+  test("keeps a copy of the tokenizer.json", async () => {
+    const json = join(folder, "tokenizer.json");
+    await writeFile(json, JSON.stringify(WORDS));
+    const data = "a ab a b ".repeat(60);
+    const run = await train({ ...TINY, data, tokenizer: json, out: out() });
+    expect(run.config.model.vocabulary).toBe(4);
+    await rm(json);
+    await using opened = await openRun(out(), { backend });
+    expect(opened.tokenizer.vocabularySize).toBe(4);
+    expect(await written(opened, "a ab")).toBe(await written(run, "a ab"));
+  });
+
+  test("is never made over another", async () => {
+    await writeFile(join(folder, "mine"), "");
+    await fails(train({ ...TINY, out: folder }), /is not empty \(1 entries\): choose another folder/);
+  });
+});
+
+/** A tokenizer of four tokens. */
+const WORDS = {
+  added_tokens: [],
+  normalizer: null,
+  pre_tokenizer: { type: "Metaspace", replacement: "▁", add_prefix_space: true },
+  post_processor: null,
+  decoder: { type: "Metaspace", replacement: "▁", add_prefix_space: true },
+  model: { type: "BPE", vocab: { "▁": 0, a: 1, b: 2, "▁a": 3 }, merges: [["▁", "a"]] },
+};
+
+describe("a checkpoint that saveCheckpoint wrote by itself", () => {
+  const config: ModelConfig = { vocabulary: 256, dModel: 8, dFf: 16, layers: 1, heads: 2, maxLength: 16 };
+  const save = (saved: unknown) => {
+    const model = initialize(scalingLM(config).params, 1);
+    return saveCheckpoint(folder, { step: 1, model, optimizer: new Map(), config: saved, state: {} });
+  };
+
+  test.each([
+    ["the model's config", config],
+    ["it as `model`", { model: config, note: "mine" }],
+  ])("opens where its config is %s", async (_, saved) => {
+    await save(saved);
+    await using run = await openRun(folder, { backend });
+    expect((await written(run)).length).toBeGreaterThan(0);
+    expect((await run.evaluate(TEXT)).bitsPerByte).toBeGreaterThan(0);
+    await fails(run.train({ data: TEXT }), /its config does not say how it was trained/);
+  });
+
+  test("is refused in a sentence where its config is anything else", async () => {
+    await save({ seed: 1 });
+    await fails(openRun(folder, { backend }), /does not say what the model is/);
+  });
+});
+
+test.each([
+  [{ training: { stesp: 3 } }, /training has an unknown field "stesp"/],
+  [{ training: { steps: 0 } }, /training\.steps must be a whole number of at least 1, not 0/],
+  [{ training: { learningRate: 1, schedule: { kind: "constant", rate: 1 } } }, /both a schedule and a learningRate/],
+  [{ model: { vocabulary: 100 } }, /the tokenizer byte has 256 tokens, more than the model's vocabulary of 100/],
+  [{ data: "my.txt" }, /6 tokens, fewer than one batch|5 tokens, fewer than one batch/],
+  [{ resume: "runs/a", model: {} }, /model cannot be given with resume/],
+])("%j is refused", async (options, message) => {
+  await fails(train({ backend, data: TEXT, ...options } as TrainOptions), message); // as JavaScript would give it
+});
