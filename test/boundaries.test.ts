@@ -20,8 +20,10 @@ const BACKEND = ["graph", "codegen"];
 /** Apps name backends, and may import anything but another package's tests. */
 const APP = ["graph", "nn", "train", "generate", "runs", "backends", "bench", /^backend-(?!testkit$)/];
 
-/** The language and the layers run in a browser too, and so does what turns graphs into kernels. */
-const WITHOUT_NODE = ["packages/graph", "packages/nn", "packages/codegen"];
+/** All but the command, native backends and the benchmark runs in a browser too. */
+const WITHOUT_NODE = ["graph", "nn", "codegen", "train", "generate", "runs", "backends"].map(
+  (name) => `packages/${name}`,
+);
 
 function arrowsOf(folder: string): readonly (string | RegExp)[] {
   if (folder.startsWith("apps/") || folder === "packages/finegrain") return APP;
@@ -45,7 +47,7 @@ function complaint(from: Package, path: string, { specifier, onDemand, typeOnly 
     return /\.(ts|ts\?text|json)$/.test(specifier) ? undefined : `${path} imports "${specifier}" without its ending`;
   }
   if (specifier.startsWith("node:")) {
-    const allowed = isTest(path) || !WITHOUT_NODE.includes(folder);
+    const allowed = isTest(path) || typeOnly || !WITHOUT_NODE.includes(folder);
     return allowed ? undefined : `${path} imports "${specifier}", which a browser lacks`;
   }
   if (builtinModules.includes(specifier)) return `${path} imports "${specifier}" without "node:"`;

@@ -120,7 +120,10 @@ describe("train", () => {
 
   test("a folder that another run is in", async () => {
     const before = await contents(run);
-    expectSentence(await train("--out", run), { code: 1, says: /run is not empty .*--resume/ });
+    expectSentence(await train("--out", run), {
+      code: 1,
+      says: /run is not empty .*choose another folder, or resume the run/,
+    });
     expect(await contents(run)).toEqual(before);
   });
 

@@ -31,7 +31,7 @@ export interface ContinueOptions extends TrainingListener {
   /** Default: the text that it learned from so far. A string is the text itself. */
   readonly data?: Text | string;
   /** An abort ends the training after the step at hand, with a checkpoint. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**

@@ -31,7 +31,7 @@ export interface TrainOptions extends TrainingListener {
    */
   readonly resume?: string;
   /** An abort ends the training after the step at hand, with a checkpoint. */
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**

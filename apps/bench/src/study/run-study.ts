@@ -1,7 +1,15 @@
 import { rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Backend } from "@finegrain/graph";
-import { readText, runPaths, type Text, type TrainingListener, type TrainingOptions, train, usualSchedule } from "@finegrain/runs";
+import {
+  readText,
+  runPaths,
+  type Text,
+  type TrainingListener,
+  type TrainingOptions,
+  train,
+  usualSchedule,
+} from "@finegrain/runs";
 import { versions } from "../measure/machine.ts";
 import { median } from "../measure/statistics.ts";
 import { readEvidence } from "../results/evidence.ts";
@@ -77,8 +85,7 @@ async function makeRun(
   const milliseconds = metrics.flatMap(({ milliseconds: time }) => (typeof time === "number" ? [time] : []));
   const tokensPerStep = study.training.batch * study.training.length;
   const { batch } = study.training;
-  const evaluate = async (asDecoded: boolean) =>
-    (await trained.evaluate(undefined, { batch, asDecoded })).bitsPerByte;
+  const evaluate = async (asDecoded: boolean) => (await trained.evaluate(undefined, { batch, asDecoded })).bitsPerByte;
   return {
     study: study.name,
     variant: run.variant.name,
