@@ -3,13 +3,13 @@ import { describe, expect, test } from "vitest";
 import { readArguments } from "../src/arguments.ts";
 import { train, trainFlags } from "../src/commands/train/flags.ts";
 import { layerFlags } from "../src/commands/train/layer-flags.ts";
-import { configFromFlags } from "../src/commands/train/train-flags.ts";
+import { optionsFromFlags } from "../src/commands/train/train-flags.ts";
 import { commandHelp } from "../src/help.ts";
 
 const groups = layerFlags();
 const all: typeof trainFlags = Object.assign({}, trainFlags, ...groups.map(({ flags }) => flags));
 /** The model that a command line asks for. */
-const model = (...args: string[]) => configFromFlags(readArguments(args, all, []).values, {}, 256).model;
+const model = (...args: string[]) => optionsFromFlags(readArguments(args, all, []).values, {}).model;
 
 describe("flags become a config", () => {
   test.each([

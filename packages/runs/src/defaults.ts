@@ -22,7 +22,7 @@ export const modelDefaults = {
   layers: 4,
   dModel: 256,
   heads: 4,
-  feedForward: { type: "sparse", blockSize: 16 },
+  feedForward: { type: "sparse", blockSize: 8 },
 } as const;
 
 export const generationDefaults = { maxTokens: 200, temperature: 0.8, seed: 0 } as const;
