@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { FinegrainError, hostTensor } from "@finegrain/graph";
 import * as fc from "fast-check";
 import { afterAll, expect, test } from "vitest";
-import { checkRunConfig, readPartialConfig } from "../run-config.ts";
+import { checkRunConfig, readPartialConfig } from "../config.ts";
 import { openCheckpoint, saveCheckpoint } from "./checkpoint.ts";
 import { readMetrics } from "./metrics.ts";
 
