@@ -46,9 +46,11 @@ export function finegrain(args: readonly string[], { cwd, stdin, onOutput }: Run
 export const emptyFolder = (): Promise<string> => mkdtemp(join(tmpdir(), "finegrain-"));
 
 /** Flags of a model and a run that take a second on the reference backend. */
-export const TINY = [
-  ...["--backend", "reference", "--layers", "1", "--d-model", "8", "--d-ff", "16", "--heads", "2", "--block-size", "4"],
+export const TINY_OF_ANY_LAYER = [
+  ...["--backend", "reference", "--layers", "1", "--d-model", "8", "--d-ff", "16", "--heads", "2"],
   ...["--length", "16", "--batch", "2", "--steps", "4"],
 ];
+/** The same of a sparse feed-forward, cut into blocks of which it has several. */
+export const TINY = [...TINY_OF_ANY_LAYER, "--block-size", "4"];
 
 export const TEXT = "It was the best of times, it was the worst of times. ".repeat(40);

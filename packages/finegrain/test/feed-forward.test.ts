@@ -1,7 +1,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
-import { emptyFolder, finegrain, TEXT, TINY } from "./command-line.ts";
+import { emptyFolder, finegrain, TEXT, TINY_OF_ANY_LAYER } from "./command-line.ts";
 
 let folder: string;
 let text: string;
@@ -13,7 +13,7 @@ beforeAll(async () => {
 });
 
 const train = (name: string, ...flags: string[]) =>
-  finegrain(["train", ...TINY, "--data", text, "--out", join(folder, name), ...flags]);
+  finegrain(["train", ...TINY_OF_ANY_LAYER, "--data", text, "--out", join(folder, name), ...flags]);
 
 const recordsOf = async (run: string) =>
   (await readFile(join(folder, run, "metrics.jsonl"), "utf8"))
@@ -94,7 +94,7 @@ describe("refused in one sentence", () => {
     [["--feed-forward", "grouped", "--top-k", "2"], 2, "--top-k does not belong to --feed-forward grouped"],
     [["--feed-forward", "grouped", "--experts", "3"], 1, "dFf 16 is not a multiple of feedForward.experts 3"],
     [["--feed-forward", "grouped", "--group-size", "4"], 1, "batch 2 is not a multiple of groupSize 4"],
-    [["--feed-forward", "moe"], 2, "--feed-forward must be one of dense, sparse, grouped"],
+    [["--feed-forward", "moe"], 2, "--feed-forward must be one of dense, sparse, trax-sparse, grouped"],
   ])("%j", async (flags, code, message) => {
     const ended = await train("refused", ...flags);
     expect(ended.code).toBe(code);
