@@ -58,6 +58,7 @@ const packages = ["packages", "apps"].flatMap((folder) =>
 );
 
 const workspace = {
+  plugins: [textInSources],
   resolve,
   ssr: { resolve },
   test: { name: "workspace", root, include: ["test/*.test.ts"], testTimeout: 30_000 },
