@@ -64,6 +64,8 @@ const workspace = {
   test: { name: "workspace", root, include: ["test/*.test.ts"], testTimeout: 30_000 },
 };
 
+const workspaceInChromium = chromium ? [inChromium("workspace", root, root, chromium)] : [];
+
 /** The packages as they are installed from npm. They are built and packed first, so `npm test` leaves these to CI. */
 const packed = {
   test: {
@@ -82,6 +84,6 @@ export default defineConfig({
     pool: "forks",
     globalSetup: ["test/temporary-folder.ts", "test/say-missing.ts"],
     provide: { devices, chromium },
-    projects: [...packages, workspace, packed],
+    projects: [...packages, workspace, ...workspaceInChromium, packed],
   },
 });

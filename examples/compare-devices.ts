@@ -2,7 +2,7 @@
  * One graph on two devices: how long a run takes on each, and how far its numbers are from the reference, which computes in
  * float64.
  *
- *   npx tsx examples/compare-devices.ts wasm onnx:webgpu
+ *   node examples/compare-devices.ts wasm onnx:webgpu      # Node 24; with Node 20 by npx tsx
  */
 import { backendOptions, openBackend } from "@finegrain/backends";
 import { einsum, evaluate, graph, hostTensor, input, relu } from "@finegrain/graph";

@@ -2,7 +2,7 @@
  * What is in a checkpoint, without a backend: the model's config, and every tensor with its shape and the root of its mean square.
  * The tensors are a safetensors file, which other programs read too.
  *
- *   npx tsx examples/read-checkpoint.ts runs/mine/checkpoints
+ *   node examples/read-checkpoint.ts runs/mine/checkpoints      # Node 24; with Node 20 by npx tsx
  */
 import { openCheckpoint } from "@finegrain/runs";
 

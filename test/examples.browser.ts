@@ -2,7 +2,7 @@ import { byteTokenizer, createGenerator } from "@finegrain/generate";
 import { referenceBackend } from "@finegrain/graph";
 import { initialize, type ModelConfig, scalingLM, writeSafetensors } from "@finegrain/nn";
 import { expect, test } from "vitest";
-import { generate } from "../../../examples/generate-in-a-worker/page.ts";
+import { generate } from "../examples/generate-in-a-worker/page.ts";
 
 const config: ModelConfig = { vocabulary: 256, dModel: 16, dFf: 32, layers: 1, heads: 2, maxLength: 64 };
 const model = scalingLM(config);
