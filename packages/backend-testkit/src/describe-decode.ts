@@ -3,21 +3,21 @@ import { type Backend, evaluate, graph, type HostTensor, hostTensor, input, type
 import { evaluation, initialize, leaves, mapParams, scalingLM } from "@finegrain/nn";
 import { describe, it } from "vitest";
 import { expectClose } from "./expect-close.ts";
-import { modelConfigs } from "./model-configs.ts";
+import { catalogModels } from "./model-configs.ts";
 import { randomValue } from "./random-value.ts";
 
 const TIME = 14;
 /** Tokens that are there first: a chunk and one more. The others come one at a time. */
 const PREFILL = 9;
 
-/** Decoding over donated caches, a chunk and then token by token, gives the logits of a full forward pass. */
+/** Decoding over donated caches, a chunk and then token by token, gives the logits of a full forward pass, whatever layers a model has. */
 export function describeDecode(backend: () => Backend, tolerance: number): void {
   describe("decodes as a full forward pass", () => {
-    it.each(Object.entries(modelConfigs))("%s", async (_, config) => {
+    it.each(Object.entries(catalogModels))("%s", async (_, { config, decodes }) => {
       const model = scalingLM(config);
       const weights = initialize(model.params, 3);
       const tokens = randomValue({ dtype: "int32", shape: [1, TIME], below: config.vocabulary }, 1);
-      const expected = forward(model, [...weights.values()], tokens);
+      const expected = forward(scalingLM(decodes), [...weights.values()], tokens);
       await using generator = await createGenerator({ backend: backend(), model, weights });
       using session = generator.start();
       for (let at = 0; at < TIME; at = session.position) {

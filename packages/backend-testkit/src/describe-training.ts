@@ -2,7 +2,7 @@ import { type Backend, referenceBackend } from "@finegrain/graph";
 import { scalingLM } from "@finegrain/nn";
 import { adamW, createTrainer, type TrainerOptions, trainBatches } from "@finegrain/train";
 import { describe, expect, it } from "vitest";
-import { groupedConfigs, modelConfigs } from "./model-configs.ts";
+import { catalogModels, modelConfigs, trainedConfigs } from "./model-configs.ts";
 
 const STEPS = 20;
 const TOLERANCE = 1e-3;
@@ -70,7 +70,8 @@ export function describeTraining(backend: () => Backend): void {
   });
 
   describe(`has the reference's losses over ${STEPS} steps`, () => {
-    it.each(Object.entries({ ...modelConfigs, ...groupedConfigs }))(
+    const configs = Object.entries(catalogModels).map(([name, { config }]) => [name, config] as const);
+    it.each([...configs, ...Object.entries(trainedConfigs)])(
       "%s",
       async (_, config) => {
         const [found, expected] = [await losses(backend(), config), await losses(referenceBackend(), config)];

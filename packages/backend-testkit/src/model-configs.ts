@@ -1,8 +1,8 @@
-import type { ModelConfig } from "@finegrain/nn";
+import { type Case, catalogs, type ModelConfig } from "@finegrain/nn";
 
 const small = { vocabulary: 24, dModel: 16, dFf: 32, layers: 2, heads: 4, maxLength: 16 } as const;
 
-/** Small language models that between them use every kind of part, and decode as a full pass does. */
+/** Small language models on which sampling and resuming are tried, which are much the same whatever the layers. */
 export const modelConfigs: Readonly<Record<string, ModelConfig>> = {
   "a dense model": { ...small, positions: "rotary", activation: "gelu" },
   "a sparse model": {
@@ -17,10 +17,47 @@ export const modelConfigs: Readonly<Record<string, ModelConfig>> = {
   },
 };
 
-/** Models whose routed layers decode every token by itself, which is another function than they train. */
-export const groupedConfigs: Readonly<Record<string, ModelConfig>> = {
-  "a model of grouped experts": { ...small, feedForward: { type: "grouped", experts: 4, groupSize: 2 } },
-  "a model of mixtures of tokens": { ...small, feedForward: { type: "mixture-of-tokens", experts: 4, groupSize: 2 } },
+/** Models that train as none of {@link catalogModels} does: experts that have no room for all tokens, and a masked model. */
+export const trainedConfigs: Readonly<Record<string, ModelConfig>> = {
+  "a model of experts that tokens choose": modelConfigs["a model of experts that tokens choose"]!, // named above
   "a model of experts that choose": { ...small, feedForward: { type: "expert-choice", experts: 4, capacityFactor: 2 } },
   "a masked model": { ...small, objective: "masked" },
 };
+
+/** A model of layers from the catalogs, and the one whose full pass over the same weights its decoding equals. */
+export interface CatalogModel {
+  readonly config: ModelConfig;
+  readonly decodes: ModelConfig;
+}
+
+interface AnyLayer {
+  readonly name: string;
+  readonly cases: readonly Case<Readonly<Record<string, unknown>>>[];
+}
+
+/** For every field of a config that chooses a layer, all that it can choose, on the first case that can be decoded. */
+const choices = Object.entries(catalogs).map(([field, catalog]) => ({
+  field,
+  layers: Object.values(catalog).flatMap(({ name, cases }: AnyLayer) => {
+    const found = cases.find(({ decodes }) => decodes !== "none");
+    return found ? [{ type: name, ...found }] : [];
+  }),
+}));
+
+/**
+ * Small language models by what is in them. Every layer that comes with `@finegrain/nn` is in one: the i-th model has the i-th of
+ * each kind, and begins anew where a kind has no more.
+ */
+export const catalogModels: Readonly<Record<string, CatalogModel>> = Object.fromEntries(
+  Array.from({ length: Math.max(...choices.map(({ layers }) => layers.length)) }, (_, i) => {
+    const chosen = choices.map(({ field, layers }) => ({ field, ...layers[i % layers.length]! })); // no kind is empty
+    const parts = chosen.map(({ field, type, options }) => [field, { type, ...options }]);
+    const decoded = chosen.map(({ field, type, options, decodes }) => [
+      field,
+      { type, ...options, ...Object(decodes) },
+    ]);
+    const model = (fields: unknown[][]) => ({ ...small, ...Object.fromEntries(fields) }) as ModelConfig; // of the catalogs
+    const name = chosen.map(({ field, type }) => `${field} ${type}`).join(", ");
+    return [name, { config: model(parts), decodes: model(decoded) }];
+  }),
+);
