@@ -2,8 +2,8 @@
  * A feed-forward layer of your own in a model: define it, name it in the config, train. Nothing in finegrain is touched.
  */
 import { einsum, mul, referenceBackend, relu } from "@finegrain/graph";
-import { defineFeedForward, glorot, type Layer, type Param, param, scalingLM, whole } from "@finegrain/nn";
-import { adamW, createTrainer, trainBatches } from "@finegrain/train";
+import { defineFeedForward, glorot, type Layer, type Param, param, whole } from "@finegrain/nn";
+import { train } from "@finegrain/runs";
 
 /** y = relu(x·W₁)ᵖ·W₂: So et al. 2021, "Primer", with p = 2. Axes: B batch, T time, D model, F hidden units. */
 export const powerFeedForward = defineFeedForward({
@@ -26,24 +26,14 @@ export const powerFeedForward = defineFeedForward({
   cases: [{ options: {} }, { options: { power: 3 } }],
 });
 
-const dimensions = { vocabulary: 8, dModel: 16, dFf: 32, layers: 1, heads: 2, maxLength: 16 };
-const model = scalingLM(
-  { ...dimensions, feedForward: { type: "power", power: 2 } },
-  { feedForward: [powerFeedForward] },
-);
-
-const text = Int32Array.from({ length: 400 }, (_, i) => (i * i) % dimensions.vocabulary);
-const batches = trainBatches(text, { batch: 4, length: 16, seed: 1 });
-await using trainer = await createTrainer({
+const run = await train({
   backend: referenceBackend(),
-  model,
-  optimizer: adamW(),
-  schedule: () => 0.01,
-  batch: 4,
-  length: 16,
-  seed: 1,
+  data: "It was the best of times, it was the worst of times. ".repeat(20),
+  layers: { feedForward: [powerFeedForward] },
+  model: { layers: 1, dModel: 16, heads: 2, feedForward: { type: "power", power: 2 } },
+  training: { steps: 20, batch: 4, length: 16, learningRate: 0.01 },
+  onStep: ({ step, loss }) => {
+    if (step % 5 === 0) console.log(`step ${step}: loss ${loss.toFixed(2)}`);
+  },
 });
-for (let step = 0; step < 20; step++) {
-  const { loss } = await trainer.run([batches.at(step)]);
-  if (step % 5 === 4) console.log(`step ${step + 1}: loss ${loss.toFixed(2)}`);
-}
+await run.close();

@@ -1,5 +1,5 @@
 import { FinegrainError, type JsonObject, jsonObject, parseJson, shownJson } from "@finegrain/graph";
-import type { ModelConfig } from "@finegrain/nn";
+import { type ConfigWith, hiddenUnits, type ModelConfig, type OwnLayers } from "@finegrain/nn";
 import { parseSchedule, type ScheduleConfig } from "@finegrain/train";
 import { modelDefaults, trainingDefaults } from "./defaults.ts";
 import { nodeFiles } from "./node.ts";
@@ -43,7 +43,7 @@ export interface TrainingOptions extends Partial<TrainingConfig> {
 }
 
 /** Sizes that are left out are as `modelDefaults` says; the vocabulary is the tokenizer's and `maxLength` a window's length. */
-export type ModelOptions = Partial<ModelConfig>;
+export type ModelOptions<O extends OwnLayers = Record<never, never>> = Partial<ConfigWith<O>>;
 
 const SECTIONS = ["model", "tokenizer", "data", "training"] as const;
 /** The least value of every number of `training`; what is not here is checked by its own rule. */
@@ -117,18 +117,18 @@ export function trainingConfig(options: TrainingOptions = {}): TrainingConfig {
  * `ModelConfig`, dense; where there is no config at all the feed-forward is sparse.
  */
 export function modelConfig(
-  options: ModelOptions | undefined,
+  options: Partial<ModelConfig> | undefined,
   { vocabulary, length }: { readonly vocabulary: number; readonly length: number },
 ): ModelConfig {
   const { feedForward } = modelDefaults;
-  const own: ModelOptions = options ?? { feedForward };
+  const own: Partial<ModelConfig> = options ?? { feedForward };
   const { dModel = modelDefaults.dModel } = own;
   return {
     ...own,
     vocabulary: own.vocabulary ?? vocabulary,
     maxLength: own.maxLength ?? length,
     dModel,
-    dFf: own.dFf ?? 4 * dModel,
+    dFf: hiddenUnits({ ...own, dModel }),
     layers: own.layers ?? modelDefaults.layers,
     heads: own.heads ?? modelDefaults.heads,
   };

@@ -6,7 +6,7 @@ import {
   type Tokenizer,
 } from "@finegrain/generate";
 import { type Backend, FinegrainError, type HostTensor } from "@finegrain/graph";
-import { type LanguageModel, matchTensors, paramTypes, type Storage, scalingLM } from "@finegrain/nn";
+import { type LanguageModel, matchTensors, type OwnLayers, paramTypes, type Storage, scalingLM } from "@finegrain/nn";
 import type { Corpus } from "@finegrain/train";
 import { type RunConfig, readSavedConfig } from "./config.ts";
 import { generationDefaults } from "./defaults.ts";
@@ -75,6 +75,8 @@ export interface OpenRunOptions {
   readonly backend: Backend;
   /** In place of the run's own, where a program made that. */
   readonly tokenizer?: Tokenizer;
+  /** Layers that do not come with finegrain, which the run's config chooses by their names. */
+  readonly layers?: OwnLayers;
 }
 
 /**
@@ -82,7 +84,7 @@ export interface OpenRunOptions {
  *
  * @throws FinegrainError where there is none, a file is cut short, or config and checkpoint do not fit.
  */
-export async function openRun(path: string, { backend, tokenizer }: OpenRunOptions): Promise<Run> {
+export async function openRun(path: string, { backend, tokenizer, layers = {} }: OpenRunOptions): Promise<Run> {
   const { checkpoints } = runPaths(path);
   const checkpoint = await openCheckpoint((await exists(checkpoints)) ? checkpoints : path);
   const { dirname, join, resolve } = nodePath();
@@ -93,7 +95,7 @@ export async function openRun(path: string, { backend, tokenizer }: OpenRunOptio
     tokenizer ??
     (await openTokenizer(config.tokenizer === "byte" ? "byte" : await tokenizerFile(checkpoint.path, folder)));
   const store = isWhole ? folderStore(folder) : undefined;
-  return openedRun({ backend, config, checkpoint, tokenizer: opened, store });
+  return openedRun({ backend, config, checkpoint, tokenizer: opened, store, layers });
 }
 
 /**
@@ -116,6 +118,7 @@ export interface RunParts {
   readonly config: RunConfig;
   readonly checkpoint: Checkpoint;
   readonly tokenizer: Tokenizer;
+  readonly layers: OwnLayers;
   /** Undefined where there is no run around the checkpoint. */
   readonly store: RunStore | undefined;
   readonly corpus?: Corpus;
@@ -124,8 +127,8 @@ export interface RunParts {
 
 /** @throws FinegrainError where config, checkpoint and tokenizer do not fit. */
 export function openedRun(parts: RunParts): Run {
-  const { config, checkpoint, tokenizer } = parts;
-  const model = scalingLM(config.model);
+  const { config, checkpoint, tokenizer, layers } = parts;
+  const model = scalingLM(config.model, layers);
   matchTensors(checkpoint.modelTypes, paramTypes(model.params), checkpoint.path);
   expectVocabulary(tokenizer, config.model.vocabulary);
   return new OpenedRun(parts, model);

@@ -2,8 +2,17 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { byteTokenizer } from "@finegrain/generate";
-import { FinegrainError, referenceBackend } from "@finegrain/graph";
-import { initialize, type ModelConfig, scalingLM } from "@finegrain/nn";
+import { FinegrainError, mul, referenceBackend } from "@finegrain/graph";
+import {
+  defineFeedForward,
+  initialize,
+  type Layer,
+  type ModelConfig,
+  ones,
+  type Param,
+  param,
+  scalingLM,
+} from "@finegrain/nn";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { openRun, type Run, readText, saveCheckpoint, type TrainOptions, train } from "../src/index.ts";
 
@@ -169,4 +178,29 @@ test.each([
   [{ resume: "runs/a", model: {} }, /model cannot be given with resume/],
 ])("%j is refused", async (options, message) => {
   await fails(train({ backend, data: TEXT, ...options } as TrainOptions), message); // as JavaScript would give it
+});
+
+test("layers of one's own are trained, and opened again where they are given", async () => {
+  const scaled = defineFeedForward({
+    name: "scaled",
+    summary: "every feature times a weight of its own",
+    causality: "yes",
+    decoding: "the same",
+    options: {},
+    build: ({ dModel }): Layer<{ scale: Param }> => ({
+      params: { scale: param([dModel], ones) },
+      apply: (w, x) => mul(x, w.scale),
+    }),
+    cases: [{ options: {} }],
+  });
+  const layers = { feedForward: [scaled] };
+  const out = join(folder, "own");
+  const model = { ...TINY.model, feedForward: { type: "scaled" } } as const;
+  await using run = await train({ ...TINY, out, layers, model });
+  expect([...(await run.weights()).keys()]).toContain("blocks.0.feedForward.scale");
+  await using opened = await openRun(out, { backend, layers });
+  expect(await written(opened)).toBe(await written(run));
+  await using further = await train({ backend, resume: out, layers, data: TEXT });
+  expect(further.step).toBe(4);
+  await fails(openRun(out, { backend }), /feedForward.type must be one of dense, .*, not "scaled"/);
 });

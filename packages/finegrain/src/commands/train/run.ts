@@ -1,5 +1,5 @@
 import { backendOptions, openBackend } from "@finegrain/backends";
-import { type ModelConfig, parameterCount } from "@finegrain/nn";
+import { hiddenUnits, type ModelConfig, parameterCount } from "@finegrain/nn";
 import {
   checkUnused,
   type Run,
@@ -71,10 +71,10 @@ async function oldRun(flags: Flags, resume: string): Promise<Omit<TrainOptions, 
 
 function describe(out: Terminal, { config, corpus, model, step, folder }: Start): void {
   const { training, data = "the text given" } = config;
-  const { layers, dModel, heads, dFf, feedForward, attention } = config.model;
+  const { layers, dModel, heads, feedForward, attention } = config.model;
   out.print(
     `${count(parameterCount(model.params))} parameters: ${layers} layers of width ${dModel}, ${heads} heads, ` +
-      `feed-forward ${dFf} (${inWords(feedForward)}), attention ${attention?.type ?? "dense"}`,
+      `feed-forward ${hiddenUnits(config.model)} (${inWords(feedForward)}), attention ${attention?.type ?? "dense"}`,
   );
   out.print(
     `${whole(training.steps)} steps of ${training.accumulate * training.batch} x ${training.length} tokens of ${data} ` +
