@@ -94,7 +94,7 @@ test("a variant that fails is a line, and the run goes on", async () => {
   // Sparse layers alone choose by argmax.
   const withoutArgMax: Backend = {
     ...reference,
-    async compile(graph: Graph) {
+    async compile<I, O>(graph: Graph<I, O>) {
       if (graph.nodes.some(({ op }) => op === "argMax")) throw new Error("argMax is not supported");
       return reference.compile(graph);
     },

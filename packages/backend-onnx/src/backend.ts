@@ -1,9 +1,10 @@
 import { availableParallelism, cpus, totalmem } from "node:os";
 import {
   type Backend,
-  type CompileOptions,
+  createBackend,
   type DeviceInfo,
-  donatedInputs,
+  type Driver,
+  type DriverOptions,
   FinegrainError,
   type Graph,
   type HostTensor,
@@ -12,9 +13,9 @@ import {
   type TensorType,
 } from "@finegrain/graph";
 import type * as Ort from "onnxruntime-node";
-import { OnnxBuffer } from "./buffer.ts";
+import type { Cell } from "./buffer.ts";
 import { emit } from "./emit.ts";
-import { type MakeTensor, OnnxExecutable } from "./executable.ts";
+import { type MakeTensor, OnnxProgram } from "./executable.ts";
 import { loadOnnxRuntime, openProvider, type Provider } from "./providers.ts";
 
 export interface OnnxOptions {
@@ -35,10 +36,10 @@ export async function onnxBackend({
 }: OnnxOptions = {}): Promise<Backend> {
   const ort = await loadOnnxRuntime();
   await openProvider(ort, device);
-  return new OnnxBackend(ort, device, threads);
+  return createBackend(new OnnxDriver(ort, device, threads));
 }
 
-class OnnxBackend implements Backend {
+class OnnxDriver implements Driver<Cell> {
   readonly name: string;
   readonly device: DeviceInfo;
   readonly unsupported: ReadonlySet<OpName> = new Set();
@@ -63,22 +64,27 @@ class OnnxBackend implements Backend {
     this.#tensor = ({ dtype, shape }, data) => new ort.Tensor(dtype as "float32", data as Float32Array, shape);
   }
 
-  upload(value: HostTensor): OnnxBuffer {
-    const { dtype, shape } = value;
-    const type: TensorType = { dtype, shape: [...shape] };
-    const own = hostTensor(dtype, shape, value.data instanceof Float64Array ? value.data : value.data.slice());
-    return new OnnxBuffer(this, type, { value: own.data as Float32Array }, Promise.resolve()); // hostTensor gives the dtype's array
+  upload({ dtype, shape, data }: HostTensor): Cell {
+    const own = hostTensor(dtype, shape, data instanceof Float64Array ? data : data.slice());
+    return { value: own.data as Float32Array, settled: Promise.resolve() }; // hostTensor gives the dtype's array
   }
 
-  async compile(graph: Graph, { donate = [] }: CompileOptions = {}): Promise<OnnxExecutable> {
-    const donated = donatedInputs(graph, donate);
+  async read(cell: Cell, type: TensorType): Promise<HostTensor> {
+    await cell.settled;
+    if (cell.value === undefined) throw cell.error;
+    return { ...type, data: cell.value.slice() };
+  }
+
+  free(): void {} // a cell is the collector's
+
+  async compile(graph: Graph, { donate }: DriverOptions): Promise<OnnxProgram> {
     const program = emit(graph, donate);
     const session = program.model && (await this.#session(graph.name, program.model));
     const enqueue = (task: () => Promise<void>) => {
       this.#queue = this.#queue.then(task);
       return this.#queue;
     };
-    return new OnnxExecutable({ graph, program, session, donated, tensor: this.#tensor, enqueue, backend: this });
+    return new OnnxProgram({ graph, program, session, tensor: this.#tensor, enqueue, backend: this.name });
   }
 
   /** @throws FinegrainError that names the graph, with ONNX Runtime's own reason. */

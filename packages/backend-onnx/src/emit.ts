@@ -1,6 +1,6 @@
 import {
-  type CompileOptions,
   catalog,
+  type Donations,
   type Graph,
   inputName,
   type OpName,
@@ -18,8 +18,6 @@ import { lowerings, lowersWhole } from "./lowerings/index.ts";
 import type { Lowerings } from "./lowerings/lowering.ts";
 import { ModelBuilder } from "./model-builder.ts";
 import type { Feed, Patch, Program, Result } from "./program.ts";
-
-type Donations = NonNullable<CompileOptions["donate"]>;
 
 /** Lower a graph to an ONNX model and to what the host has to do around its runs. */
 export function emit(source: Graph, donate: Donations): Program {

@@ -1,8 +1,5 @@
 import {
-  type Backend,
-  type Buffer,
-  checkInputs,
-  type Executable,
+  type DeviceProgram,
   evaluate,
   FinegrainError,
   type Graph,
@@ -13,7 +10,7 @@ import {
   uniformFromBits,
 } from "@finegrain/graph";
 import type { InferenceSession, Tensor as OrtTensor, TypedTensor } from "onnxruntime-node";
-import { type Cell, type Numbers, OnnxBuffer } from "./buffer.ts";
+import type { Cell, Numbers } from "./buffer.ts";
 import { writeRows } from "./patch.ts";
 import type { Draw, Feed, Program, Result } from "./program.ts";
 
@@ -25,42 +22,26 @@ interface Options {
   readonly graph: Graph;
   readonly program: Program;
   readonly session: InferenceSession | undefined;
-  readonly donated: ReadonlySet<number>;
   readonly tensor: MakeTensor;
   readonly enqueue: Enqueue;
-  readonly backend: Backend;
+  /** What messages call the backend. */
+  readonly backend: string;
 }
 
-/** A session and what the host does around its runs. */
-export class OnnxExecutable implements Executable {
+/** A session and what the host does around its runs. What is donated is kept by an output, or left to the collector. */
+export class OnnxProgram implements DeviceProgram<Cell> {
   readonly #options: Options;
-  #open = true;
 
   constructor(options: Options) {
     this.#options = options;
   }
 
-  run(inputs: readonly Buffer[]): Buffer[] {
-    const { graph, program, donated, enqueue, backend } = this.#options;
-    if (!this.#open) throw new FinegrainError(`graph "${graph.name}" was run after its executable was disposed`);
-    checkInputs(
-      graph,
-      inputs.map(({ type }) => type),
-    );
-    const given = inputs.map((buffer) => {
-      if (!(buffer instanceof OnnxBuffer) || buffer.home !== backend)
-        throw new FinegrainError(`graph "${graph.name}" was given a buffer of another backend`);
-      return buffer.cell();
-    });
-    const spent = inputs.filter((_, i) => donated.has(i));
-    if (new Set(spent).size < spent.length)
-      throw new FinegrainError(`graph "${graph.name}" was given a buffer twice among the inputs that it overwrites`);
-    inputs.forEach((buffer, i) => {
-      if (donated.has(i)) (buffer as OnnxBuffer).spend(graph.name); // checked above
-    });
-    const results = program.results.map((): Cell => ({}));
-    const settled = enqueue(() => this.#run(given, results));
-    return program.results.map(({ type }, i) => new OnnxBuffer(backend, type, results[i]!, settled));
+  run(inputs: readonly Cell[]): Cell[] {
+    const { program, enqueue } = this.#options;
+    const results = program.results.map((): Cell => ({ settled: Promise.resolve() }));
+    const settled = enqueue(() => this.#run(inputs, results));
+    for (const cell of results) cell.settled = settled;
+    return results;
   }
 
   async #run(given: readonly Cell[], results: readonly Cell[]): Promise<void> {
@@ -83,12 +64,12 @@ export class OnnxExecutable implements Executable {
   #failure(cause: unknown): FinegrainError {
     const { graph, backend } = this.#options;
     return new FinegrainError(
-      `graph "${graph.name}" failed on ${backend.name}: ${cause instanceof Error ? cause.message : cause}`,
+      `graph "${graph.name}" failed on ${backend}: ${cause instanceof Error ? cause.message : cause}`,
       { cause },
     );
   }
 
-  #hostValues(values: readonly Numbers[]): HostTensor[] {
+  #hostValues(values: readonly Numbers[]): readonly HostTensor[] {
     const { graph, inputs } = this.#options.program.host;
     if (graph.outputs.length === 0) return [];
     return evaluate(
@@ -104,8 +85,6 @@ export class OnnxExecutable implements Executable {
   }
 
   [Symbol.dispose](): void {
-    if (!this.#open) return;
-    this.#open = false;
     void this.#options.enqueue(async () => this.#options.session?.release());
   }
 }

@@ -1,4 +1,4 @@
-import { FinegrainError, type Graph, graph, size, type Tensor, topological, typeName } from "@finegrain/graph";
+import { FinegrainError, graph, type ListGraph, size, type Tensor, topological, typeName } from "@finegrain/graph";
 
 /** A subgraph that the host computes before every run must be as small as the places, keys and counters that it is for. */
 const LARGEST = 16;
@@ -30,7 +30,7 @@ export class HostValues {
     return known >= 0 ? known : this.#wanted.push(value) - 1;
   }
 
-  finish(name: string): { graph: Graph; inputs: number[] } {
+  finish(name: string): { graph: ListGraph; inputs: number[] } {
     const used = new Set(topological(this.#wanted));
     const inputs = this.#inputs.flatMap((x, i) => (used.has(x) ? [i] : []));
     return {

@@ -1,4 +1,4 @@
-import type { Graph, TensorType } from "@finegrain/graph";
+import type { ListGraph, TensorType } from "@finegrain/graph";
 
 /** A model input: a graph input's numbers under a shape of its own, or a random draw of the host. */
 export type Feed = { readonly name: string; readonly type: TensorType } & (
@@ -36,5 +36,5 @@ export interface Program {
   readonly feeds: readonly Feed[];
   readonly results: readonly Result[];
   /** Small integers that the host computes before a run: starts, keys and counters. */
-  readonly host: { readonly graph: Graph; readonly inputs: readonly number[] };
+  readonly host: { readonly graph: ListGraph; readonly inputs: readonly number[] };
 }

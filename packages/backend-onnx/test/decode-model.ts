@@ -1,4 +1,4 @@
-import type { CompileOptions, Graph } from "@finegrain/graph";
+import type { Donations, Graph } from "@finegrain/graph";
 import { emit } from "../src/emit.ts";
 import { modelProto } from "../src/schema.ts";
 
@@ -26,7 +26,7 @@ export interface DecodedNode {
 }
 
 /** The ONNX model that a graph becomes. */
-export function decodeModel(graph: Graph, donate: CompileOptions["donate"] = []): DecodedModel {
+export function decodeModel(graph: Graph, donate: Donations = []): DecodedModel {
   const { model } = emit(graph, donate);
   if (model === undefined) throw new Error(`graph "${graph.name}" has no model`);
   // The message's fields are those of the interface: src/schema.ts.

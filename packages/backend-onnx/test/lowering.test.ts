@@ -1,6 +1,6 @@
 import {
-  type CompileOptions,
   cachedAttention,
+  type Donations,
   einsum,
   gelu,
   graph,
@@ -17,7 +17,7 @@ import { describe, expect, test } from "vitest";
 import { attributeOf, type DecodedModel, decodeModel, shapeOf } from "./decode-model.ts";
 
 const f32 = (...shape: number[]) => input(shape, "float32");
-const model = (inputs: Tensor[], outputs: Tensor[], donate?: CompileOptions["donate"]): DecodedModel =>
+const model = (inputs: Tensor[], outputs: Tensor[], donate?: Donations): DecodedModel =>
   decodeModel(graph({ name: "g", inputs, outputs }), donate);
 const typesOf = ({ node }: DecodedModel) => node.map(({ opType }) => opType);
 const square = f32(3, 4);

@@ -13,7 +13,7 @@ export function describeMemory(backend: () => Backend): void {
     const [state, x] = [input([SIDE, SIDE], "float32", "state"), input([SIDE, SIDE], "float32", "x")];
     const outputs = [add(state, 1), mul(x, state)];
     using executable = await backend().compile(graph({ name: "growth", inputs: [state, x], outputs }), {
-      donate: [[0, 0]],
+      donate: ["0"],
     });
     const zeros = hostTensor("float32", [SIDE, SIDE], new Float32Array(SIDE * SIDE));
     const given = backend().upload(zeros);

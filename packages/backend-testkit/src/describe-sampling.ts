@@ -1,5 +1,13 @@
 import { createGenerator, drawKind, drawNumbers, drawToken, type WriteOptions } from "@finegrain/generate";
-import { type Backend, graph, type HostTensor, hostTensor, input, referenceBackend } from "@finegrain/graph";
+import {
+  type Backend,
+  graph,
+  type HostTensor,
+  hostTensor,
+  input,
+  type ListGraph,
+  referenceBackend,
+} from "@finegrain/graph";
 import { initialize, scalingLM } from "@finegrain/nn";
 import { describe, expect, it } from "vitest";
 import { modelConfigs } from "./model-configs.ts";
@@ -60,11 +68,7 @@ export function describeSampling(backend: () => Backend): void {
 }
 
 /** The graph that draws a token of these logits, and its inputs. */
-function drawn(
-  logits: HostTensor,
-  way: WriteOptions,
-  position: number,
-): [program: ReturnType<typeof graph>, values: HostTensor[]] {
+function drawn(logits: HostTensor, way: WriteOptions, position: number): [program: ListGraph, values: HostTensor[]] {
   const kind = drawKind(way, logits.data.length);
   const x = input(logits.shape, "float32", "logits");
   const draw = {
@@ -75,6 +79,6 @@ function drawn(
   const { key, settings, position: place } = draw;
   return [
     graph({ name: "draw", inputs: [x, key, settings, place], outputs: [drawToken(x, kind, draw)] }),
-    [logits, ...drawNumbers(way), hostTensor("int32", [], [position])],
+    [logits, ...Object.values(drawNumbers(way)), hostTensor("int32", [], [position])],
   ];
 }

@@ -3,11 +3,11 @@ import {
   type AnyOp,
   type CaseInput,
   type Draw,
-  type Graph,
   gradient,
   graph,
   type HostTensor,
   input,
+  type ListGraph,
   mul,
   reduceSum,
   splitCall,
@@ -20,7 +20,7 @@ import { randomValue } from "./random-value.ts";
 /** An op's call as a test runs it: a graph and values for its inputs. */
 export interface OpTest {
   readonly title: string;
-  readonly graph: Graph;
+  readonly graph: ListGraph;
   readonly values: readonly HostTensor[];
 }
 
@@ -41,7 +41,7 @@ export function forwardTest(op: AnyOp, call: AnyCall): OpTest {
 
 export interface GradientTest extends OpTest {
   /** The scalar whose gradient `graph` computes, of the same inputs. */
-  readonly loss: Graph;
+  readonly loss: ListGraph;
   /** Which input each output of `graph` is the gradient of. */
   readonly of: readonly number[];
 }

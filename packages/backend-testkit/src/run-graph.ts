@@ -1,9 +1,13 @@
-import type { Backend, Graph, HostTensor, OpName, Tensor } from "@finegrain/graph";
+import type { Backend, Graph, HostTensor, ListGraph, OpName, Tensor } from "@finegrain/graph";
 import { evaluate } from "@finegrain/graph";
 import { expectClose } from "./expect-close.ts";
 
 /** Compile, upload, run once, read, and free. */
-export async function runGraph(backend: Backend, graph: Graph, values: readonly HostTensor[]): Promise<HostTensor[]> {
+export async function runGraph(
+  backend: Backend,
+  graph: ListGraph,
+  values: readonly HostTensor[],
+): Promise<HostTensor[]> {
   using executable = await backend.compile(graph);
   const inputs = values.map((value) => backend.upload(value));
   const outputs = executable.run(inputs);
@@ -21,7 +25,7 @@ export const missingOp = (backend: Backend, graph: Graph): Tensor | undefined =>
 /** Refuse a backend whose outputs are not the reference's. */
 export async function expectAgreement(
   backend: Backend,
-  graph: Graph,
+  graph: ListGraph,
   values: readonly HostTensor[],
   tolerance: number,
 ): Promise<void> {

@@ -1,15 +1,6 @@
-import {
-  type Backend,
-  type CompileOptions,
-  type DeviceInfo,
-  donatedInputs,
-  type Graph,
-  type HostTensor,
-  type OpName,
-} from "@finegrain/graph";
-import { TfjsBuffer } from "./buffer.ts";
+import { type Backend, createBackend, type Driver } from "@finegrain/graph";
 import { bestEngine, type Engine, openEngine } from "./engines.ts";
-import { TfjsExecutable } from "./executable.ts";
+import { TfjsProgram } from "./executable.ts";
 import { lower } from "./lower.ts";
 import type { Machine } from "./machine.ts";
 
@@ -28,32 +19,20 @@ export interface TfjsOptions {
 export async function tfjsBackend({ device = bestEngine() }: TfjsOptions = {}): Promise<Backend> {
   return openEngine(
     device,
-    <H>(engine: Engine, machine: Machine<H>): Backend => new TfjsBackend(`tfjs:${engine}`, machine),
+    <H>(engine: Engine, machine: Machine<H>): Backend => createBackend(driver(`tfjs:${engine}`, machine)),
   );
 }
 
-class TfjsBackend<H> implements Backend {
-  readonly name: string;
-  readonly device: DeviceInfo;
-  readonly unsupported: ReadonlySet<OpName> = new Set();
-  readonly #machine: Machine<H>;
-
-  constructor(name: string, machine: Machine<H>) {
-    this.name = name;
-    this.device = machine.device;
-    this.#machine = machine;
-  }
-
-  upload(value: HostTensor): TfjsBuffer<H> {
-    const { dtype, shape } = value;
-    return new TfjsBuffer(this.#machine, { dtype, shape: [...shape] }, this.#machine.upload(value));
-  }
-
-  async compile(graph: Graph, { donate = [] }: CompileOptions = {}): Promise<TfjsExecutable<H>> {
-    const donated = donatedInputs(graph, donate);
-    const lowered = lower(graph, donate, this.#machine);
-    return new TfjsExecutable({ graph, lowered, donated, machine: this.#machine, backend: this.name });
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {}
-}
+const driver = <H>(name: string, machine: Machine<H>): Driver<H> => ({
+  name,
+  device: machine.device,
+  unsupported: new Set(),
+  upload: (value) => machine.upload(value),
+  read: (handle, type) => machine.read(handle, type),
+  free: (handle) => machine.free(handle),
+  async compile(graph, { donate }) {
+    const lowered = lower(graph, donate, machine);
+    return new TfjsProgram({ name: graph.name, lowered, machine, backend: name });
+  },
+  async [Symbol.asyncDispose]() {},
+});

@@ -1,7 +1,7 @@
 import {
-  type CompileOptions,
   type CompositeName,
   compositeNames,
+  type Donations,
   type Graph,
   type OpName,
   optimize,
@@ -20,7 +20,6 @@ export interface Lowered<H> {
   readonly written: ReadonlySet<number>;
 }
 
-type Donations = NonNullable<CompileOptions["donate"]>;
 type Lower = (inputs: Value[], attrs: unknown, out: Tensor) => Value;
 
 /** Walk a graph once, and leave of it a flat list of calls. */

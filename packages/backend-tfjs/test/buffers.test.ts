@@ -38,7 +38,7 @@ describe.each(engines)("on %s", (device) => {
 
   test("a donated cache is appended to run after run, several rows at once too", async () => {
     for (const time of [1, 2]) {
-      using append = await backend.compile(appending(2, time), { donate: [[0, 0]] });
+      using append = await backend.compile(appending(2, time), { donate: ["0"] });
       let [cache, twice]: [Buffer, Buffer] = [floats([2, 2, 6, 3], new Array(72).fill(-1)), at(0)];
       const expected = new Float32Array(72).fill(-1);
       for (let position = 0; position < 6; position += time) {
@@ -58,7 +58,7 @@ describe.each(engines)("on %s", (device) => {
     const [cache, rows, position] = [input([6, 3]), input([1, 3]), input([], "int32")];
     const next = updateSlice(cache, rows, position, { axis: 0 });
     using append = await backend.compile(graph({ inputs: [cache, rows, position], outputs: [next] }), {
-      donate: [[0, 0]],
+      donate: ["0"],
     });
     let current = floats([6, 3], upTo(18));
     for (const step of [1, 2]) {
@@ -77,7 +77,7 @@ describe.each(engines)("on %s", (device) => {
     using append = await backend.compile(
       graph({ inputs: [cache, rows, position], outputs: [next, reshape(next, [18])] }),
       {
-        donate: [[0, 0]],
+        donate: ["0"],
       },
     );
     const [once, flat] = append.run([floats([6, 3], upTo(18)), floats([1, 3], [7, 7, 7]), at(0)]) as [Buffer, Buffer];
@@ -89,7 +89,7 @@ describe.each(engines)("on %s", (device) => {
     const [cache, rows, position, x] = [input([3, 2]), input([1, 2]), input([], "int32"), input([1, 3])];
     const next = updateSlice(cache, rows, position, { axis: 0 });
     const outputs = [next, einsum(x, next, "B S, S D -> B D"), einsum(x, reshape(next, [3, 2]), "B S, S D -> B D")];
-    using attend = await backend.compile(graph({ inputs: [cache, rows, position, x], outputs }), { donate: [[0, 0]] });
+    using attend = await backend.compile(graph({ inputs: [cache, rows, position, x], outputs }), { donate: ["0"] });
     let current: Buffer = floats([3, 2], new Array(6).fill(0));
     for (const step of upTo(3)) {
       const given = [floats([1, 2], [step + 1, 10 * (step + 1)]), at(step), floats([1, 3], [1, 1, 1])];
@@ -123,7 +123,7 @@ describe.each(engines)("on %s", (device) => {
   test("buffers that are gone, twice there or another backend's are refused", async () => {
     const x = input([2], "float32", "x");
     using double = await backend.compile(graph({ name: "double", inputs: [x], outputs: [mul(x, 2)] }), {
-      donate: [[0, 0]],
+      donate: ["0"],
     });
     const given = floats([2], [1, 2]);
     double.run([given]);
@@ -137,10 +137,12 @@ describe.each(engines)("on %s", (device) => {
     expect(() => double.run([foreign])).toThrow('graph "double" was given a buffer of another backend');
     const y = input([2], "float32", "y");
     using sum = await backend.compile(graph({ name: "sum", inputs: [x, y], outputs: [add(x, y)] }), {
-      donate: [[0, 0]],
+      donate: ["0"],
     });
     const once = floats([2], [3, 4]);
-    expect(() => sum.run([once, once])).toThrow('graph "sum" was given a buffer twice, and overwrites it');
+    expect(() => sum.run([once, once])).toThrow(
+      'graph "sum" was given a buffer twice, as "0" and "1", and overwrites it',
+    );
     expect((await once.read()).data).toEqual(Float32Array.of(3, 4));
     double[Symbol.dispose]();
     expect(() => double.run([once])).toThrow('graph "double" was run after its executable was disposed');

@@ -62,8 +62,8 @@ test.each(fast)("%s holds nothing of a run that failed, nor of what was disposed
     }),
     {
       donate: [
-        [2, 1],
-        [3, 2],
+        ["2", "1"],
+        ["3", "2"],
       ],
     },
   );

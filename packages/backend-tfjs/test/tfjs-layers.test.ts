@@ -106,9 +106,11 @@ async function ours(device: (typeof engines)[number]): Promise<Course> {
   await using backend = await tfjsBackend({ device });
   const program = trainStep();
   const count = 3 * names.length;
-  const donate = Array.from({ length: count }, (_, i) => [i, i] as const);
+  const donate = Array.from({ length: count }, (_, i) => `${i}`);
   using executable = await backend.compile(program, { donate });
-  let state: Buffer[] = program.inputs.slice(0, count).map((type, i) => backend.upload(weights[i] ?? zeroTensor(type)));
+  let state: readonly Buffer[] = program.inputs
+    .slice(0, count)
+    .map((type, i) => backend.upload(weights[i] ?? zeroTensor(type)));
   const losses: number[] = [];
   for (let step = 0; step < STEPS; step++) {
     const given = [tokens, targets, hostTensor("int32", [], [step])].map((value) => backend.upload(value));

@@ -1,17 +1,7 @@
-import {
-  type Backend,
-  type CompileOptions,
-  type DeviceInfo,
-  donatedInputs,
-  FinegrainError,
-  type Graph,
-  type HostTensor,
-  type OpName,
-  type StorageDType,
-} from "@finegrain/graph";
-import { WasmBuffer } from "./buffer.ts";
+import { type Backend, createBackend, type Driver, FinegrainError } from "@finegrain/graph";
+import { Place } from "./buffer.ts";
 import { Engine } from "./engine.ts";
-import { WasmExecutable } from "./executable.ts";
+import { WasmProgram } from "./executable.ts";
 import { detectFeatures } from "./features.ts";
 import { NoWorkersError } from "./threads.ts";
 
@@ -46,7 +36,7 @@ export async function wasmBackend(options: WasmOptions = {}): Promise<Backend> {
     if (!(error instanceof NoWorkersError) || options.threads !== undefined) throw error;
     return open(1);
   });
-  return new WasmBackend(engine);
+  return createBackend(driver(engine));
 }
 
 const processors = (): number =>
@@ -54,44 +44,29 @@ const processors = (): number =>
   globalThis.navigator?.hardwareConcurrency ??
   1;
 
-class WasmBackend implements Backend {
-  readonly name: string;
-  readonly device: DeviceInfo;
-  readonly unsupported: ReadonlySet<OpName> = new Set();
-  readonly storage: ReadonlySet<StorageDType> = new Set(["float16", "int8"] as const);
-  readonly #engine: Engine;
-
-  constructor(engine: Engine) {
-    const { threads, wide, relaxed } = engine.target;
-    this.#engine = engine;
-    this.name = engine.name;
-    const features = ["simd", ...(relaxed ? ["relaxed-simd"] : []), ...(wide ? ["memory64"] : [])];
-    this.device = {
+/** How the engine serves graphs. */
+function driver(engine: Engine): Driver<Place> {
+  const { threads, wide, relaxed } = engine.target;
+  const features = ["simd", ...(relaxed ? ["relaxed-simd"] : []), ...(wide ? ["memory64"] : [])];
+  const { memory } = engine;
+  return {
+    name: engine.name,
+    device: {
       kind: "cpu",
       description: processorName(),
       provider: `WebAssembly (${features.join(", ")}) of ${runtimeName()}`,
       memory: (wide ? 16 : 4) * 2 ** 30,
       threads,
-    };
-  }
-
-  memoryInUse(): number {
-    return this.#engine.memory.used;
-  }
-
-  upload(value: HostTensor): WasmBuffer {
-    return WasmBuffer.upload(this.#engine.memory, value);
-  }
-
-  async compile(graph: Graph, options: CompileOptions = {}): Promise<WasmExecutable> {
-    const { donate = [] } = options;
-    const donated = donatedInputs(graph, donate);
-    return new WasmExecutable(this.#engine, await this.#engine.load(graph, options), donated);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#engine.dispose();
-  }
+    },
+    unsupported: new Set(),
+    storage: new Set(["float16", "int8"] as const),
+    memoryInUse: () => memory.used,
+    upload: (value) => Place.upload(memory, value),
+    read: async (place, type) => place.read(memory, type),
+    free: (place, type) => place.free(memory, type),
+    compile: async (graph, options) => new WasmProgram(engine, await engine.load(graph, options), options.donate),
+    [Symbol.asyncDispose]: async () => engine.dispose(),
+  };
 }
 
 const processorName = (): string => globalThis.process?.getBuiltinModule?.("node:os").cpus()[0]?.model.trim() ?? "CPU";

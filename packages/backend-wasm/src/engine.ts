@@ -1,12 +1,25 @@
-import { Arena, fuse } from "@finegrain/codegen";
-import { type CompileOptions, FinegrainError, type Graph } from "@finegrain/graph";
+import { Arena, fuse, type Program } from "@finegrain/codegen";
+import { type DriverOptions, FinegrainError, type Graph } from "@finegrain/graph";
 import { Clock } from "./clock.ts";
 import { control } from "./control.ts";
-import type { Loaded } from "./executable.ts";
 import { Memory } from "./memory.ts";
 import type { Target } from "./render/kernel.ts";
-import { POINTER_BYTES, RenderedProgram } from "./render/render-program.ts";
+import { type Layout, POINTER_BYTES, RenderedProgram } from "./render/render-program.ts";
 import { Workers } from "./workers.ts";
+
+/** A program in the engine's memory. */
+export interface Loaded {
+  readonly program: Program;
+  readonly layout: Layout;
+  /** The address of all of it, and how many bytes it is. */
+  readonly start: number;
+  readonly bytes: number;
+  /** Where the program was compiled with `profile`. */
+  readonly clock: Clock | undefined;
+  /** Of the engine's programs. */
+  readonly number: number;
+  readonly run: (thread: number, maySleep: number) => void;
+}
 
 /** A memory, the threads over it, and the programs that they can run. */
 export class Engine {
@@ -30,7 +43,7 @@ export class Engine {
     return new Engine(name, target, memory, await Workers.start(memory.memory, target.threads - 1));
   }
 
-  async load(graph: Graph, { donate = [], profile = false }: CompileOptions): Promise<Loaded> {
+  async load(graph: Graph, { donate, profile }: DriverOptions): Promise<Loaded> {
     const program = fuse(graph, donate);
     const rendered = new RenderedProgram(program, this.target, { memory: this.memory.import, profile });
     const { plan } = rendered;

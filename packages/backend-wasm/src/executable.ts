@@ -1,74 +1,43 @@
-import { bytesOfType, type Program } from "@finegrain/codegen";
-import { type Buffer, checkInputs, type Executable, FinegrainError, type KernelTime } from "@finegrain/graph";
-import { WasmBuffer } from "./buffer.ts";
-import type { Clock } from "./clock.ts";
-import type { Engine } from "./engine.ts";
-import { type Layout, POINTER_BYTES } from "./render/render-program.ts";
-
-/** A program in the engine's memory. */
-export interface Loaded {
-  readonly program: Program;
-  readonly layout: Layout;
-  /** The address of all of it, and how many bytes it is. */
-  readonly start: number;
-  readonly bytes: number;
-  /** Where the program was compiled with `profile`. */
-  readonly clock: Clock | undefined;
-  /** Of the engine's programs. */
-  readonly number: number;
-  readonly run: (thread: number, maySleep: number) => void;
-}
+import { bytesOfType } from "@finegrain/codegen";
+import { type DeviceProgram, type DriverOptions, FinegrainError, type KernelTime } from "@finegrain/graph";
+import { Place } from "./buffer.ts";
+import type { Engine, Loaded } from "./engine.ts";
+import { POINTER_BYTES } from "./render/render-program.ts";
 
 /** A module whose one call is a run. */
-export class WasmExecutable implements Executable {
+export class WasmProgram implements DeviceProgram<Place> {
   readonly #engine: Engine;
   readonly #loaded: Loaded;
-  readonly #donated: ReadonlySet<number>;
-  #open = true;
+  /** Inputs whose memory a run gives back, but for those that it keeps. */
+  readonly #donated: readonly number[];
+  /** Donated inputs that outputs take over. */
+  readonly #kept: ReadonlySet<number>;
   readonly profile?: () => KernelTime[];
 
-  constructor(engine: Engine, loaded: Loaded, donated: ReadonlySet<number>) {
+  constructor(engine: Engine, loaded: Loaded, donate: DriverOptions["donate"]) {
     this.#engine = engine;
     this.#loaded = loaded;
-    this.#donated = donated;
+    this.#donated = donate.map(([input]) => input);
+    this.#kept = new Set(loaded.program.outputs.flatMap(({ place }) => (place.kind === "input" ? [place.index] : [])));
     const { clock } = loaded;
     if (clock) this.profile = () => clock.take();
   }
 
-  run(inputs: readonly Buffer[]): Buffer[] {
-    const { graph } = this.#loaded.program;
-    if (!this.#open) throw new FinegrainError(`graph "${graph.name}" was run after its executable was disposed`);
-    checkInputs(
-      graph,
-      inputs.map(({ type }) => type),
-    );
-    const given = inputs.map((buffer) => this.#own(buffer));
-    const spent = given.filter((_, i) => this.#donated.has(i));
-    if (new Set(spent).size < spent.length)
-      throw new FinegrainError(`graph "${graph.name}" was given a buffer twice among the inputs that it overwrites`);
-    const { program } = this.#loaded;
-    const kept = new Set(program.outputs.flatMap(({ place }) => (place.kind === "input" ? [place.index] : [])));
-    const [addresses, failure] = this.#attempt(given);
-    given.forEach((buffer, i) => {
-      if (this.#donated.has(i)) buffer.spend(graph.name, kept.has(i) && failure === undefined);
-    });
-    return graph.outputs.map(({ dtype, shape }, i) => {
-      return new WasmBuffer(this.#engine.memory, { dtype, shape }, addresses[i] ?? 0, failure);
-    });
-  }
-
-  #own(buffer: Buffer): WasmBuffer {
-    if (buffer instanceof WasmBuffer && buffer.memory === this.#engine.memory) return buffer;
-    throw new FinegrainError(`graph "${this.#loaded.program.name}" was given a buffer of another backend`);
+  run(inputs: readonly Place[]): Place[] {
+    const { inputs: types, outputs } = this.#loaded.program.graph;
+    const [addresses, failure] = this.#attempt(inputs);
+    for (const i of this.#donated)
+      if (failure !== undefined || !this.#kept.has(i)) inputs[i]!.free(this.#engine.memory, types[i]!);
+    return outputs.map((_, i) => new Place(addresses[i] ?? 0, failure));
   }
 
   /** The outputs' addresses, or why there are none. */
-  #attempt(given: readonly WasmBuffer[]): [addresses: number[], failure?: unknown] {
+  #attempt(given: readonly Place[]): [addresses: number[], failure?: unknown] {
     const { program, layout } = this.#loaded;
     const { memory } = this.#engine;
     const taken: [address: number, bytes: number][] = [];
     try {
-      const inputs = given.map((buffer) => buffer.address());
+      const inputs = given.map(({ address }) => address);
       const outputs = program.outputs.map(({ place }, i) => {
         if (place.kind === "input") return inputs[place.index]!;
         const bytes = bytesOfType(program.graph.outputs[i]!);
@@ -92,8 +61,6 @@ export class WasmExecutable implements Executable {
   }
 
   [Symbol.dispose](): void {
-    if (!this.#open) return;
-    this.#open = false;
     this.#engine.unload(this.#loaded);
   }
 }

@@ -1,5 +1,6 @@
 import { fuse } from "@finegrain/codegen";
 import { decodeGraph } from "@finegrain/generate";
+import { donations } from "@finegrain/graph";
 import { presets, scalingLM } from "@finegrain/nn";
 import { expect, test } from "vitest";
 import { RenderedProgram } from "../src/render/render-program.ts";
@@ -9,7 +10,7 @@ test.each(["paper-800m-dense", "paper-800m-sparse"] as const)(
   async (name) => {
     const { graph, donate } = decodeGraph(scalingLM(presets[name]), { tokens: 1, capacity: 512 });
     const started = performance.now();
-    const program = fuse(graph, donate);
+    const program = fuse(graph, donations(graph, donate));
     const target = { wide: false, relaxed: false, threads: 2 };
     const memory = { initial: 1, maximum: 65536, shared: true, wide: false };
     const rendered = new RenderedProgram(program, target, { memory, profile: false });

@@ -1,6 +1,6 @@
 import { fuse } from "@finegrain/codegen";
 import { decodeGraph } from "@finegrain/generate";
-import { add, einsum, graph, input, layerNorm, relu, type Tensor } from "@finegrain/graph";
+import { add, donations, einsum, graph, input, layerNorm, relu, type Tensor } from "@finegrain/graph";
 import { presets, scalingLM } from "@finegrain/nn";
 import { describe, expect, test } from "vitest";
 import { renderKernel } from "../src/render/render-kernel.ts";
@@ -27,7 +27,7 @@ describe("a layer of decode", () => {
     const count = (layers: number) => {
       const model = scalingLM({ ...presets[name], layers });
       const { graph, donate } = decodeGraph(model, { tokens: 1, capacity: 256 });
-      const groups = groupsOf(fuse(graph, donate));
+      const groups = groupsOf(fuse(graph, donations(graph, donate)));
       const between = groups.filter((group) => group.every(({ by }) => by === "first")).length;
       return { meetings: groups.length - between, between };
     };

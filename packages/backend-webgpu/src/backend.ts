@@ -1,19 +1,9 @@
 import { fuse, type ScheduleOptions } from "@finegrain/codegen";
-import {
-  type Backend,
-  type CompileOptions,
-  type DeviceInfo,
-  donatedInputs,
-  FinegrainError,
-  type Graph,
-  type HostTensor,
-  type OpName,
-  type StorageDType,
-} from "@finegrain/graph";
-import { WebGpuBuffer } from "./buffer.ts";
+import { type Backend, createBackend, type Driver, FinegrainError } from "@finegrain/graph";
+import { DeviceTensor } from "./buffer.ts";
 import { Clock } from "./clock.ts";
 import { Device } from "./device.ts";
-import { Loaded, WebGpuExecutable } from "./executable.ts";
+import { Loaded, WebGpuProgram } from "./executable.ts";
 import { adapterName, deviceInfo, isDawnOpen, limitsOf, openGpu, requestAdapter } from "./gpu.ts";
 import { Naps } from "./naps.ts";
 import type { Target } from "./render/target.ts";
@@ -56,12 +46,13 @@ export async function webgpuBackend(options: WebGpuOptions = {}): Promise<Backen
   });
   const name = `${adapterName(adapter)}${target.half ? ", float16 arithmetic" : ""}`;
   const naps = target.cpu && isDawnOpen() ? new Naps() : undefined;
-  return new WebGpuBackend(new Device(`webgpu:${name}`, device, target, naps), adapter, {
+  const scheduling = {
     maxBuffers: adapter.limits.maxStorageBuffersPerShaderStage,
     maxKernels: options.kernelsPerDispatch ?? 12,
     lanes: target.lanes,
     ...(target.cpu ? { rows: 2 * target.cores } : { steps: STEPS }),
-  });
+  };
+  return createBackend(driver(new Device(`webgpu:${name}`, device, target, naps), adapter, scheduling));
 }
 
 const featuresOf = (adapter: GPUAdapter, { subgroup, half }: Target): GPUFeatureName[] => {
@@ -107,42 +98,28 @@ function targetOf(adapter: GPUAdapter, options: WebGpuOptions): Target {
   };
 }
 
-class WebGpuBackend implements Backend {
-  readonly name: string;
-  readonly device: DeviceInfo;
-  readonly unsupported: ReadonlySet<OpName> = new Set();
-  readonly storage: ReadonlySet<StorageDType> = new Set(["float16", "int8"] as const);
-  readonly #device: Device;
-  readonly #scheduling: ScheduleOptions;
-
-  constructor(device: Device, adapter: GPUAdapter, scheduling: ScheduleOptions) {
-    this.name = device.name;
-    this.#device = device;
-    this.#scheduling = scheduling;
-    this.device = deviceInfo(adapter);
-  }
-
-  upload(value: HostTensor): WebGpuBuffer {
-    return WebGpuBuffer.upload(this.#device, value);
-  }
-
-  memoryInUse(): number {
-    return this.#device.tensors.bytes + this.#device.staging.bytes;
-  }
-
-  async compile(graph: Graph, options: CompileOptions = {}): Promise<WebGpuExecutable> {
-    this.#device.expectAlive();
-    const { donate = [] } = options;
-    const donated = donatedInputs(graph, donate);
+/** How a device serves graphs. */
+const driver = (device: Device, adapter: GPUAdapter, scheduling: ScheduleOptions): Driver<DeviceTensor> => ({
+  name: device.name,
+  device: deviceInfo(adapter),
+  unsupported: new Set(),
+  storage: new Set(["float16", "int8"] as const),
+  memoryInUse: () => device.tensors.bytes + device.staging.bytes,
+  upload: (value) => DeviceTensor.upload(device, value),
+  read: (tensor, type) => tensor.read(device, type),
+  free: ({ allocation }) => device.tensors.give(allocation),
+  async compile(graph, { donate, profile }) {
+    device.expectAlive();
     const program = fuse(graph, donate, { copyOperands: false, computeParts: true });
-    const loaded = await Loaded.load(this.#device, program, this.#scheduling);
-    if (options.profile !== true || !this.#device.gpu.features.has("timestamp-query"))
-      return new WebGpuExecutable(loaded, donated);
-    const shaders = loaded.steps.map(({ shader }) => shader);
-    return new WebGpuExecutable(loaded, donated, new Clock(this.#device, shaders));
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#device.close();
-  }
-}
+    const loaded = await Loaded.load(device, program, scheduling);
+    const isTimed = profile && device.gpu.features.has("timestamp-query");
+    const clock = isTimed
+      ? new Clock(
+          device,
+          loaded.steps.map(({ shader }) => shader),
+        )
+      : undefined;
+    return new WebGpuProgram(loaded, donate, clock);
+  },
+  [Symbol.asyncDispose]: async () => device.close(),
+});

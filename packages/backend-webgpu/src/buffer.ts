@@ -1,13 +1,5 @@
 import { bytesOfType } from "@finegrain/codegen";
-import {
-  type Buffer,
-  type DType,
-  FinegrainError,
-  type HostTensor,
-  hostTensor,
-  type TensorType,
-  typeName,
-} from "@finegrain/graph";
+import { type DType, type HostTensor, hostTensor, type TensorType, typeName } from "@finegrain/graph";
 import type { Device } from "./device.ts";
 import type { Failure } from "./failure.ts";
 import type { Allocation } from "./pool.ts";
@@ -30,70 +22,38 @@ export interface Origin {
 }
 
 /** A tensor on the device. */
-export class WebGpuBuffer implements Buffer {
-  readonly type: TensorType;
-  readonly device: Device;
-  readonly #allocation: Allocation;
-  #gone: string | undefined;
+export class DeviceTensor {
+  readonly allocation: Allocation;
   /** Resolves to why there are no numbers. */
-  readonly #failure: Failure;
+  readonly failure: Failure;
   readonly #origin: Origin;
 
   /** @param failure of the run that makes it. */
-  constructor(device: Device, type: TensorType, allocation: Allocation, failure: Failure, origin: Origin = {}) {
-    this.device = device;
-    this.type = type;
-    this.#allocation = allocation;
-    this.#failure = failure;
+  constructor(allocation: Allocation, failure: Failure, origin: Origin = {}) {
+    this.allocation = allocation;
+    this.failure = failure;
     this.#origin = origin;
   }
 
-  static upload(device: Device, { dtype, shape, data }: HostTensor): WebGpuBuffer {
+  static upload(device: Device, { dtype, shape, data }: HostTensor): DeviceTensor {
     device.expectAlive();
-    const type = { dtype, shape: [...shape] };
+    const type = { dtype, shape };
     const allocation = device.tensors.take(bytesOfType(type), typeName(type));
-    const failure = device.write(allocation, 0, asWords(dtype, data), `the upload of ${typeName(type)}`);
-    return new WebGpuBuffer(device, type, allocation, failure);
-  }
-
-  /** @throws FinegrainError where the buffer was donated to a run or disposed. */
-  allocation(): Allocation {
-    if (this.#gone !== undefined)
-      throw new FinegrainError(`a buffer of ${typeName(this.type)} was used after it was ${this.#gone}`);
-    return this.#allocation;
-  }
-
-  get failure(): Failure {
-    return this.#failure;
-  }
-
-  /** The memory now belongs to a run. @param kept whether the run took it over for an output. */
-  spend(run: string, kept: boolean): void {
-    this.#release(`donated to a run of "${run}"`, kept);
+    return new DeviceTensor(
+      allocation,
+      device.write(allocation, 0, asWords(dtype, data), `the upload of ${typeName(type)}`),
+    );
   }
 
   /** A copy of the numbers. Rejects with the error of the run that should have made them. */
-  async read(): Promise<HostTensor> {
-    const { dtype, shape } = this.type;
-    const allocation = this.allocation();
+  async read(device: Device, type: TensorType): Promise<HostTensor> {
     this.#origin.onRead?.();
     const { brought } = this.#origin;
-    const reading = brought?.then((bytes) => bytes.slice(0)) ?? this.device.read(allocation, bytesOfType(this.type));
+    const reading = brought?.then((bytes) => bytes.slice(0)) ?? device.read(this.allocation, bytesOfType(type));
     reading.catch(() => {}); // the run's own failure says more
-    const failure = await this.#failure;
+    const failure = await this.failure;
     if (failure) throw failure;
-    const bytes = await reading;
-    return hostTensor(dtype, shape, new words[dtype](bytes));
-  }
-
-  [Symbol.dispose](): void {
-    this.#release("disposed", false);
-  }
-
-  #release(how: string, kept: boolean): void {
-    if (this.#gone !== undefined) return;
-    this.#gone = how;
-    if (!kept) this.device.tensors.give(this.#allocation);
+    return hostTensor(type.dtype, type.shape, new words[type.dtype](await reading));
   }
 }
 

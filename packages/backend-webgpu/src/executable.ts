@@ -5,9 +5,9 @@ import {
   type ProgramBuffer,
   type ScheduleOptions,
 } from "@finegrain/codegen";
-import { type Buffer, checkInputs, type Executable, FinegrainError, type KernelTime, typeName } from "@finegrain/graph";
+import type { DeviceProgram, DriverOptions, KernelTime } from "@finegrain/graph";
 import { arrange, expectBindable } from "./arrange.ts";
-import { WebGpuBuffer } from "./buffer.ts";
+import { DeviceTensor } from "./buffer.ts";
 import type { Clock } from "./clock.ts";
 import type { Device } from "./device.ts";
 import { firstOf } from "./failure.ts";
@@ -160,62 +160,37 @@ function offsetsOf(device: Device, { temporaries }: Shader, plan: MemoryPlan): G
 }
 
 /** A graph as compute shaders: a run is one command buffer. */
-export class WebGpuExecutable implements Executable {
+export class WebGpuProgram implements DeviceProgram<DeviceTensor> {
   readonly #loaded: Loaded;
-  readonly #donated: ReadonlySet<number>;
+  /** Donated inputs that no output takes over. */
+  readonly #spent: readonly number[];
   readonly #clock: Clock | undefined;
   /** Small outputs that were read of an earlier run: each run brings them to the host, and a read waits for no run behind it. */
   readonly #brought = new Set<number>();
-  #open = true;
   readonly dispatches: number;
   readonly profile?: () => KernelTime[];
 
-  constructor(loaded: Loaded, donated: ReadonlySet<number>, clock?: Clock) {
+  constructor(loaded: Loaded, donate: DriverOptions["donate"], clock?: Clock) {
+    const { outputs } = loaded.program;
+    const kept = new Set(outputs.flatMap(({ place }) => (place.kind === "input" ? [place.index] : [])));
     this.#loaded = loaded;
-    this.#donated = donated;
+    this.#spent = donate.map(([input]) => input).filter((i) => !kept.has(i));
     this.#clock = clock;
     this.dispatches = loaded.steps.length;
     if (clock) this.profile = () => clock.take();
   }
 
-  run(inputs: readonly Buffer[]): Buffer[] {
-    const { program, device } = this.#loaded;
-    const { graph } = program;
-    if (!this.#open) throw new FinegrainError(`graph "${graph.name}" was run after its executable was disposed`);
-    checkInputs(
-      graph,
-      inputs.map(({ type }) => type),
-    );
-    const given = inputs.map((buffer) => this.#own(buffer));
-    this.#expectApart(given);
+  run(inputs: readonly DeviceTensor[]): DeviceTensor[] {
+    const { device } = this.#loaded;
     device.expectAlive();
-    const kept = new Set(program.outputs.flatMap(({ place }) => (place.kind === "input" ? [place.index] : [])));
-    const outputs = this.#submit(given);
-    given.forEach((buffer, i) => {
-      if (this.#donated.has(i)) buffer.spend(graph.name, kept.has(i));
-    });
+    const outputs = this.#submit(inputs);
+    for (const i of this.#spent) device.tensors.give(inputs[i]!.allocation);
     return outputs;
   }
 
-  #own(buffer: Buffer): WebGpuBuffer {
-    if (buffer instanceof WebGpuBuffer && buffer.device === this.#loaded.device) return buffer;
-    throw new FinegrainError(`graph "${this.#loaded.program.name}" was given a buffer of another backend`);
-  }
-
-  /** What is overwritten must not be another input as well. */
-  #expectApart(given: readonly WebGpuBuffer[]): void {
-    const { name } = this.#loaded.program;
-    given.forEach((buffer, i) => {
-      if (this.#donated.has(i) && given.indexOf(buffer) !== given.lastIndexOf(buffer))
-        throw new FinegrainError(
-          `graph "${name}" was given a buffer of ${typeName(buffer.type)} twice, one of them to overwrite`,
-        );
-    });
-  }
-
-  #submit(given: readonly WebGpuBuffer[]): WebGpuBuffer[] {
+  #submit(given: readonly DeviceTensor[]): DeviceTensor[] {
     const { program, device } = this.#loaded;
-    const bound = new Map(program.inputs.map((buffer, i) => [buffer, given[i]!.allocation()]));
+    const bound = new Map(program.inputs.map((buffer, i) => [buffer, given[i]!.allocation]));
     const types = program.graph.outputs.map(({ dtype, shape }) => ({ dtype, shape }));
     const taken = program.outputs.flatMap((buffer, i) => {
       if (buffer.place.kind !== "output") return [];
@@ -233,13 +208,13 @@ export class WebGpuExecutable implements Executable {
     });
     readClock?.();
     // An input's own failure has that of its memory in it.
-    const failure = firstOf([...given.map((buffer) => buffer.failure), ...taken, submitted]);
+    const failure = firstOf([...given.map(({ failure }) => failure), ...taken, submitted]);
     return program.outputs.map((buffer, i) => {
       const bytes = staged.get(i);
       const brought = bytes && device.collect(bytes, submitted);
       brought?.catch(() => {}); // it may never be read
       const onRead = bytesOfType(types[i]!) <= SMALL ? () => this.#brought.add(i) : undefined;
-      return new WebGpuBuffer(device, types[i]!, bound.get(buffer)!, failure, {
+      return new DeviceTensor(bound.get(buffer)!, failure, {
         ...(brought && { brought }),
         ...(onRead && { onRead }),
       });
@@ -247,8 +222,6 @@ export class WebGpuExecutable implements Executable {
   }
 
   [Symbol.dispose](): void {
-    if (!this.#open) return;
-    this.#open = false;
     this.#loaded.dispose();
     this.#clock?.dispose();
   }

@@ -87,7 +87,7 @@ describe("tensors of several bindings", () => {
     const outputs = [next, reduceSum(next, { axes: [1] })];
     const program = graph({ name: "write", inputs: [cache, update, at], outputs });
     const given = [...values([cache, update]), hostTensor("int32", [], Int32Array.of(11))];
-    using step = await narrow.compile(program, { donate: [[0, 0]] });
+    using step = await narrow.compile(program, { donate: ["0"] });
     const results = step.run(given.map((value) => narrow.upload(value)));
     for (const [i, expected] of evaluate(program, given).entries())
       expectClose(await results[i]!.read(), expected, 2e-5);

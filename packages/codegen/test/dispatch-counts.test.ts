@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { decodeGraph } from "@finegrain/generate";
+import { donations } from "@finegrain/graph";
 import { type ModelConfig, scalingLM } from "@finegrain/nn";
 import { adamW, stepGraph } from "@finegrain/train";
 import { describe, expect, test } from "vitest";
@@ -24,7 +25,7 @@ const fusing = { copyOperands: false, computeParts: true };
 function decodeStep(variant: string, layers: number, suite = "paper-800m"): Program {
   const decoded = model(suite, variant, layers);
   const { graph, donate } = decodeGraph(decoded, { tokens: 1, capacity: Math.min(1024, decoded.config.maxLength) });
-  return fuse(graph, donate, fusing);
+  return fuse(graph, donations(graph, donate), fusing);
 }
 
 const trainStep = (variant: string, layers: number): Program =>

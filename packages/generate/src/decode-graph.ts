@@ -1,4 +1,4 @@
-import { add, type Graph, graph, input, max, reshape, type Tensor, type TensorType } from "@finegrain/graph";
+import { add, type Donation, graph, input, max, reshape, type Tensor, type TensorType } from "@finegrain/graph";
 import { type CacheTree, type LanguageModel, leaves, mapTree, type Storage, traceWeights } from "@finegrain/nn";
 import { drawToken } from "./draw-token.ts";
 import type { DrawKind } from "./sampling.ts";
@@ -12,52 +12,52 @@ export interface DecodeShape {
   readonly storage?: Storage;
 }
 
-/** A graph, and which inputs its runs spend for which outputs. */
-export interface DonatingGraph {
-  readonly graph: Graph;
-  readonly donate: readonly (readonly [input: number, output: number])[];
-}
+/** Types of a model's caches, by path. */
+export const cacheTypes = (model: LanguageModel, capacity: number): Map<string, TensorType> =>
+  new Map(leaves<TensorType>(model.caches(1, capacity)));
 
-/** Types of a model's caches, in the order in which its decode graph takes them. */
-export const cacheTypes = (model: LanguageModel, capacity: number): TensorType[] =>
-  leaves<TensorType>(model.caches(1, capacity)).map(([, type]) => type);
-
-const tensors = (tree: Parameters<typeof leaves<Tensor>>[0]): Tensor[] =>
-  leaves<Tensor>(tree).map(([, tensor]) => tensor);
-
-/** (params as they are stored, caches, tokens int32 [1, n], position int32 []) -> (caches, logits float32 [1, vocabulary]), the caches donated. */
-export function decodeGraph(model: LanguageModel, shape: DecodeShape): DonatingGraph {
+/**
+ * Logits of the token after the next ones, float32 [1, vocabulary], and the caches with those.
+ *
+ *   weights   as they are stored, by path
+ *   caches    by path: donated
+ *   tokens    int32 [1, n]
+ *   position  int32 []      tokens that are cached already
+ */
+export function decodeGraph(model: LanguageModel, shape: DecodeShape) {
   const { tokens, capacity } = shape;
-  const { params, before, after, ids, position, logits } = decoding(model, shape);
+  const { weights, before, after, ids, position, logits } = decoding(model, shape);
   const decode = graph({
     name: `decode of ${tokens} at ${capacity}`,
-    inputs: [...params, ...before, ids, position],
-    outputs: [...after, logits],
+    inputs: { weights, caches: before, tokens: ids, position },
+    outputs: { caches: after, logits },
   });
-  return { graph: decode, donate: before.map((_, i) => [params.length + i, i] as const) };
+  return { graph: decode, donate: ["caches"] satisfies Donation[] };
 }
 
 /**
  * A step that writes: it takes what the step before it made, so that nothing comes or goes between them.
  *
- *   (params, caches, position int32 [], token int32 [1, 1], and `drawNumbers` where it is not greedy)
- *   -> (caches, position + 1, the next token int32 [1, 1], see `drawToken`)
+ *   weights, caches, position  as of {@link decodeGraph}; the position comes out one further, and is donated too
+ *   token                      int32 [1, 1]; the next one comes out, see `drawToken`
+ *   draw                       what it is drawn with, see `drawNumbers`; nothing where that is greedy
  *
- * The caches and the position are donated. The token is not, since it is also read. A token below 0, which is no token, is taken as 0: by the
- * time it is known, the next step has been asked for.
+ * The token is not donated, since it is also read. A token below 0, which is no token, is taken as 0: by the time it is known, the next
+ * step has been asked for.
  */
-export function writeGraph(model: LanguageModel, kind: DrawKind, shape: Omit<DecodeShape, "tokens">): DonatingGraph {
-  const { params, before, after, ids, position, logits } = decoding(model, { ...shape, tokens: 1 }, (ids) =>
+export function writeGraph(model: LanguageModel, kind: DrawKind, shape: Omit<DecodeShape, "tokens">) {
+  const { weights, before, after, ids, position, logits } = decoding(model, { ...shape, tokens: 1 }, (ids) =>
     max(ids, 0),
   );
-  const [key, settings] = [input([2], "int32", "key"), input([2], "float32", "settings")];
-  const token = drawToken(reshape(logits, [model.config.vocabulary]), kind, { key, settings, position });
+  const numbers = { key: input([2], "int32", "key"), settings: input([2], "float32", "settings") };
+  const draw: Readonly<Record<string, Tensor>> = kind.greedy ? {} : numbers;
+  const token = drawToken(reshape(logits, [model.config.vocabulary]), kind, { ...numbers, position });
   const write = graph({
     name: `write at ${shape.capacity}`,
-    inputs: [...params, ...before, position, ids, ...(kind.greedy ? [] : [key, settings])],
-    outputs: [...after, add(position, 1), reshape(token, [1, 1])],
+    inputs: { weights, caches: before, position, token: ids, draw },
+    outputs: { caches: after, position: add(position, 1), token: reshape(token, [1, 1]) },
   });
-  return { graph: write, donate: [...before, position].map((_, i) => [params.length + i, i] as const) };
+  return { graph: write, donate: ["caches", "position"] satisfies Donation[] };
 }
 
 /** @param known makes the ids that are looked up of those that are given. */
@@ -66,10 +66,14 @@ function decoding(
   { tokens, capacity, storage = "float32" }: DecodeShape,
   known = (ids: Tensor): Tensor => ids,
 ) {
-  const { weights, inputs: params } = traceWeights(model.params, storage);
+  const { weights, stored } = traceWeights(model.params, storage);
   const types: CacheTree = model.caches(1, capacity);
   const caches = mapTree<TensorType, Tensor>(types, ({ shape, dtype }, path) => input(shape, dtype, path));
   const [ids, position] = [input([1, tokens], "int32", "tokens"), input([], "int32", "position")];
   const next = model.decode(weights, known(ids), caches, position);
-  return { params, before: tensors(caches), after: tensors(next.caches), ids, position, logits: next.logits };
+  const [before, after] = [byPath(caches), byPath(next.caches)];
+  return { weights: stored, before, after, ids, position, logits: next.logits };
 }
+
+const byPath = (caches: Parameters<typeof leaves<Tensor>>[0]): Readonly<Record<string, Tensor>> =>
+  Object.fromEntries(leaves<Tensor>(caches));

@@ -11,9 +11,10 @@ async function draws(
   backend: Backend = referenceBackend(),
 ) {
   const kind = drawKind(options, logits.length);
-  const given = [hostTensor("float32", [logits.length], logits), ...(kind.greedy ? [] : drawNumbers(options))].map(
-    (value) => backend.upload(value),
-  );
+  const given = [
+    hostTensor("float32", [logits.length], logits),
+    ...(kind.greedy ? [] : Object.values(drawNumbers(options))),
+  ].map((value) => backend.upload(value));
   const [x, position] = [input([logits.length], "float32", "logits"), input([], "int32", "position")];
   const [key, settings] = [input([2], "int32", "key"), input([2], "float32", "settings")];
   const program = graph({

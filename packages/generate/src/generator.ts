@@ -1,7 +1,7 @@
-import { type Backend, type Buffer, type Executable, FinegrainError, type HostTensor } from "@finegrain/graph";
+import { type Backend, type Buffer, FinegrainError, type HostTensor } from "@finegrain/graph";
 import { type LanguageModel, type Storage, uploadWeights } from "@finegrain/nn";
 import { decodeGraph, writeGraph } from "./decode-graph.ts";
-import { checkSampling, type DrawKind, type SamplingOptions } from "./sampling.ts";
+import { checkSampling, type SamplingOptions } from "./sampling.ts";
 import { type Session, startSession } from "./session.ts";
 import { stopSequences } from "./stop.ts";
 import { capacityFor, type Decoder } from "./stream.ts";
@@ -61,19 +61,29 @@ export async function createGenerator(options: GeneratorOptions): Promise<Genera
   const { backend, model, weights, capacity = 1, storage = "float32" } = options;
   const buffers = uploadWeights(backend, model, weights, storage);
   const own = [...buffers].filter(([path, buffer]) => weights.get(path) !== buffer).map(([, buffer]) => buffer);
-  const resident = [...buffers.values()];
-  const executables = new Map<string, Promise<Executable>>();
+  const executables = new Map<string, Promise<Disposable>>();
+  /** What was compiled under this key, once. A key is of one kind of graph. */
+  function once<E extends Disposable>(key: unknown[], compile: () => Promise<E>): Promise<E> {
+    const name = JSON.stringify(key);
+    const known = (executables.get(name) as Promise<E> | undefined) ?? compile();
+    executables.set(name, known);
+    return known;
+  }
   const decoder: Decoder = {
     backend,
     model,
-    weights: resident,
+    weights: Object.fromEntries(buffers),
     capacity: capacityFor(capacity, model.config.maxLength),
-    compiled(step, capacity) {
-      const key = JSON.stringify([step, capacity]);
-      const known = executables.get(key) ?? compile(backend, model, { step, capacity, storage });
-      executables.set(key, known);
-      return known;
-    },
+    decode: (tokens, capacity) =>
+      once(["decode", tokens, capacity], () => {
+        const { graph, donate } = decodeGraph(model, { tokens, capacity, storage });
+        return backend.compile(graph, { donate });
+      }),
+    write: (kind, capacity) =>
+      once(["write", kind, capacity], () => {
+        const { graph, donate } = writeGraph(model, kind, { capacity, storage });
+        return backend.compile(graph, { donate });
+      }),
   };
   return {
     start: () => startSession(decoder),
@@ -84,18 +94,6 @@ export async function createGenerator(options: GeneratorOptions): Promise<Genera
       for (const buffer of own) buffer[Symbol.dispose]();
     },
   };
-}
-
-interface Wanted {
-  readonly step: number | DrawKind;
-  readonly capacity: number;
-  readonly storage: Storage;
-}
-
-function compile(backend: Backend, model: LanguageModel, { step, ...shape }: Wanted): Promise<Executable> {
-  const { graph, donate } =
-    typeof step === "number" ? decodeGraph(model, { ...shape, tokens: step }) : writeGraph(model, step, shape);
-  return backend.compile(graph, { donate });
 }
 
 async function* generate(

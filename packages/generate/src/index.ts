@@ -1,4 +1,4 @@
-export { cacheTypes, type DecodeShape, type DonatingGraph, decodeGraph, writeGraph } from "./decode-graph.ts";
+export { cacheTypes, type DecodeShape, decodeGraph, writeGraph } from "./decode-graph.ts";
 export { type DrawInputs, drawToken } from "./draw-token.ts";
 export {
   createGenerator,

@@ -29,11 +29,11 @@ test("options that come to the same share a graph", () => {
 });
 
 test("a seed has two words", () => {
-  const words = (seed: number) => [...drawNumbers({ seed })[0]!.data];
+  const words = (seed: number) => [...drawNumbers({ seed }).key.data];
   expect(words(3)).toEqual([3, 0]);
   expect(words(3 + 2 ** 32)).toEqual([3, 1]);
   expect(words(-1)).toEqual([-1, -1]);
-  expect([...drawNumbers({ temperature: 0.5, topP: 0.25 })[1]!.data]).toEqual([0.5, 0.25]);
+  expect([...drawNumbers({ temperature: 0.5, topP: 0.25 }).settings.data]).toEqual([0.5, 0.25]);
 });
 
 test("what is no token is an error that names the logit", () => {

@@ -1,4 +1,4 @@
-import { FinegrainError, type HostTensor, hostTensor } from "@finegrain/graph";
+import { FinegrainError, hostTensor } from "@finegrain/graph";
 
 export interface SamplingOptions {
   /** Logits are divided by it. 0 is greedy: the most likely token, the first of equals. Default 1. */
@@ -30,13 +30,11 @@ export function drawKind({ temperature = 1, topK, topP = 1 }: SamplingOptions, v
   return { greedy: false, topK: topK !== undefined && topK < vocabulary ? topK : undefined, nucleus: topP < 1 };
 }
 
-/** The numbers of the options, as the inputs of a graph that draws: the seed's two words, then temperature and p. */
-export function drawNumbers({ temperature = 1, topP = 1, seed = 0 }: SamplingOptions): HostTensor[] {
-  return [
-    hostTensor("int32", [2], [seed | 0, Math.floor(seed / 2 ** 32) | 0]),
-    hostTensor("float32", [2], [temperature, topP]),
-  ];
-}
+/** The numbers of the options, as the inputs of a graph that draws: the seed's two words, and temperature and p. */
+export const drawNumbers = ({ temperature = 1, topP = 1, seed = 0 }: SamplingOptions) => ({
+  key: hostTensor("int32", [2], [seed | 0, Math.floor(seed / 2 ** 32) | 0]),
+  settings: hostTensor("float32", [2], [temperature, topP]),
+});
 
 /** @throws FinegrainError one sentence about the first option that is out of its range. */
 export function checkSampling({ temperature = 1, topK = 1, topP = 1 }: SamplingOptions): void {

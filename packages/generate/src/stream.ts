@@ -1,7 +1,8 @@
 import {
   type Backend,
   type Buffer,
-  type Executable,
+  type Compiled,
+  disposeTree,
   FinegrainError,
   type HostTensor,
   hostTensor,
@@ -10,7 +11,7 @@ import {
   zeroTensor,
 } from "@finegrain/graph";
 import type { LanguageModel } from "@finegrain/nn";
-import { cacheTypes } from "./decode-graph.ts";
+import { cacheTypes, type decodeGraph, type writeGraph } from "./decode-graph.ts";
 import type { DrawKind } from "./sampling.ts";
 
 /** Room in the smallest caches; it doubles, since a step reads all of it. */
@@ -20,11 +21,24 @@ const SMALLEST_CAPACITY = 64;
 export interface Decoder {
   readonly backend: Backend;
   readonly model: LanguageModel;
-  readonly weights: readonly Buffer[];
+  /** As they are stored, by path. */
+  readonly weights: Readonly<Record<string, Buffer>>;
   /** Least room that caches are made with. */
   readonly capacity: number;
-  /** The `decodeGraph` of so many tokens or the `writeGraph` of a kind, over caches with this room. */
-  compiled(step: number | DrawKind, capacity: number): Promise<Executable>;
+  /** The {@link decodeGraph} of so many tokens over caches with this room. */
+  decode(tokens: number, capacity: number): Promise<Decode>;
+  /** The {@link writeGraph} of a kind over caches with this room. */
+  write(kind: DrawKind, capacity: number): Promise<Write>;
+}
+
+export type Decode = Compiled<ReturnType<typeof decodeGraph>["graph"]>;
+export type Write = Compiled<ReturnType<typeof writeGraph>["graph"]>;
+
+/** What a step that writes takes beside weights and caches. */
+export interface Written {
+  readonly position: Buffer;
+  readonly token: Buffer;
+  readonly draw: Readonly<Record<string, Buffer>>;
 }
 
 /** Room for `needed` tokens: a power of two times the smallest, or all that the model has places for. */
@@ -35,13 +49,16 @@ export const capacityFor = (needed: number, longest: number): number =>
 export class Stream implements Disposable {
   readonly decoder: Decoder;
   #capacity: number;
-  #caches: Buffer[];
+  #caches: Readonly<Record<string, Buffer>>;
   #position = 0;
 
   constructor(decoder: Decoder) {
     this.decoder = decoder;
     this.#capacity = decoder.capacity;
-    this.#caches = cacheTypes(decoder.model, decoder.capacity).map((type) => decoder.backend.upload(zeroTensor(type)));
+    const types = cacheTypes(decoder.model, decoder.capacity);
+    this.#caches = Object.fromEntries(
+      [...types].map(([path, type]) => [path, decoder.backend.upload(zeroTensor(type))]),
+    );
   }
 
   /** Tokens in the caches. */
@@ -69,42 +86,40 @@ export class Stream implements Disposable {
     const end = this.#position + count;
     if (end <= this.#capacity) return;
     const capacity = capacityFor(end, model.config.maxLength);
-    const types = cacheTypes(model, capacity);
-    this.#caches = await Promise.all(
-      this.#caches.map(async (buffer, i) => {
-        const larger = backend.upload(enlarged(await buffer.read(), types[i]!));
-        buffer[Symbol.dispose]();
-        return larger;
+    const types = [...cacheTypes(model, capacity)];
+    const larger = await Promise.all(
+      types.map(async ([path, type]) => {
+        using cache = this.#caches[path]!; // caches of all sizes have the same paths
+        return [path, backend.upload(enlarged(await cache.read(), type))] as const;
       }),
     );
+    this.#caches = Object.fromEntries(larger);
     this.#capacity = capacity;
   }
 
-  /**
-   * Run a step over the caches, which have room for it.
-   * @param given what it takes behind weights and caches. It stays the caller's.
-   * @returns what it leaves behind the caches.
-   */
-  async run(step: number | DrawKind, given: readonly Buffer[]): Promise<Buffer[]> {
-    const executable = await this.decoder.compiled(step, this.#capacity);
-    const outputs = executable.run([...this.decoder.weights, ...this.#caches, ...given]);
-    this.#caches = outputs.slice(0, this.#caches.length);
-    this.#position += typeof step === "number" ? step : 1;
-    return outputs.slice(this.#caches.length);
+  /** Read the next tokens of a prompt in one run over the caches, which have room for them. @returns their logits, see `decodeGraph`. */
+  async read(tokens: Int32Array): Promise<Buffer> {
+    const { backend, weights } = this.decoder;
+    const executable = await this.decoder.decode(tokens.length, this.#capacity);
+    using ids = backend.upload(hostTensor("int32", [1, tokens.length], tokens));
+    using position = backend.upload(hostTensor("int32", [], [this.#position]));
+    const { caches, logits } = executable.run({ weights, caches: this.#caches, tokens: ids, position });
+    this.#caches = caches;
+    this.#position += tokens.length;
+    return logits;
   }
 
-  /** Read the next tokens of a prompt in one run. @returns their logits, see `decodeGraph`. */
-  async read(tokens: Int32Array): Promise<Buffer> {
-    const { backend } = this.decoder;
-    const given = [hostTensor("int32", [1, tokens.length], tokens), hostTensor("int32", [], [this.#position])];
-    const buffers = given.map((value) => backend.upload(value));
-    const [logits] = await this.run(tokens.length, buffers);
-    for (const buffer of buffers) buffer[Symbol.dispose]();
-    return logits!; // it leaves one
+  /** Write a token over the caches, which have room for it. What is given stays the caller's, but for the position. */
+  async write(kind: DrawKind, given: Written): Promise<{ readonly position: Buffer; readonly token: Buffer }> {
+    const executable = await this.decoder.write(kind, this.#capacity);
+    const { caches, ...next } = executable.run({ weights: this.decoder.weights, caches: this.#caches, ...given });
+    this.#caches = caches;
+    this.#position++;
+    return next;
   }
 
   [Symbol.dispose](): void {
-    for (const buffer of this.#caches) buffer[Symbol.dispose]();
+    disposeTree(this.#caches);
   }
 }
 

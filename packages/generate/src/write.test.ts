@@ -1,4 +1,4 @@
-import { type Backend, type Buffer, type HostTensor, hostTensor, referenceBackend } from "@finegrain/graph";
+import { createBackend, type HostTensor, hostTensor, referenceBackend, referenceDriver } from "@finegrain/graph";
 import { initialize, type ModelConfig, scalingLM } from "@finegrain/nn";
 import { describe, expect, test } from "vitest";
 import { forward } from "../test/full-pass.ts";
@@ -49,47 +49,32 @@ test("one session writes, is given more, and writes on", async () => {
 
 /** The reference, which notes what is run and what is read, and counts what is not given back. */
 function watched() {
-  const inner = referenceBackend();
+  const driver = referenceDriver();
   const seen = { events: [] as string[], open: 0, uploads: 0 };
-  const originals = new WeakMap<Buffer, Buffer>();
-  const watch = (buffer: Buffer): Buffer => {
-    let isOpen = true;
-    seen.open++;
-    const own: Buffer = {
-      type: buffer.type,
-      read() {
-        if (buffer.type.dtype === "int32") seen.events.push("read");
-        return buffer.read();
-      },
-      [Symbol.dispose]() {
-        if (isOpen) seen.open--;
-        isOpen = false;
-      },
-    };
-    originals.set(own, buffer);
-    return own;
-  };
-  const backend: Backend = {
-    ...inner,
+  const backend = createBackend({
+    ...driver,
     upload(value) {
       seen.uploads++;
-      return watch(inner.upload(value));
+      seen.open++;
+      return driver.upload(value);
     },
-    async compile(program, options) {
-      const executable = await inner.compile(program, options);
-      const spent = new Set(options?.donate?.map(([input]) => input));
+    read(value, type) {
+      if (type.dtype === "int32") seen.events.push("read");
+      return driver.read(value, type);
+    },
+    free: () => void seen.open--,
+    async compile(graph, options) {
+      const program = await driver.compile(graph, options);
       return {
+        ...program,
         run(inputs) {
           seen.events.push("run");
-          inputs.forEach((buffer, i) => {
-            if (spent.has(i)) buffer[Symbol.dispose]();
-          });
-          return executable.run(inputs.map((buffer) => originals.get(buffer)!)).map(watch);
+          seen.open += graph.outputs.length - options.donate.length;
+          return program.run(inputs);
         },
-        [Symbol.dispose]: () => executable[Symbol.dispose](),
       };
     },
-  };
+  });
   return { backend, seen };
 }
 

@@ -1,4 +1,4 @@
-import { type Buffer, hostTensor } from "@finegrain/graph";
+import { type Buffer, disposeTree, type HostTensor, hostTensor } from "@finegrain/graph";
 import { checkSampling, type DrawKind, drawKind, drawNumbers, type SamplingOptions, tokenOf } from "./sampling.ts";
 import type { Stream } from "./stream.ts";
 
@@ -47,7 +47,7 @@ export async function* write(
 class Pen implements Disposable {
   readonly #stream: Stream;
   readonly #kind: DrawKind;
-  readonly #numbers: readonly Buffer[];
+  readonly #draw: Readonly<Record<string, Buffer>>;
   /** On the device, the stream's position. */
   #position: Buffer;
 
@@ -55,7 +55,8 @@ class Pen implements Disposable {
     const { backend, model } = stream.decoder;
     this.#stream = stream;
     this.#kind = drawKind(options, model.config.vocabulary);
-    this.#numbers = this.#kind.greedy ? [] : drawNumbers(options).map((value) => backend.upload(value));
+    const numbers: Readonly<Record<string, HostTensor>> = this.#kind.greedy ? {} : drawNumbers(options);
+    this.#draw = Object.fromEntries(Object.entries(numbers).map(([name, value]) => [name, backend.upload(value)]));
     this.#position = backend.upload(hostTensor("int32", [], [stream.position]));
   }
 
@@ -73,12 +74,13 @@ class Pen implements Disposable {
   /** @returns the token that was drawn behind this one. */
   async step(token: Buffer): Promise<Buffer> {
     await this.#stream.reserve(1);
-    const [position, drawn] = await this.#stream.run(this.#kind, [this.#position, token, ...this.#numbers]);
-    this.#position = position!; // it leaves two
-    return drawn!;
+    const given = { position: this.#position, token, draw: this.#draw };
+    const next = await this.#stream.write(this.#kind, given);
+    this.#position = next.position;
+    return next.token;
   }
 
   [Symbol.dispose](): void {
-    for (const buffer of [this.#position, ...this.#numbers]) buffer[Symbol.dispose]();
+    disposeTree([this.#position, this.#draw]);
   }
 }

@@ -1,20 +1,31 @@
-import type { Backend, Buffer } from "./backend/backend.ts";
+import type { Backend } from "./backend/backend.ts";
+import { createBackend, type Driver } from "./backend/driver.ts";
 import { catalog, type OpName } from "./catalog.ts";
 import { FinegrainError } from "./errors.ts";
 import type { Graph } from "./graph.ts";
 import { decompose } from "./passes/decompose.ts";
 import type { HostTensor, Tensor, TensorType } from "./tensor.ts";
-import { sameShape, size, typeName } from "./tensor.ts";
+import { sameType, size, typeName } from "./tensor.ts";
+import { type Like, Outline } from "./tree.ts";
 
 /**
  * Interpret `graph` with each primitive's `evaluate`, floats in float64. Slow, obvious, and by definition correct.
- * @throws FinegrainError where the inputs are not of the graph's types.
+ * @param inputs a tree like the graph's. @returns one like its outputs.
+ * @throws FinegrainError where an input is missing or not of the graph's type.
  */
-export const evaluate = (graph: Graph, inputs: readonly HostTensor[]): HostTensor[] =>
-  interpret(decompose(graph), inputs);
+export function evaluate<I, O>(graph: Graph<I, O>, inputs: Like<I, HostTensor>): Like<O, HostTensor> {
+  const takes = new Outline(graph.takes);
+  const values = takes.list<HostTensor>(inputs, `graph "${graph.name}"`);
+  for (const [i, expected] of graph.inputs.entries())
+    if (!sameType(values[i]!, expected))
+      throw new FinegrainError(
+        `input ${takes.paths[i]} of graph "${graph.name}" is ${typeName(values[i]!)}, expected ${typeName(expected)}`,
+      );
+  const program = decompose(graph as unknown as Graph); // its passes see the lists
+  return new Outline(graph.gives).tree(interpret(program, values));
+}
 
 function interpret(graph: Graph, inputs: readonly HostTensor[]): HostTensor[] {
-  checkInputs(graph, inputs);
   const values = new Map<Tensor, HostTensor>(graph.inputs.map((tensor, i) => [tensor, inputs[i]!]));
   for (const node of graph.nodes) {
     if (values.has(node)) continue;
@@ -24,22 +35,6 @@ function interpret(graph: Graph, inputs: readonly HostTensor[]): HostTensor[] {
     values.set(node, store(node, op.evaluate(operands, node.attrs, node)));
   }
   return graph.outputs.map((tensor) => values.get(tensor)!);
-}
-
-/**
- * Refuse values that are not what a graph takes.
- * @throws FinegrainError that names the graph, the input and both types.
- */
-export function checkInputs(graph: Graph, inputs: readonly TensorType[]): void {
-  if (inputs.length !== graph.inputs.length)
-    throw new FinegrainError(`graph "${graph.name}" takes ${graph.inputs.length} inputs, not ${inputs.length}`);
-  graph.inputs.forEach((expected, i) => {
-    const given = inputs[i]!;
-    if (given.dtype !== expected.dtype || !sameShape(given.shape, expected.shape))
-      throw new FinegrainError(
-        `input ${i} of graph "${graph.name}" is ${typeName(given)}, expected ${typeName(expected)}`,
-      );
-  });
 }
 
 const arrays = {
@@ -56,15 +51,11 @@ function store({ dtype, shape }: TensorType, data: ArrayLike<number>): HostTenso
   return { dtype, shape, data: data instanceof array ? data : array.from(data) };
 }
 
-const resident = (value: HostTensor): Buffer & { readonly value: HostTensor } => ({
-  type: { dtype: value.dtype, shape: value.shape },
-  value,
-  read: async () => value,
-  [Symbol.dispose]() {},
-});
-
 /** The oracle as a backend: float64 on the host. For tests and for small things; never the default. */
-export const referenceBackend = (): Backend => ({
+export const referenceBackend = (): Backend => createBackend(referenceDriver());
+
+/** What is behind {@link referenceBackend}: for a backend that counts, or rounds, or fails. */
+export const referenceDriver = (): Driver<HostTensor> => ({
   name: "reference",
   device: {
     kind: "reference",
@@ -73,18 +64,12 @@ export const referenceBackend = (): Backend => ({
   },
   unsupported: new Set(),
   storage: new Set(["float16", "int8"]),
-  upload: (value) => resident({ ...value, data: value.data.slice() }),
+  upload: (value) => ({ ...value, data: value.data.slice() }),
+  read: async (value) => value,
+  free() {},
   async compile(graph) {
     const program = decompose(graph);
-    return {
-      // Every buffer of this backend was made by `resident` above.
-      run: (inputs) =>
-        interpret(
-          program,
-          inputs.map((buffer) => (buffer as ReturnType<typeof resident>).value),
-        ).map(resident),
-      [Symbol.dispose]() {},
-    };
+    return { run: (inputs) => interpret(program, inputs), [Symbol.dispose]() {} };
   },
   async [Symbol.asyncDispose]() {},
 });

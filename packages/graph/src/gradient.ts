@@ -6,19 +6,21 @@ import { add } from "./ops/add.ts";
 import { broadcastTo } from "./ops/broadcast-sum.ts";
 import type { Tensor } from "./tensor.ts";
 import { typeName } from "./tensor.ts";
+import { type Like, leaves, Outline, type Tree } from "./tree.ts";
 
 /**
  * d loss / d each of `wrt`, as more graph: a reverse sweep over the ops' own `vjp` rules.
  *
  *   loss     float32 []
- *   returns  float32, the shapes of `wrt`; zeros where the loss does not depend on one
+ *   returns  float32, a tree like `wrt` and of its shapes; zeros where the loss does not depend on one
  *
  * @throws FinegrainError where `loss` is not a float32 scalar.
  */
-export function gradient(loss: Tensor, wrt: readonly Tensor[]): Tensor[] {
+export function gradient<T extends Tree<Tensor>>(loss: Tensor, wrt: T): Like<T, Tensor> {
   if (loss.dtype !== "float32" || loss.shape.length !== 0)
     throw new FinegrainError(`the gradient of ${typeName(loss)} was asked for: a loss is float32[]`);
-  return pullback(loss, scalar(1), wrt);
+  const tensors = leaves<Tensor>(wrt).map(([, tensor]) => tensor);
+  return new Outline(wrt).tree(pullback(loss, scalar(1), tensors));
 }
 
 const pullback: Pullback = (y, ct, wrt) => {

@@ -1,5 +1,6 @@
 export * from "./backend/backend.ts";
-export * from "./backend/donated-inputs.ts";
+export * from "./backend/donations.ts";
+export * from "./backend/driver.ts";
 export * from "./backend/lowering.ts";
 export * from "./broadcast.ts";
 export * from "./cases.ts";
@@ -22,4 +23,5 @@ export * from "./philox.ts";
 export * from "./print.ts";
 export * from "./reduction.ts";
 export * from "./tensor.ts";
+export * from "./tree.ts";
 export * from "./verify.ts";

@@ -39,6 +39,14 @@ export const typeName = ({ dtype, shape }: TensorType): string => `${dtype}[${sh
 export const sameShape = (a: Shape, b: Shape): boolean =>
   a.length === b.length && a.every((extent, axis) => extent === b[axis]);
 
+/** Whether two types are one. A loop without a closure: every run asks for each of its inputs. */
+export function sameType(a: TensorType, b: TensorType): boolean {
+  if (a === b) return true;
+  if (a.dtype !== b.dtype || a.shape.length !== b.shape.length) return false;
+  for (let axis = 0; axis < a.shape.length; axis++) if (a.shape[axis] !== b.shape[axis]) return false;
+  return true;
+}
+
 export const isTensor = (x: unknown): x is Tensor =>
   typeof x === "object" && x !== null && "op" in x && "dtype" in x && "inputs" in x;
 

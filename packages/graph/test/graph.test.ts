@@ -19,6 +19,7 @@ import {
   reshape,
   scalar,
   select,
+  type Tensor,
   uniformFromBits,
   updateSlice,
 } from "../src/index.ts";
@@ -66,8 +67,7 @@ test("cost counts a product's multiply-adds, bytesRead the rows that are taken",
   const [x, w] = [input([8, 32]), input([32, 64])];
   expect(cost(graph({ inputs: [x, w], outputs: [einsum(x, w, "B D, D F -> B F")] })).flops).toBe(2 * 8 * 32 * 64);
   const [table, rows, at] = [input([1000, 16]), input([4], "int32"), input([], "int32")];
-  const read = (...outputs: Parameters<typeof graph>[0]["outputs"]) =>
-    bytesRead(graph({ inputs: [table, rows, at], outputs }));
+  const read = (...outputs: Tensor[]) => bytesRead(graph({ inputs: [table, rows, at], outputs }));
   expect(read(gather(table, rows))).toBe(4 * 16 * 4 + 4 * 4);
   expect(read(gather(reshape(table, [2000, 8]), rows))).toBe(4 * 8 * 4 + 4 * 4);
   expect(read(dynamicSlice(table, at, { axis: 0, length: 2 }))).toBe(2 * 16 * 4 + 4);

@@ -1,4 +1,4 @@
-import type { Shape, Tensor, TensorType } from "@finegrain/graph";
+import { type Like, leaves, mapTree, type Shape, type Tensor, type TensorType, type Tree } from "@finegrain/graph";
 import type { Context } from "./context.ts";
 import type { Init } from "./init.ts";
 
@@ -13,20 +13,13 @@ export interface Params {
   readonly [name: string]: Param | Params;
 }
 
-/** A tree with a leaf of type `V` at the end of every path. */
-export type Tree<V> = V | { readonly [name: string]: Tree<V> };
 /** What a model keeps between decode steps, by its types: KV caches and the last inputs of convolutions. */
 export type CacheTree = Tree<TensorType>;
 
-/** What tells a leaf from a branch: parameters, tensors and tensor types all have a shape. */
-interface Leaf {
-  readonly shape: Shape;
-}
-
-/** The tree `P` with a `V` (tensor, gradient, array) in place of every leaf. */
-export type Like<P, V> = P extends Leaf ? V : { readonly [K in keyof P]: Like<P[K], V> };
 /** The tensors that stand for a layer's parameters in a graph. */
 export type Weights<P> = Like<P, Tensor>;
+
+export { type Like, leaves, mapTree, type Tree };
 
 /** A function of `[batch, time, features]` with parameters. Configs go in, graphs come out; nothing is mutated. */
 export interface Layer<P extends Params = Params> {
@@ -66,30 +59,9 @@ export interface DecodedLayer<P extends Params = Params> extends Layer<P> {
 
 export const param = (shape: Shape, init: Init): Param => ({ shape, init });
 
-const isLeaf = (x: unknown): x is Leaf =>
-  typeof x === "object" && x !== null && Array.isArray((x as Partial<Leaf>).shape);
-
-/** The same tree with `f(leaf, path)` in place of every leaf. Leaves are whatever has a shape. */
-export function mapTree<T extends Leaf, V>(tree: Tree<T>, f: (leaf: T, path: string) => V, path = ""): Tree<V> {
-  if (isLeaf(tree)) return f(tree as T, path);
-  return Object.fromEntries(
-    Object.entries(tree as Readonly<Record<string, Tree<T>>>).map(([name, branch]) => [
-      name,
-      mapTree(branch, f, path === "" ? name : `${path}.${name}`),
-    ]),
-  );
-}
-
 /** {@link mapTree} over parameters, with the tree's own type. */
 export const mapParams = <P extends Params, V>(params: P, f: (param: Param, path: string) => V): Like<P, V> =>
   mapTree<Param, V>(params, f) as Like<P, V>; // the tree keeps its keys: `Like` says so, the recursion cannot
-
-/** Every leaf with its path, in the order of the keys. */
-export function leaves<T extends Leaf>(tree: Tree<T>): [path: string, leaf: T][] {
-  const found: [string, T][] = [];
-  mapTree(tree, (leaf, path) => found.push([path, leaf]));
-  return found;
-}
 
 /** The types of a layer's parameters by their checkpoint names. */
 export const paramTypes = (params: Params): Map<string, TensorType> =>

@@ -101,7 +101,7 @@ export function uploadWeights(
 /** @throws FinegrainError where the backend cannot keep weights so. */
 export function expectStorage(backend: Backend, storage: Storage): void {
   if (storage !== "float32" && !backend.storage?.has(storage))
-    throw new FinegrainError(`${backend.name} keeps weights in float32 alone, not in ${storage}; wasm can`);
+    throw new FinegrainError(`${backend.name} keeps weights in float32 alone, not in ${storage}`);
 }
 
 const isBuffer = (value: HostTensor | Buffer): value is Buffer => "read" in value;
@@ -125,22 +125,21 @@ function quantize({ shape, data }: HostTensor): { quantized: HostTensor; scale: 
 }
 
 /**
- * A model's weights as inputs of a graph, in the order of {@link storedTypes}, and the float32 tensors that its layers compute
- * with.
+ * A model's weights in a graph: the inputs as they are stored, by the paths of {@link storedTypes}, and the float32 tensors that its
+ * layers compute with.
  */
 export function traceWeights<P extends Params>(
   params: P,
   storage: Storage,
-): { readonly weights: Like<P, Tensor>; readonly inputs: Tensor[] } {
-  const inputs: Tensor[] = [];
-  const given = (type: TensorType, path: string): Tensor => {
-    inputs.push(input(type.shape, type.dtype, path));
-    return inputs.at(-1)!;
-  };
+): { readonly weights: Like<P, Tensor>; readonly stored: Record<string, Tensor> } {
+  const stored = Object.fromEntries(
+    [...storedTypes(params, storage)].map(([path, { dtype, shape }]) => [path, input(shape, dtype, path)]),
+  );
   const weights = mapParams(params, ({ shape }, path): Tensor => {
-    if (!isNarrow({ shape }, storage)) return given({ dtype: "float32", shape }, path);
-    const value = cast(given({ dtype: storage, shape }, path), "float32");
-    return storage === "int8" ? mul(value, given(scaleType(shape), scalePath(path))) : value;
+    const own = stored[path]!; // every parameter is stored
+    if (!isNarrow({ shape }, storage)) return own;
+    const value = cast(own, "float32");
+    return storage === "int8" ? mul(value, stored[scalePath(path)]!) : value;
   });
-  return { weights, inputs };
+  return { weights, stored };
 }

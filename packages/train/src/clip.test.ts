@@ -5,12 +5,12 @@ import { clipByGlobalNorm } from "./clip.ts";
 /** Gradients [3] and [2, 2] of global length 6, clipped. */
 function clipped(maxNorm: number): { norm: number; numbers: number[] } {
   const [a, b] = [input([3]), input([2, 2])];
-  const { gradients, norm } = clipByGlobalNorm([a, b], { maxNorm });
-  const [length, ...rest] = evaluate(graph({ inputs: [a, b], outputs: [norm, ...gradients] }), [
-    hostTensor("float32", [3], [1, -3, 1]),
-    hostTensor("float32", [2, 2], [4, 0, 3, 0]),
-  ]);
-  return { norm: length!.data[0]!, numbers: rest.flatMap(({ data }) => [...data]) };
+  const { gradients, norm } = clipByGlobalNorm({ a, b }, { maxNorm });
+  const found = evaluate(graph({ inputs: { a, b }, outputs: { norm, gradients } }), {
+    a: hostTensor("float32", [3], [1, -3, 1]),
+    b: hostTensor("float32", [2, 2], [4, 0, 3, 0]),
+  });
+  return { norm: found.norm.data[0]!, numbers: Object.values(found.gradients).flatMap(({ data }) => [...data]) };
 }
 
 test("longer gradients are scaled as one vector, and their length before is told", () => {

@@ -1,4 +1,7 @@
-import { add, div, einsum, min, mul, reshape, size, sqrt, type Tensor } from "@finegrain/graph";
+import { add, div, einsum, mapTensors, min, mul, reshape, size, sqrt, type Tensor } from "@finegrain/graph";
+
+/** By the paths of the parameters that they are of. */
+type Gradients = Readonly<Record<string, Tensor>>;
 
 /** Keeps a division by the norm of no gradient at all finite. */
 const TINY = 1e-6;
@@ -9,17 +12,17 @@ const TINY = 1e-6;
  *   norm  float32 []   their length before
  */
 export function clipByGlobalNorm(
-  gradients: readonly Tensor[],
+  gradients: Gradients,
   { maxNorm }: { readonly maxNorm: number },
-): { readonly gradients: Tensor[]; readonly norm: Tensor } {
+): { readonly gradients: Gradients; readonly norm: Tensor } {
   const norm = globalNorm(gradients);
   const scale = min(div(maxNorm, add(norm, TINY)), 1);
-  return { gradients: gradients.map((gradient) => mul(gradient, scale)), norm };
+  return { gradients: mapTensors(gradients, (gradient) => mul(gradient, scale)), norm };
 }
 
 /** Length of all gradients as one vector: float32 []. */
-export function globalNorm(gradients: readonly Tensor[]): Tensor {
-  const squares = gradients.map((gradient) => {
+export function globalNorm(gradients: Gradients): Tensor {
+  const squares = Object.values(gradients).map((gradient) => {
     const flat = reshape(gradient, [size(gradient.shape)]);
     return einsum(flat, flat, "N, N -> ");
   });

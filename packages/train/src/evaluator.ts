@@ -1,4 +1,4 @@
-import type { Backend, Buffer, Executable } from "@finegrain/graph";
+import { type Backend, type Buffer, type Compiled, disposeTree } from "@finegrain/graph";
 import type { BatchSize, HeldOutBatch } from "./data/index.ts";
 import { type EvaluationConfig, evaluationGraph } from "./train-step.ts";
 
@@ -22,8 +22,9 @@ export interface EvaluatorOptions extends Omit<EvaluationConfig, keyof BatchSize
 
 /** An evaluator compiles a graph for every size of batch that it is given, once. */
 export function createEvaluator({ backend, ...config }: EvaluatorOptions): Evaluator {
-  const executables = new Map<string, Promise<Executable>>();
-  const compiled = ({ shape }: HeldOutBatch["mask"]): Promise<Executable> => {
+  type Evaluation = Promise<Compiled<ReturnType<typeof evaluationGraph>>>;
+  const executables = new Map<string, Evaluation>();
+  const compiled = ({ shape }: HeldOutBatch["mask"]): Evaluation => {
     const [batch, length] = shape as [number, number];
     const known = executables.get(`${shape}`) ?? backend.compile(evaluationGraph({ ...config, batch, length }));
     executables.set(`${shape}`, known);
@@ -32,14 +33,14 @@ export function createEvaluator({ backend, ...config }: EvaluatorOptions): Evalu
   return {
     async evaluate(weights, batches) {
       let [nats, tokens] = [0, 0];
+      const given = Object.fromEntries(weights);
       for (const batch of batches) {
         const executable = await compiled(batch.mask);
-        const given = [backend.upload(batch.tokens), backend.upload(batch.mask)];
-        const outputs = executable.run([...weights.values(), ...given]);
-        const [sum, count] = await Promise.all(outputs.map(async (buffer) => (await buffer.read()).data[0]!));
-        nats += sum!;
-        tokens += count!;
-        for (const buffer of [...given, ...outputs]) buffer[Symbol.dispose]();
+        const own = { tokens: backend.upload(batch.tokens), mask: backend.upload(batch.mask) };
+        const sums = executable.run({ weights: given, ...own });
+        nats += await numberOf(sums.nats);
+        tokens += await numberOf(sums.targets);
+        disposeTree([own, sums]);
       }
       return { nats, tokens };
     },
@@ -48,3 +49,5 @@ export function createEvaluator({ backend, ...config }: EvaluatorOptions): Evalu
     },
   };
 }
+
+const numberOf = async (buffer: Buffer): Promise<number> => (await buffer.read()).data[0]!;

@@ -1,10 +1,11 @@
 import {
   add,
   concat,
-  type Graph,
   gradient,
   graph,
   input,
+  leaves,
+  mapTensors,
   mul,
   reduceSum,
   reshape,
@@ -30,7 +31,7 @@ import { meanSurprise, surprise } from "./objective.ts";
 import type { Optimizer } from "./optimizers/index.ts";
 
 /*
- * The graphs of training, all over the same parameters in the order of their paths. Axes: B batch, T time.
+ * The graphs of training, all over the same parameters, which have their paths for names. Axes: B batch, T time.
  */
 
 export interface StepConfig extends BatchSize {
@@ -40,47 +41,61 @@ export interface StepConfig extends BatchSize {
   readonly clipNorm?: number | undefined;
 }
 
+/** A model's parameters in a graph: as its layers see them, and by path. */
 interface Traced {
-  readonly w: Weights<LanguageModel["params"]>;
-  /** The same tensors, in the order of their paths. */
-  readonly list: readonly Tensor[];
+  readonly weights: Weights<LanguageModel["params"]>;
+  readonly stored: Readonly<Record<string, Tensor>>;
 }
 
-function traceParams({ params }: LanguageModel): Traced {
-  const { weights: w, inputs: list } = traceWeights(params, "float32");
-  return { w, list };
-}
+const traceParams = ({ params }: LanguageModel): Traced => traceWeights(params, "float32");
 
-const inputsOf = (types: ReadonlyMap<string, TensorType>): Tensor[] =>
-  [...types].map(([name, { shape, dtype }]) => input(shape, dtype, name));
+/** What the optimizer keeps of every parameter, by the parameter's path and the slot's name. */
+export type SlotTree<V> = Readonly<Record<string, Readonly<Record<string, V>>>>;
 
-/** Types of the optimizer's slots by name, "path.slot", in the order in which the graphs take them. */
-export const slotTypes = ({ model, optimizer }: Pick<StepConfig, "model" | "optimizer">): Map<string, TensorType> =>
+/** Types of the optimizer's slots. */
+export const slotTypes = ({ model, optimizer }: Pick<StepConfig, "model" | "optimizer">): SlotTree<TensorType> =>
+  Object.fromEntries([...paramTypes(model.params)].map(([path, type]) => [path, optimizer.slots(type)]));
+
+/** Slots by name, "path.slot", as a checkpoint has them. */
+export const namedSlots = <V>(slots: SlotTree<V>): Map<string, V> =>
   new Map(
-    [...paramTypes(model.params)].flatMap(([path, type]) =>
-      Object.entries(optimizer.slots(type)).map(([name, slot]) => [`${path}.${name}`, slot] as const),
+    Object.entries(slots).flatMap(([path, own]) =>
+      Object.entries(own).map(([name, slot]) => [`${path}.${name}`, slot] as const),
     ),
   );
 
-/** Inputs that say which batch it is. */
-interface BatchInputs {
-  readonly tokens: Tensor;
-  readonly key: Tensor;
-  readonly counter: Tensor;
-}
+/** A value for every slot. */
+export const mapSlots = <V, W>(slots: SlotTree<V>, f: (slot: V, name: string) => W): SlotTree<W> =>
+  Object.fromEntries(
+    Object.entries(slots).map(([path, own]) => [
+      path,
+      Object.fromEntries(Object.entries(own).map(([name, slot]) => [name, f(slot, `${path}.${name}`)])),
+    ]),
+  );
 
-const batchInputs = ({ batch, length }: BatchSize): BatchInputs => ({
+const slotInputs = (config: StepConfig): SlotTree<Tensor> =>
+  mapSlots(slotTypes(config), ({ shape, dtype }, name) => input(shape, dtype, name));
+
+/** Inputs that say which batch it is. */
+const batchInputs = ({ batch, length }: BatchSize) => ({
   tokens: input([batch, length + 1], "int32", "tokens"),
   key: input([2], "int32", "key"),
   counter: input([], "int32", "counter"),
 });
 
-/** Mean loss of a batch without auxiliary losses, and the gradients with them. */
-function lossAndGradients({ model }: StepConfig, { w, list }: Traced, { tokens, key, counter }: BatchInputs) {
+/** Inputs that say which step it is. */
+const stepInputs = () => ({ step: input([], "int32", "step"), learningRate: input([], "float32", "learning rate") });
+
+/** Mean loss of a batch without auxiliary losses, and the gradients with them, by path. */
+function lossAndGradients(
+  { model }: StepConfig,
+  { weights, stored }: Traced,
+  { tokens, key, counter }: ReturnType<typeof batchInputs>,
+) {
   const ledger = openLedger();
-  const loss = meanSurprise(surprise(model, w, tokens, training(randomSource(key, counter), ledger)));
+  const loss = meanSurprise(surprise(model, weights, tokens, training(randomSource(key, counter), ledger)));
   const total = [...ledger.losses.values()].reduce((a, b) => add(a, b), loss);
-  return { loss, gradients: gradient(total, list), metrics: metricsOf(ledger) };
+  return { loss, gradients: gradient(total, stored), metrics: metricOutput(metricsOf(ledger)) };
 }
 
 /** What the layers leave beside their outputs, by name: auxiliary losses as "loss.NAME", and metrics. */
@@ -92,101 +107,90 @@ function metricsOf({ losses, metrics }: ReadableLedger): ReadonlyMap<string, Ten
 export function metricNames(config: Pick<StepConfig, "model"> & BatchSize): string[] {
   const ledger = openLedger();
   const { tokens, key, counter } = batchInputs(config);
-  surprise(config.model, traceParams(config.model).w, tokens, training(randomSource(key, counter), ledger));
+  surprise(config.model, traceParams(config.model).weights, tokens, training(randomSource(key, counter), ledger));
   return [...metricsOf(ledger).keys()];
 }
 
-/** Metrics as one output, float32 [metrics]; none where there are none. */
-function metricOutput(metrics: ReadonlyMap<string, Tensor>): Tensor[] {
+/** All metrics as one output, float32 [metrics], so that they are read at once; left out where there are none. */
+function metricOutput(metrics: ReadonlyMap<string, Tensor>): { metrics?: Tensor } {
   const values = [...metrics.values()].map((value) => reshape(value, [1]));
-  return values.length === 0 ? [] : [concat(...values, { axis: 0 })];
+  return values.length === 0 ? {} : { metrics: concat(...values, { axis: 0 }) };
 }
 
 /** Clipped gradients through the optimizer: parameters and slots after the step, and the gradients' norm before it. */
 function updates(
-  config: StepConfig,
-  { list }: Traced,
-  slots: readonly Tensor[],
-  gradients: readonly Tensor[],
-  step: Tensor,
-  learningRate: Tensor,
+  { optimizer, clipNorm }: StepConfig,
+  parameters: Traced["stored"],
+  slots: SlotTree<Tensor>,
+  gradients: Readonly<Record<string, Tensor>>,
+  { step, learningRate }: ReturnType<typeof stepInputs>,
 ) {
-  const { optimizer, clipNorm } = config;
   const clipped =
     clipNorm === undefined
       ? { gradients, norm: globalNorm(gradients) }
       : clipByGlobalNorm(gradients, { maxNorm: clipNorm });
-  let next = 0;
-  const moved = list.map((param, i) => {
-    const own = Object.fromEntries(Object.keys(optimizer.slots(param)).map((name) => [name, slots[next++]!]));
-    return optimizer.update({ param, gradient: clipped.gradients[i]!, slots: own, step, learningRate });
+  const moved = Object.entries(parameters).map(([path, param]) => {
+    const own = { param, gradient: clipped.gradients[path]!, slots: slots[path]! }; // of the same paths
+    return [path, optimizer.update({ ...own, step, learningRate })] as const;
   });
+  const after = new Map(moved);
   return {
     norm: clipped.norm,
-    params: moved.map(({ param }) => param),
-    slots: moved.flatMap(({ slots: after }, i) => Object.keys(optimizer.slots(list[i]!)).map((name) => after[name]!)),
+    parameters: Object.fromEntries(moved.map(([path, { param }]) => [path, param])),
+    // In the order of the slots before, whatever the optimizer's.
+    slots: Object.fromEntries(
+      Object.entries(slots).map(([path, own]) => [
+        path,
+        Object.fromEntries(Object.keys(own).map((name) => [name, after.get(path)!.slots[name]!])),
+      ]),
+    ),
   };
 }
 
-const stepInputs = () => ({ step: input([], "int32", "step"), learningRate: input([], "float32", "learning rate") });
-
-/** (params, slots, tokens, key, counter, step, learningRate) -> (params, slots, metrics where there are any, loss, norm). */
-export function stepGraph(config: StepConfig): Graph {
-  const [traced, slots, batch, { step, learningRate }] = [
+/** A whole step: new parameters and slots, and what is read of it. */
+export function stepGraph(config: StepConfig) {
+  const [traced, slots, batch, now] = [
     traceParams(config.model),
-    inputsOf(slotTypes(config)),
+    slotInputs(config),
     batchInputs(config),
     stepInputs(),
   ];
   const { loss, gradients, metrics } = lossAndGradients(config, traced, batch);
-  const after = updates(config, traced, slots, gradients, step, learningRate);
+  const { norm, ...after } = updates(config, traced.stored, slots, gradients, now);
   return graph({
     name: "train step",
-    inputs: [...traced.list, ...slots, batch.tokens, batch.key, batch.counter, step, learningRate],
-    outputs: [...after.params, ...after.slots, ...metricOutput(metrics), loss, after.norm],
+    inputs: { parameters: traced.stored, slots, batch, now },
+    outputs: { ...after, report: { ...metrics, loss, norm } },
   });
 }
 
-/**
- * One micro-batch's gradients, loss and metrics, added up:
- * (params, sums, lossSum, metricSums, tokens, key, counter) -> (sums, lossSum, metricSums), without metrics where there are none.
- */
-export function accumulateGraph(config: StepConfig): Graph {
+/** One micro-batch's gradients, loss and metrics, added to the sums of those before. The sums may be donated. */
+export function accumulateGraph(config: StepConfig) {
   const [traced, batch] = [traceParams(config.model), batchInputs(config)];
   const { loss, gradients, metrics } = lossAndGradients(config, traced, batch);
-  const terms = [...gradients, loss, ...metricOutput(metrics)];
-  const sums = terms.map(({ shape }) => input(shape, "float32", "sum"));
+  const terms = { gradients, loss, ...metrics };
+  const sums = mapTensors(terms, ({ shape }, path) => input(shape, "float32", `sum of ${path}`));
+  const before = new Map(leaves<Tensor>(sums));
   return graph({
     name: "accumulate gradients",
-    inputs: [...traced.list, ...sums, batch.tokens, batch.key, batch.counter],
-    outputs: sums.map((sum, i) => add(sum, terms[i]!)),
+    inputs: { parameters: traced.stored, sums, batch },
+    outputs: { sums: mapTensors(terms, (term, path) => add(before.get(path)!, term)) }, // a tree like theirs
   });
 }
 
-/** (params, slots, sums, lossSum, step, learningRate) -> (params, slots, loss, norm) for sums over `count` micro-batches. */
-export function updateGraph(config: StepConfig, count: number): Graph {
-  const [traced, slots, { step, learningRate }] = [
-    traceParams(config.model),
-    inputsOf(slotTypes(config)),
-    stepInputs(),
-  ];
-  const [sums, lossSum] = [
-    traced.list.map(({ shape }) => input(shape, "float32", "gradient sum")),
-    input([], "float32", "loss sum"),
-  ];
-  const share = scalar(1 / count);
-  const after = updates(
-    config,
-    traced,
-    slots,
-    sums.map((sum) => mul(sum, share)),
-    step,
-    learningRate,
-  );
+/** What {@link stepGraph} does with a batch, for the sums over `count` micro-batches. Metrics are not among what is read of it. */
+export function updateGraph(config: StepConfig, count: number) {
+  const [{ stored: parameters }, slots, now] = [traceParams(config.model), slotInputs(config), stepInputs()];
+  const sums = {
+    gradients: mapTensors(parameters, ({ shape }, path) => input(shape, "float32", `sum of ${path}`)),
+    loss: input([], "float32", "sum of the loss"),
+  };
+  const means = mapTensors(sums, (sum) => mul(sum, scalar(1 / count)));
+  const { norm, ...after } = updates(config, parameters, slots, means.gradients, now);
   return graph({
     name: "update",
-    inputs: [...traced.list, ...slots, ...sums, lossSum, step, learningRate],
-    outputs: [...after.params, ...after.slots, mul(lossSum, share), after.norm],
+    inputs: { parameters, slots, sums, now },
+    outputs: { ...after, report: { loss: means.loss, norm } },
   });
 }
 
@@ -199,17 +203,17 @@ export interface EvaluationConfig extends BatchSize {
   readonly storage?: Storage | undefined;
 }
 
-/** (params as they are stored, tokens, mask float32 [B, T]) -> (nats, targets), summed over what the mask lets through. */
-export function evaluationGraph(config: EvaluationConfig): Graph {
+/** nats and targets, summed over what the mask, float32 [B, T], lets through. The weights are those of `storedTypes`. */
+export function evaluationGraph(config: EvaluationConfig) {
   const { model, batch, length, asDecoded = false, storage = "float32" } = config;
-  const { weights, inputs } = traceWeights(model.params, storage);
+  const { weights, stored } = traceWeights(model.params, storage);
   const [tokens, mask] = [input([batch, length + 1], "int32", "tokens"), input([batch, length], "float32", "mask")];
   const { nats, isTarget } = surprise(model, weights, tokens, { ...evaluation, asDecoded });
   const counted = isTarget ? mul(isTarget, mask) : mask;
   const every = { axes: [0, 1] };
   return graph({
     name: "evaluation",
-    inputs: [...inputs, tokens, mask],
-    outputs: [reduceSum(mul(nats, counted), every), reduceSum(counted, every)],
+    inputs: { weights: stored, tokens, mask },
+    outputs: { nats: reduceSum(mul(nats, counted), every), targets: reduceSum(counted, every) },
   });
 }

@@ -1,18 +1,29 @@
 import {
   type Backend,
   type Buffer,
-  type Executable,
+  type Compiled,
+  disposeTree,
   FinegrainError,
   type HostTensor,
   hostTensor,
-  type Shape,
-  type TensorType,
+  mapTensors,
+  type Tensor,
   zeroTensor,
 } from "@finegrain/graph";
 import { initialize, matchTensors, paramTypes, seedKey } from "@finegrain/nn";
 import type { HeldOutBatch } from "./data/index.ts";
 import { createEvaluator, type Evaluator } from "./evaluator.ts";
-import { accumulateGraph, metricNames, type StepConfig, slotTypes, stepGraph, updateGraph } from "./train-step.ts";
+import {
+  accumulateGraph,
+  mapSlots,
+  metricNames,
+  namedSlots,
+  type SlotTree,
+  type StepConfig,
+  slotTypes,
+  stepGraph,
+  updateGraph,
+} from "./train-step.ts";
 
 export interface TrainerOptions extends StepConfig {
   readonly backend: Backend;
@@ -81,11 +92,11 @@ export async function createTrainer(options: TrainerOptions): Promise<Trainer> {
   const slots = slotTypes(options);
   const weights = options.weights ?? initialize(model.params, seed);
   matchTensors(weights, params, "the set of weights");
-  if (state) matchTensors(state.slots, slots, "the optimizer's state");
+  if (state) matchTensors(state.slots, namedSlots(slots), "the optimizer's state");
   checkOptions(options);
   return new ModelTrainer(options, accumulate, {
-    params: [...params.keys()].map((path) => backend.upload(weights.get(path)!)),
-    slots: [...slots].map(([name, type]) => backend.upload(state?.slots.get(name) ?? zeroTensor(type))),
+    parameters: Object.fromEntries([...params.keys()].map((path) => [path, backend.upload(weights.get(path)!)])),
+    slots: mapSlots(slots, (type, name) => backend.upload(state?.slots.get(name) ?? zeroTensor(type))),
   });
 }
 
@@ -100,26 +111,45 @@ function checkOptions({ accumulate = 1, clipNorm, seed, state }: TrainerOptions)
 
 const int32 = (...values: number[]): HostTensor => hostTensor("int32", [values.length], Int32Array.from(values));
 const scalarOf = (value: HostTensor): HostTensor => ({ ...value, shape: [] });
-const dispose = (buffers: Iterable<Buffer>): void => {
-  for (const buffer of buffers) buffer[Symbol.dispose]();
-};
 
+/** The state of a run, on the device. */
 interface Held {
-  readonly params: readonly Buffer[];
-  readonly slots: readonly Buffer[];
+  readonly parameters: Readonly<Record<string, Buffer>>;
+  readonly slots: SlotTree<Buffer>;
 }
 
-/** What a step's graphs made: parameters, slots, loss and norm; sums of the metrics over its micro-batches. */
-interface Stepped {
-  readonly outputs: readonly Buffer[];
-  readonly metrics: readonly Buffer[];
+/** What a step's graphs made. The metrics are sums over its micro-batches, and left out where there are none. */
+interface Stepped extends Held {
+  readonly report: { readonly loss: Buffer; readonly norm: Buffer; readonly metrics?: Buffer };
+}
+
+/** What is compiled once it is needed. */
+class Lazy<E extends Disposable> {
+  readonly #compile: () => Promise<E>;
+  #compiled: Promise<E> | undefined;
+
+  constructor(compile: () => Promise<E>) {
+    this.#compile = compile;
+  }
+
+  get(): Promise<E> {
+    this.#compiled ??= this.#compile();
+    return this.#compiled;
+  }
+
+  async dispose(): Promise<void> {
+    // One that did not compile has told so where it was needed.
+    (await this.#compiled?.catch(() => undefined))?.[Symbol.dispose]();
+  }
 }
 
 class ModelTrainer implements Trainer {
   readonly #options: TrainerOptions;
   readonly #accumulate: number;
   readonly #metricNames: readonly string[];
-  readonly #executables = new Map<string, Promise<Executable>>();
+  readonly #whole: Lazy<Compiled<ReturnType<typeof stepGraph>>>;
+  readonly #sum: Lazy<Compiled<ReturnType<typeof accumulateGraph>>>;
+  readonly #update: Lazy<Compiled<ReturnType<typeof updateGraph>>>;
   readonly #evaluator: Evaluator;
   #held: Held;
   #step: number;
@@ -128,7 +158,11 @@ class ModelTrainer implements Trainer {
     this.#options = options;
     this.#accumulate = accumulate;
     this.#metricNames = metricNames(options);
-    this.#evaluator = createEvaluator({ backend: options.backend, model: options.model });
+    const { backend, model } = options;
+    this.#whole = new Lazy(() => backend.compile(stepGraph(options)));
+    this.#sum = new Lazy(() => backend.compile(accumulateGraph(options), { donate: ["sums"] }));
+    this.#update = new Lazy(() => backend.compile(updateGraph(options, accumulate)));
+    this.#evaluator = createEvaluator({ backend, model });
     this.#held = held;
     this.#step = options.state?.step ?? 0;
   }
@@ -147,10 +181,10 @@ class ModelTrainer implements Trainer {
     if (!Number.isFinite(Math.fround(learningRate)))
       throw new FinegrainError(`the learning rate of step ${this.#step} is ${learningRate}`);
     const started = performance.now();
-    const { outputs, metrics } = await (this.#accumulate === 1
-      ? this.#whole(batches[0]!, learningRate)
+    const stepped = await (this.#accumulate === 1
+      ? this.#inOne(batches[0]!, learningRate)
       : this.#inParts(batches, learningRate));
-    const [loss, gradientNorm, ...found] = await this.#take(outputs, metrics, learningRate);
+    const { loss, norm: gradientNorm, metrics: found } = await this.#take(stepped, learningRate);
     const milliseconds = performance.now() - started;
     return {
       step: this.#step++,
@@ -163,90 +197,64 @@ class ModelTrainer implements Trainer {
     };
   }
 
-  /**
-   * Keep what a step made, unless it is not finite: until then the state before it is still there, and not donated.
-   * @returns the loss, the norm and the metrics.
-   */
-  async #take(
-    outputs: readonly Buffer[],
-    metrics: readonly Buffer[],
-    learningRate: number,
-  ): Promise<[number, number, ...number[]]> {
-    const { params, slots } = this.#held;
-    const read = await Promise.all(
-      [...outputs.slice(-2), ...metrics].map(async (buffer) => [...(await buffer.read()).data]),
-    );
-    const [loss, norm, ...found] = read.flat() as [number, number, ...number[]]; // each of the first two is one number
-    if (!Number.isFinite(loss) || !Number.isFinite(norm)) {
-      dispose([...outputs, ...metrics]);
+  /** Keep what a step made, unless it is not finite: until then the state before it is still there, and not donated. */
+  async #take({ report, ...after }: Stepped, learningRate: number) {
+    const [loss, norm] = [await numberOf(report.loss), await numberOf(report.norm)];
+    const metrics = report.metrics ? [...(await report.metrics.read()).data] : [];
+    disposeTree({ ...report });
+    const isUsable = Number.isFinite(loss) && Number.isFinite(norm);
+    disposeTree(isUsable ? { ...this.#held } : { ...after });
+    if (!isUsable)
       throw new FinegrainError(
         `the loss of step ${this.#step} is ${loss} and its gradient's norm ${norm}, at a learning rate of ${learningRate}: the weights are left as they were before the step`,
       );
-    }
-    dispose([...params, ...slots, ...outputs.slice(-2), ...metrics]);
-    this.#held = { params: outputs.slice(0, params.length), slots: outputs.slice(params.length, -2) };
-    return [loss, norm, ...found];
+    this.#held = after;
+    return { loss, norm, metrics };
   }
 
-  async #whole(tokens: HostTensor, learningRate: number): Promise<Stepped> {
-    const executable = await this.#compiled("step", () => this.#options.backend.compile(stepGraph(this.#options)));
-    const { params, slots } = this.#held;
-    const outputs = this.#with([...this.#batchInputs(tokens, this.#step), ...this.#stepInputs(learningRate)], (given) =>
-      executable.run([...params, ...slots, ...given]),
-    );
-    const metrics = outputs.splice(params.length + slots.length, this.#metricOutputs);
-    return { outputs, metrics };
-  }
-
-  /** All metrics are one output, where there are any. */
-  get #metricOutputs(): 0 | 1 {
-    return this.#metricNames.length > 0 ? 1 : 0;
+  async #inOne(tokens: HostTensor, learningRate: number): Promise<Stepped> {
+    const executable = await this.#whole.get();
+    const given = { batch: this.#batch(tokens, this.#step), now: this.#now(learningRate) };
+    const stepped = executable.run({ ...this.#held, ...given });
+    disposeTree(given);
+    return stepped;
   }
 
   async #inParts(batches: readonly HostTensor[], learningRate: number): Promise<Stepped> {
-    const { backend } = this.#options;
-    const { params, slots } = this.#held;
-    const float = (shape: Shape): TensorType => ({ dtype: "float32", shape });
-    const types = [...params.map(({ type }) => type), float([]), float([this.#metricNames.length])];
-    const summed = types.slice(0, params.length + 1 + this.#metricOutputs);
-    const donate = summed.map((_, i) => [params.length + i, i] as const);
-    const accumulate = await this.#compiled("accumulate", () =>
-      backend.compile(accumulateGraph(this.#options), { donate }),
-    );
-    const update = await this.#compiled("update", () => backend.compile(updateGraph(this.#options, batches.length)));
-    let sums = summed.map((type) => backend.upload(zeroTensor(type)));
+    const [accumulate, update] = [await this.#sum.get(), await this.#update.get()];
+    const { parameters } = this.#held;
+    let sums = mapTensors(accumulateGraph(this.#options).takes.sums, (sum) => this.#zeros(sum));
     for (const [micro, tokens] of batches.entries()) {
-      const counter = this.#step * batches.length + micro;
-      sums = this.#with(this.#batchInputs(tokens, counter), (given) => accumulate.run([...params, ...sums, ...given]));
+      const batch = this.#batch(tokens, this.#step * batches.length + micro);
+      ({ sums } = accumulate.run({ parameters, sums, batch }));
+      disposeTree(batch);
     }
-    const metrics = sums.splice(params.length + 1);
-    const outputs = this.#with(this.#stepInputs(learningRate), (given) =>
-      update.run([...params, ...slots, ...sums, ...given]),
-    );
-    dispose(sums);
-    return { outputs, metrics };
+    const { metrics, ...summed } = sums;
+    const now = this.#now(learningRate);
+    const { report, ...after } = update.run({ ...this.#held, sums: summed, now });
+    disposeTree([summed, now]);
+    return { ...after, report: { ...report, ...(metrics && { metrics }) } };
   }
 
-  #batchInputs(tokens: HostTensor, counter: number): HostTensor[] {
-    return [tokens, int32(...seedKey(this.#options.seed)), scalarOf(int32(counter))];
+  #zeros({ dtype, shape }: Tensor): Buffer {
+    return this.#options.backend.upload(zeroTensor({ dtype, shape }));
   }
 
-  #stepInputs(learningRate: number): HostTensor[] {
-    return [scalarOf(int32(this.#step)), hostTensor("float32", [], [learningRate])];
+  #batch(tokens: HostTensor, counter: number) {
+    const { backend, seed } = this.#options;
+    return {
+      tokens: backend.upload(tokens),
+      key: backend.upload(int32(...seedKey(seed))),
+      counter: backend.upload(scalarOf(int32(counter))),
+    };
   }
 
-  /** Upload small inputs for one run, and free them behind it. */
-  #with(values: readonly HostTensor[], run: (given: Buffer[]) => Buffer[]): Buffer[] {
-    const given = values.map((value) => this.#options.backend.upload(value));
-    const outputs = run(given);
-    dispose(given);
-    return outputs;
-  }
-
-  #compiled(name: string, compile: () => Promise<Executable>): Promise<Executable> {
-    const known = this.#executables.get(name) ?? compile();
-    this.#executables.set(name, known);
-    return known;
+  #now(learningRate: number) {
+    const { backend } = this.#options;
+    return {
+      step: backend.upload(scalarOf(int32(this.#step))),
+      learningRate: backend.upload(hostTensor("float32", [], [learningRate])),
+    };
   }
 
   evaluate(batches: Iterable<HeldOutBatch>): Promise<{ nats: number; tokens: number }> {
@@ -254,7 +262,7 @@ class ModelTrainer implements Trainer {
   }
 
   buffers(): Map<string, Buffer> {
-    return new Map([...paramTypes(this.#options.model.params).keys()].map((path, i) => [path, this.#held.params[i]!]));
+    return new Map(Object.entries(this.#held.parameters));
   }
 
   async weights(): Promise<Map<string, HostTensor>> {
@@ -262,16 +270,17 @@ class ModelTrainer implements Trainer {
   }
 
   async state(): Promise<TrainerState> {
-    const slots = new Map([...slotTypes(this.#options).keys()].map((name, i) => [name, this.#held.slots[i]!]));
-    return { slots: await readAll(slots), step: this.#step, seed: this.#options.seed };
+    return { slots: await readAll(namedSlots(this.#held.slots)), step: this.#step, seed: this.#options.seed };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    dispose([...this.#held.params, ...this.#held.slots]);
+    disposeTree({ ...this.#held });
     await this.#evaluator[Symbol.asyncDispose]();
-    for (const executable of this.#executables.values()) (await executable.catch(() => undefined))?.[Symbol.dispose]();
+    for (const lazy of [this.#whole, this.#sum, this.#update]) await lazy.dispose();
   }
 }
+
+const numberOf = async (buffer: Buffer): Promise<number> => (await buffer.read()).data[0]!;
 
 /** Embedding a token that has no row is undefined behaviour: not to be left to the backend. */
 function checkTokens(tokens: HostTensor["data"], vocabulary: number): void {

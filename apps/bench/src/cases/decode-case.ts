@@ -69,7 +69,7 @@ export async function prepareDecode(
 ): Promise<Prepared<ModelFigures>> {
   const record = recording(backend);
   const capacity = prompt + units + 1; // the step behind the last
-  expectRoom(backend, [...pool.missing(model.params, storage), ...cacheTypes(model, capacity)]);
+  expectRoom(backend, [...pool.missing(model.params, storage), ...cacheTypes(model, capacity).values()]);
   const weights = pool.of(model.params, storage);
   const generator = await createGenerator({ backend: record.backend, model, weights, capacity, storage });
   const tokens = Int32Array.from({ length: prompt }, (_, position) => (position * 7919) % model.config.vocabulary);

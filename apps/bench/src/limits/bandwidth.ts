@@ -1,11 +1,12 @@
 import {
   type Backend,
   type Buffer,
-  type Executable,
+  type Compiled,
   einsum,
   graph,
   hostTensor,
   input,
+  type ListGraph,
   reduceMax,
   reduceSum,
   type Tensor,
@@ -60,7 +61,7 @@ async function onBackend(backend: Backend): Promise<OnBackend> {
   const buffers = Array.from({ length: BUFFERS }, () => backend.upload(noise));
   const ones = backend.upload(hostTensor("float32", [COLUMNS], new Float32Array(COLUMNS).fill(1)));
   const contestants: Contestant[] = [];
-  const executables: Executable[] = [];
+  const executables: Disposable[] = [];
   for (const [name, method] of Object.entries(METHODS)) {
     const all = buffers.map((_, k) => input([ROWS, COLUMNS], "float32", `buffer ${k}`));
     const vector = input([COLUMNS], "float32", "ones");
@@ -83,7 +84,7 @@ async function onBackend(backend: Backend): Promise<OnBackend> {
 }
 
 /** Read the buffers so many times. @returns seconds a pass. */
-async function pass(executable: Executable, operands: readonly Buffer[], times: number): Promise<number> {
+async function pass(executable: Compiled<ListGraph>, operands: readonly Buffer[], times: number): Promise<number> {
   const started = performance.now();
   let last: readonly Buffer[] = [];
   for (let k = 0; k < times; k++) {

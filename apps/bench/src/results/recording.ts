@@ -15,7 +15,7 @@ export interface Recording {
 
 /** `backend`, with a record of the graphs that run on it. Disposing of it is left to the one who opened it. */
 export function recording(backend: Backend, { profile = false } = {}): Recording {
-  const executables: Executable[] = [];
+  const executables: Pick<Executable, "profile">[] = [];
   const runs = new Map<Graph, number>();
   let dispatches: number | null = 0;
   return {
@@ -26,12 +26,13 @@ export function recording(backend: Backend, { profile = false } = {}): Recording
       ...(backend.storage && { storage: backend.storage }),
       ...(backend.memoryInUse && { memoryInUse: () => backend.memoryInUse!() }), // there by the line itself
       upload: (value) => backend.upload(value),
-      async compile(graph: Graph, options?: CompileOptions): Promise<Executable> {
+      async compile<I, O>(graph: Graph<I, O>, options?: CompileOptions): Promise<Executable<I, O>> {
         const executable = await backend.compile(graph, profile ? { ...options, profile } : options);
         executables.push(executable);
+        const source = graph as unknown as Graph; // whatever its trees
         return {
           run(inputs) {
-            runs.set(graph, (runs.get(graph) ?? 0) + 1);
+            runs.set(source, (runs.get(source) ?? 0) + 1);
             dispatches = executable.dispatches === undefined ? null : (dispatches ?? 0) + executable.dispatches;
             return executable.run(inputs);
           },

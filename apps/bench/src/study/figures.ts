@@ -29,10 +29,10 @@ export function modelFigures(
 /** Bytes of weights that one feed-forward layer reads for a token. */
 function feedForwardBytes(config: ModelConfig): number {
   const layer = feedForwardOf(config);
-  const { weights, inputs } = traceWeights(layer.params, "float32");
+  const { weights, stored } = traceWeights(layer.params, "float32");
   const x = input([1, 1, config.dModel], "float32", "x");
   const y = "decode" in layer ? layer.decode(weights, x) : layer.apply(weights, x, evaluation);
-  return bytesRead(graph({ name: "feed-forward", inputs: [...inputs, x], outputs: [y] })) - 4 * config.dModel; // x itself
+  return bytesRead(graph({ name: "feed-forward", inputs: { stored, x }, outputs: [y] })) - 4 * config.dModel; // x itself
 }
 
 /** Floating-point operations of one optimizer step, backward pass included. */

@@ -1,4 +1,4 @@
-import type { Backend, Graph, HostTensor, TensorType } from "@finegrain/graph";
+import type { Backend, Graph, HostTensor, ListGraph, TensorType } from "@finegrain/graph";
 import { FinegrainError, hostTensor, sameShape, typeName } from "@finegrain/graph";
 import { missingOp, runGraph } from "../run-graph.ts";
 import { Unsupported } from "./case.ts";
@@ -18,7 +18,7 @@ export type Allowance =
 
 /** A case as a graph over values, whose outputs are what `checks` expects, in their order. */
 export interface Trial {
-  readonly graph: Graph;
+  readonly graph: ListGraph;
   readonly values: readonly HostTensor[];
   readonly checks: readonly Check[];
   /** What is to be checked besides, over many runs. */
@@ -30,7 +30,7 @@ export interface Trial {
  * with those of the other runs what the check expects.
  */
 export interface Iteration {
-  readonly graph: Graph;
+  readonly graph: ListGraph;
   readonly values: readonly HostTensor[];
   readonly times: number;
   readonly check: Check;
@@ -78,10 +78,10 @@ async function iterate(backend: Backend, { graph, values, times }: Iteration): P
   const found: number[] = [];
   for (let run = 0; run < times; run++) {
     const outputs = executable.run(inputs);
-    const last = outputs.pop()!;
+    const last = outputs[state]!;
     found.push((await last.read()).data[0]!);
     for (const buffer of [...inputs.slice(0, state), last]) buffer[Symbol.dispose]();
-    inputs = [...outputs, ...inputs.slice(state)];
+    inputs = [...outputs.slice(0, state), ...inputs.slice(state)];
   }
   for (const buffer of inputs) buffer[Symbol.dispose]();
   return hostTensor("float32", [times], found);

@@ -1,11 +1,11 @@
 import {
   broadcastTo,
   FinegrainError,
-  type Graph,
   gradient,
   graph,
   type HostTensor,
   input,
+  type ListGraph,
   mul,
   reduceSum,
   reshape,
@@ -187,7 +187,7 @@ export class Given implements WeightSource {
     return reduceSum(mul(output, this.tensor("cotangent")), { axes: output.shape.map((_, axis) => axis) });
   }
 
-  #graph(name: string, outputs: readonly Tensor[]): Graph {
+  #graph(name: string, outputs: readonly Tensor[]): ListGraph {
     return graph({ name, inputs: [...this.#inputs.values()], outputs });
   }
 }

@@ -1,4 +1,4 @@
-import { type CompileOptions, type Graph, optimize, size, type Tensor } from "@finegrain/graph";
+import { type Donations, type Graph, optimize, size, type Tensor } from "@finegrain/graph";
 import { bufferToCopy } from "../analysis/product.ts";
 import type { ProgramBuffer } from "../ir/buffer.ts";
 import { Domain } from "../ir/domain.ts";
@@ -28,12 +28,8 @@ export interface FuseOptions {
   readonly computeParts?: boolean;
 }
 
-/** Turn a graph into kernels. @param donate as in {@link CompileOptions}. */
-export function fuse(
-  source: Graph,
-  donate: NonNullable<CompileOptions["donate"]> = [],
-  options: FuseOptions = {},
-): Program {
+/** Turn a graph into kernels. @param donate outputs that may overwrite inputs. */
+export function fuse(source: Graph, donate: Donations = [], options: FuseOptions = {}): Program {
   return new Fusion(splitReductions(optimize(source, lowersWhole)), donate, options).program();
 }
 
@@ -51,11 +47,7 @@ class Fusion {
   /** The value that each output buffer is made for, where a kernel can make it there. */
   readonly #outputOf = new Map<Tensor, ProgramBuffer>();
 
-  constructor(
-    graph: Graph,
-    donate: NonNullable<CompileOptions["donate"]>,
-    { copyOperands = true, computeParts = false }: FuseOptions,
-  ) {
+  constructor(graph: Graph, donate: Donations, { copyOperands = true, computeParts = false }: FuseOptions) {
     this.#graph = graph;
     this.#copyOperands = copyOperands;
     this.#placement = place(graph, { computeParts });
@@ -68,7 +60,7 @@ class Fusion {
   }
 
   /** The buffer of an output: a donated input's where it is written into in part, else its own. */
-  #output(x: Tensor, index: number, donate: NonNullable<CompileOptions["donate"]>): ProgramBuffer {
+  #output(x: Tensor, index: number, donate: Donations): ProgramBuffer {
     const base = storedBase(x);
     const donated = donate.find(([, output]) => output === index);
     const input = donated && this.#graph.inputs[donated[0]];

@@ -1,6 +1,7 @@
 import type { OpName } from "../catalog.ts";
 import type { Graph } from "../graph.ts";
-import type { HostTensor, StorageDType, TensorType } from "../tensor.ts";
+import type { HostTensor, StorageDType, Tensor, TensorType } from "../tensor.ts";
+import type { Like, Tree } from "../tree.ts";
 
 /** Where a backend runs. */
 export interface DeviceInfo {
@@ -36,12 +37,18 @@ export interface Backend extends AsyncDisposable {
   /** Copy a value to the device. The caller may reuse the array afterwards. */
   upload(value: HostTensor): Buffer;
   /** Expensive and done once: lower, fuse, plan memory, build kernels. Throws UnsupportedOpError. */
-  compile(graph: Graph, options?: CompileOptions): Promise<Executable>;
+  compile<I, O>(graph: Graph<I, O>, options?: CompileOptions): Promise<Executable<I, O>>;
 }
 
+/**
+ * The path of an input or of a branch of them, each of which the output of the same path may overwrite. Where it has another there: both
+ * paths.
+ */
+export type Donation = string | readonly [input: string, output: string];
+
 export interface CompileOptions {
-  /** Output `o` may overwrite input `i` (optimizer state, KV caches), whose buffer is spent by the run. */
-  readonly donate?: readonly (readonly [input: number, output: number])[];
+  /** Inputs that outputs may overwrite (optimizer state, KV caches). Their buffers are spent by the run. */
+  readonly donate?: readonly Donation[];
   /** Time every kernel, which makes runs slower. A backend that cannot tell leaves {@link Executable.profile} out. */
   readonly profile?: boolean;
 }
@@ -58,8 +65,13 @@ export interface KernelTime {
 }
 
 /** A compiled graph. Calls are queued in order; results stay on the device until they are read. */
-export interface Executable extends Disposable {
-  run(inputs: readonly Buffer[]): Buffer[];
+export interface Executable<I = Tree<Tensor>, O = Tree<Tensor>> extends Disposable {
+  /**
+   * A tree of buffers like the graph's inputs, for one like its outputs.
+   * @throws FinegrainError that names the input where one is missing, of another type or of another backend, was disposed or donated
+   *   before, or is there twice and overwritten.
+   */
+  run(inputs: Like<I, Buffer>): Like<O, Buffer>;
   /** Kernels that a run starts on the device, one after the other. Left out: the backend does not count them. */
   readonly dispatches?: number;
   /** Times by kernel, in the program's order, and the clocks back to 0. There where it was compiled with `profile`. */
@@ -70,4 +82,13 @@ export interface Executable extends Disposable {
 export interface Buffer extends Disposable {
   readonly type: TensorType;
   read(): Promise<HostTensor>;
+}
+
+/** What a graph of the type `G` is compiled to. */
+export type Compiled<G> = G extends Graph<infer I, infer O> ? Executable<I, O> : never;
+
+/** Dispose every buffer of a tree. */
+export function disposeTree(tree: Tree<Buffer>): void {
+  if (Symbol.dispose in tree) (tree as Buffer)[Symbol.dispose]();
+  else for (const branch of Object.values(tree as Readonly<Record<string, Tree<Buffer>>>)) disposeTree(branch);
 }

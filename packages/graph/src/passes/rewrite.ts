@@ -1,5 +1,6 @@
 import { type Graph, graph } from "../graph.ts";
 import type { Tensor } from "../tensor.ts";
+import { mapTree } from "../tree.ts";
 
 /** The node over other operands: itself where none changed. */
 export const withInputs = (node: Tensor, inputs: readonly Tensor[]): Tensor =>
@@ -23,5 +24,6 @@ export function rewrite(source: Graph, replace: (node: Tensor) => Tensor): Graph
       ),
     );
   }
-  return graph({ name: source.name, inputs: source.inputs, outputs: source.outputs.map((x) => replaced.get(x)!) });
+  const gives = mapTree<Tensor, Tensor>(source.gives, (x) => replaced.get(x)!);
+  return graph({ name: source.name, inputs: source.takes, outputs: gives });
 }

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Backend, type Buffer, evaluate, type HostTensor, hostTensor, referenceBackend } from "@finegrain/graph";
+import { type Backend, createBackend, type HostTensor, hostTensor, referenceDriver } from "@finegrain/graph";
 import { type ModelConfig, scalingLM } from "@finegrain/nn";
 import { adafactor, adamW, createTrainer, type TrainerOptions, trainBatches } from "@finegrain/train";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -26,25 +26,17 @@ afterEach(() => rm(folder, { recursive: true }));
 
 /** The reference with float32 between runs, as devices have it: a file of float32 then keeps every bit. */
 function float32Backend(): Backend {
-  const held = new WeakMap<Buffer, HostTensor>();
-  const keep = ({ dtype, shape, data }: HostTensor): Buffer => {
-    const value = hostTensor(dtype, shape, dtype === "float32" ? Float32Array.from(data) : data);
-    const buffer = { type: { dtype, shape }, read: async () => value, [Symbol.dispose]() {} };
-    held.set(buffer, value);
-    return buffer;
-  };
-  return {
-    ...referenceBackend(),
+  const driver = referenceDriver();
+  const keep = ({ dtype, shape, data }: HostTensor): HostTensor =>
+    hostTensor(dtype, shape, dtype === "float32" ? Float32Array.from(data) : data);
+  return createBackend({
+    ...driver,
     upload: keep,
-    compile: async (program) => ({
-      run: (inputs) =>
-        evaluate(
-          program,
-          inputs.map((buffer) => held.get(buffer)!), // all are made by `keep`
-        ).map(keep),
-      [Symbol.dispose]() {},
-    }),
-  };
+    async compile(graph, options) {
+      const program = await driver.compile(graph, options);
+      return { ...program, run: (inputs) => program.run(inputs).map(keep) };
+    },
+  });
 }
 
 const bits = (tensors: ReadonlyMap<string, HostTensor>) =>

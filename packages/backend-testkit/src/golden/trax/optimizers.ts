@@ -65,7 +65,7 @@ export function optimizerTrial(golden: GoldenCase): Trial {
   const outputs: Tensor[] = [];
   const checks: Check[] = [];
   for (let step = 0; step < steps; step++) {
-    const raw = params.map((_, i) => stored(`gradient.${step}.${i}`));
+    const raw = Object.fromEntries(params.map((_, i) => [i, stored(`gradient.${step}.${i}`)]));
     const gradients = typeof clip === "number" ? clipByGlobalNorm(raw, { maxNorm: clip }).gradients : raw;
     const now = scalar(step, "int32");
     state = state.map((own, i) => optimizer.update({ ...own, gradient: gradients[i]!, step: now, learningRate }));
