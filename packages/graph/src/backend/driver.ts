@@ -65,7 +65,7 @@ class Home<Value> {
 
   /** @throws FinegrainError once the backend was disposed. */
   expectOpen(): void {
-    if (!this.#open) throw new FinegrainError(`${this.driver.name} was used after it was disposed`);
+    if (!this.#open) throw new FinegrainError(`${this.driver.name} was closed: open the backend again`);
   }
 
   upload(value: HostTensor): Buffer {
