@@ -38,8 +38,9 @@ export function createEvaluator({ backend, ...config }: EvaluatorOptions): Evalu
         const executable = await compiled(batch.mask);
         const own = { tokens: backend.upload(batch.tokens), mask: backend.upload(batch.mask) };
         const sums = executable.run({ weights: given, ...own });
-        nats += await numberOf(sums.nats);
-        tokens += await numberOf(sums.targets);
+        const [sum, count] = await Promise.all([numberOf(sums.nats), numberOf(sums.targets)]);
+        nats += sum;
+        tokens += count;
         disposeTree([own, sums]);
       }
       return { nats, tokens };

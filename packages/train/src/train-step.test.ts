@@ -8,7 +8,7 @@ import { createTrainer, type TrainerOptions } from "./trainer.ts";
 const dense: ModelConfig = { vocabulary: 24, dModel: 16, dFf: 32, layers: 2, heads: 4, maxLength: 16 };
 const sparse: ModelConfig = {
   ...dense,
-  feedForward: { type: "sparse", blockSize: 4, rank: 4 },
+  feedForward: { type: "trax-sparse", blockSize: 4, rank: 4 },
   attention: { type: "multiplicative-convolutional", modules: 4 },
   loss: { type: "multiplicative", modules: 4 },
 };

@@ -17,7 +17,7 @@ const VOCABULARY = 12;
 const dense: ModelConfig = { vocabulary: VOCABULARY, dModel: 8, dFf: 16, layers: 1, heads: 2, maxLength: 8 };
 const sparse: ModelConfig = {
   ...dense,
-  feedForward: { type: "sparse", blockSize: 4, rank: 2 },
+  feedForward: { type: "trax-sparse", blockSize: 4, rank: 2 },
   attention: { type: "multiplicative-convolutional", modules: 2 },
   loss: { type: "multiplicative", modules: 2 },
 };

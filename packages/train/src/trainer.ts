@@ -6,8 +6,7 @@ import {
   FinegrainError,
   type HostTensor,
   hostTensor,
-  mapTensors,
-  type Tensor,
+  type Shape,
   zeroTensor,
 } from "@finegrain/graph";
 import { initialize, matchTensors, paramTypes, seedKey } from "@finegrain/nn";
@@ -199,8 +198,11 @@ class ModelTrainer implements Trainer {
 
   /** Keep what a step made, unless it is not finite: until then the state before it is still there, and not donated. */
   async #take({ report, ...after }: Stepped, learningRate: number) {
-    const [loss, norm] = [await numberOf(report.loss), await numberOf(report.norm)];
-    const metrics = report.metrics ? [...(await report.metrics.read()).data] : [];
+    const [loss, norm, metrics = []] = await Promise.all([
+      numberOf(report.loss),
+      numberOf(report.norm),
+      report.metrics?.read().then(({ data }) => [...data]),
+    ]);
     disposeTree({ ...report });
     const isUsable = Number.isFinite(loss) && Number.isFinite(norm);
     disposeTree(isUsable ? { ...this.#held } : { ...after });
@@ -223,7 +225,7 @@ class ModelTrainer implements Trainer {
   async #inParts(batches: readonly HostTensor[], learningRate: number): Promise<Stepped> {
     const [accumulate, update] = [await this.#sum.get(), await this.#update.get()];
     const { parameters } = this.#held;
-    let sums = mapTensors(accumulateGraph(this.#options).takes.sums, (sum) => this.#zeros(sum));
+    let sums = this.#zeroSums();
     for (const [micro, tokens] of batches.entries()) {
       const batch = this.#batch(tokens, this.#step * batches.length + micro);
       ({ sums } = accumulate.run({ parameters, sums, batch }));
@@ -236,8 +238,17 @@ class ModelTrainer implements Trainer {
     return { ...after, report: { ...report, ...(metrics && { metrics }) } };
   }
 
-  #zeros({ dtype, shape }: Tensor): Buffer {
-    return this.#options.backend.upload(zeroTensor({ dtype, shape }));
+  /** What the first of a step's micro-batches is added to. */
+  #zeroSums() {
+    const zeros = (shape: Shape): Buffer => this.#options.backend.upload(zeroTensor({ dtype: "float32", shape }));
+    const metrics = this.#metricNames.length;
+    return {
+      gradients: Object.fromEntries(
+        Object.entries(this.#held.parameters).map(([path, { type }]) => [path, zeros(type.shape)]),
+      ),
+      loss: zeros([]),
+      ...(metrics > 0 && { metrics: zeros([metrics]) }),
+    };
   }
 
   #batch(tokens: HostTensor, counter: number) {

@@ -1,13 +1,14 @@
 import {
   type Backend,
   type Buffer,
+  type Compiled,
   decompose,
-  type Executable,
   einsum,
   einsumExtents,
   type Graph,
   graph,
   input,
+  type ListGraph,
   parseEinsum,
   reshape,
   slice,
@@ -66,7 +67,7 @@ export async function prepareProducts(backend: Backend, products: readonly Matri
 }
 
 function productRun(
-  executable: Executable,
+  executable: Compiled<ListGraph>,
   buffers: readonly Buffer[],
   products: readonly MatrixProduct[],
   held: Disposable,
