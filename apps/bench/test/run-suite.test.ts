@@ -1,4 +1,12 @@
-import { type Backend, byteSize, type Graph, referenceBackend } from "@finegrain/graph";
+import {
+  type Backend,
+  byteSize,
+  createBackend,
+  type Graph,
+  type HostTensor,
+  referenceBackend,
+  referenceDriver,
+} from "@finegrain/graph";
 import { expect, test } from "vitest";
 import { type Progress, runSuite } from "../src/measure/run-suite.ts";
 import { isMeasurement, type Result } from "../src/results/result.ts";
@@ -126,23 +134,22 @@ test("a backend whose limits cannot be measured is a line for every variant", as
 
 /** The reference backend, with so many bytes for what is uploaded. */
 function withMemory(bytes: number): Backend {
-  const reference = referenceBackend();
+  const driver = referenceDriver();
+  const uploaded = new Set<HostTensor>();
   let used = 0;
-  return {
-    ...reference,
+  return createBackend({
+    ...driver,
     upload(value) {
       if (used + byteSize(value) > bytes) throw new Error("out of memory");
-      const buffer = reference.upload(value);
-      used += byteSize(value);
-      const dispose = () => {
-        used -= byteSize(value);
-        buffer[Symbol.dispose]();
-      };
-      return new Proxy(buffer, {
-        get: (target, key) => (key === Symbol.dispose ? dispose : Reflect.get(target, key, target)),
-      });
+      const copy = driver.upload(value);
+      uploaded.add(copy);
+      used += byteSize(copy);
+      return copy;
     },
-  };
+    free(value) {
+      if (uploaded.delete(value)) used -= byteSize(value);
+    },
+  });
 }
 
 test("a variant that does not fit beside the others is measured beside dense alone", async () => {
