@@ -117,7 +117,7 @@ test("evaluates and writes with weights of 8 bits on wasm, and says what they co
   expect(generated.stdout).toMatch(/^It was/);
   const refused = await finegrain([...generate, "--backend", "onnx"]);
   expect(refused.code).toBe(1);
-  expect(refused.stderr).toMatch(/onnx:cpu keeps weights in float32 alone, not in int8; wasm can/);
+  expect(refused.stderr).toMatch(/onnx:cpu keeps weights in float32 alone, not in int8/);
 }, 60_000);
 
 test("trains on a folder of text and JSONL, with Adafactor and every part sparse", async () => {
