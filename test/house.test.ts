@@ -20,6 +20,12 @@ test("every file is named after what it holds", () => {
   expect(files.filter((path) => vague.has(basename(path)))).toEqual([]);
 });
 
+test("a test beside the sources is of the module that it is named after", () => {
+  const beside = files.filter((path) => /^[^/]+\/[^/]+\/src\/.*\.test\.ts$/.test(path));
+  expect(beside.length).toBeGreaterThan(0);
+  expect(beside.filter((path) => !files.includes(path.replace(/\.test\.ts$/, ".ts")))).toEqual([]);
+});
+
 test("nothing is left to do later", () => {
   expect(files.filter((path) => /\b(TODO|FIXME|XXX)\b/.test(read(path)))).toEqual([]);
 });

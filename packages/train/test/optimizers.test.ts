@@ -1,6 +1,6 @@
 import { evaluate, graph, type HostTensor, hostTensor, input, size, type TensorType } from "@finegrain/graph";
 import { describe, expect, test } from "vitest";
-import { adafactor, adamW, type Optimizer } from "./index.ts";
+import { adafactor, adamW, type Optimizer } from "../src/optimizers/index.ts";
 
 const values = (shape: readonly number[], seed: number): HostTensor =>
   hostTensor(

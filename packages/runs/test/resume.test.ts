@@ -5,7 +5,7 @@ import { type Backend, createBackend, type HostTensor, hostTensor, referenceDriv
 import { type ModelConfig, scalingLM } from "@finegrain/nn";
 import { adafactor, adamW, createTrainer, type TrainerOptions, trainBatches } from "@finegrain/train";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { openCheckpoint, saveCheckpoint } from "./checkpoint.ts";
+import { openCheckpoint, saveCheckpoint } from "../src/folder/checkpoint.ts";
 
 const dense: ModelConfig = { vocabulary: 24, dModel: 16, dFf: 32, layers: 2, heads: 4, maxLength: 16 };
 const sparse: ModelConfig = {

@@ -1,7 +1,7 @@
 import { FinegrainError } from "@finegrain/graph";
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
-import { readSafetensors } from "./safetensors.ts";
+import { readSafetensors } from "../src/safetensors/safetensors.ts";
 
 const RUNS = 10_000;
 

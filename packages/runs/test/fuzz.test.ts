@@ -4,9 +4,9 @@ import { join } from "node:path";
 import { FinegrainError, hostTensor } from "@finegrain/graph";
 import * as fc from "fast-check";
 import { afterAll, expect, test } from "vitest";
-import { checkRunConfig, readPartialConfig } from "../config.ts";
-import { openCheckpoint, saveCheckpoint } from "./checkpoint.ts";
-import { readMetrics } from "./metrics.ts";
+import { checkRunConfig, readPartialConfig } from "../src/config.ts";
+import { openCheckpoint, saveCheckpoint } from "../src/folder/checkpoint.ts";
+import { readMetrics } from "../src/folder/metrics.ts";
 
 const folder = await mkdtemp(join(tmpdir(), "fuzz-"));
 afterAll(() => rm(folder, { recursive: true }));
