@@ -1,21 +1,9 @@
 /*
- * A backend of your own. It is handed whole graphs, and has to upload, compile, run and read. This one computes matrix products and a few
+ * A backend of your own is a driver: it is handed whole graphs, and has to upload, compile, run and read. This one computes matrix products and a few
  * element-wise ops in float32 by loops of its own, and leaves all others to the meaning that each op brings along, so that it is
  * complete from the first line on. Replace one op after the other by what your device does better.
  */
 import * as g from "@finegrain/graph";
-
-/** A value on the device, which is the host here. A device's backend would keep a handle, and free it. */
-interface HostBuffer extends g.Buffer {
-  readonly value: g.HostTensor;
-}
-
-const resident = (value: g.HostTensor): HostBuffer => ({
-  type: { dtype: value.dtype, shape: value.shape },
-  value,
-  read: async () => ({ ...value, data: value.data.slice() }),
-  [Symbol.dispose]() {},
-});
 
 /** Computes the value of one node of a graph. */
 type Kernel = (inputs: readonly g.HostTensor[]) => ArrayLike<number>;
@@ -58,23 +46,29 @@ function kernelOf(node: g.Tensor): Kernel {
   return own ?? ((inputs) => g.catalog[node.op as g.PrimitiveName].evaluate(inputs, node.attrs, node));
 }
 
-export const ownBackend = (): g.Backend => ({
+/** What this device does. Values stay on the host here; another driver would keep handles in their place, and free them. */
+const driver: g.Driver<g.HostTensor> = {
   name: "own",
   device: { kind: "cpu", description: "this machine", provider: "plain loops" },
   unsupported: new Set(), // what it names is refused, and its tests are skipped by name
-  upload: (value) => resident(g.hostTensor(value.dtype, value.shape, value.data.slice())),
+  upload: ({ dtype, shape, data }) => g.hostTensor(dtype, shape, data.slice()),
+  read: async (value) => ({ ...value, data: value.data.slice() }),
+  free() {},
   async compile(graph) {
     const program = g.optimize(graph, new Set()); // no composite is run whole: all that is left is primitives
     const steps = program.nodes.filter(({ op }) => op !== "input").map((node) => ({ node, kernel: kernelOf(node) }));
     return {
       run(inputs) {
-        const values = new Map(program.inputs.map((x, i) => [x, (inputs[i] as HostBuffer).value])); // `upload` made them
+        const values = new Map(program.inputs.map((x, i) => [x, inputs[i]!]));
         for (const { node, kernel } of steps)
           values.set(node, g.hostTensor(node.dtype, node.shape, kernel(node.inputs.map((x) => values.get(x)!))));
-        return program.outputs.map((x) => resident(values.get(x)!));
+        return program.outputs.map((x) => values.get(x)!);
       },
       [Symbol.dispose]() {},
     };
   },
   async [Symbol.asyncDispose]() {},
-});
+};
+
+/** Buffers, executables and all that can be wrong with them come with `createBackend`. */
+export const ownBackend = (): g.Backend => g.createBackend(driver);
