@@ -9,7 +9,7 @@ export const presets = {
   "paper-800m-sparse": {
     ...paper800M,
     dFf: 6144,
-    feedForward: { type: "sparse", blockSize: 64, rank: 96 },
+    feedForward: { type: "trax-sparse", blockSize: 64, rank: 96 },
     attention: { type: "multiplicative-convolutional", modules: 16, lengthKernel: 3 },
     loss: { type: "multiplicative", modules: 4 },
   },
