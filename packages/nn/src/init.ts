@@ -13,7 +13,7 @@ export const glorot = (fanIn: number, fanOut: number, gain = 1): Init => ({
   kind: "uniform",
   limit: gain * Math.sqrt(6 / (fanIn + fanOut)),
 });
-/** Rows are positions: see {@link sinusoidTable}. */
+/** Rows are positions: see `sinusoidTable`. */
 export const sinusoid: Init = { kind: "sinusoid" };
 
 /** Angular rate of column i of the sinusoids: columns 2j and 2j + 1 share 10000^(-2j / width). */

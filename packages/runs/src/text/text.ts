@@ -14,7 +14,8 @@ export interface Text {
  * The text at `path`: a text file; a JSONL file (one document a line); or a folder with such files, searched
  * recursively. "speeches" are those that come along.
  *
- * @throws FinegrainError as {@link readDocuments}.
+ * @throws FinegrainError where the path does not exist or holds no text, a file is not UTF-8 or too large, or a JSONL line is no
+ *   JSON object with the field.
  */
 export async function readText(path: string, options: ReadTextOptions = {}): Promise<Text> {
   if (path === SPEECHES) return { source: SPEECHES, documents: await speeches() };
