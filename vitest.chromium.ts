@@ -5,8 +5,14 @@ import { textInSources } from "./worker-text.ts";
 
 const PAGE_BYTES = 4096;
 
-/** Resident bytes of the browser's processes, its GPU process included: what a page cannot see of itself. */
-const browserBytes = defineBrowserCommand(async ({ context }) => {
+/**
+ * Resident bytes of the browser's processes, its GPU process included: what a page cannot see of itself. The page's garbage
+ * is collected before.
+ */
+const browserBytes = defineBrowserCommand(async ({ context, page }) => {
+  const inPage = await context.newCDPSession(page);
+  await inPage.send("HeapProfiler.collectGarbage");
+  await inPage.detach();
   const session = await context.browser()!.newBrowserCDPSession();
   const { processInfo } = await session.send("SystemInfo.getProcessInfo");
   await session.detach();
@@ -47,7 +53,6 @@ export const inChromium = (name: string, path: string, root: string, chromium: C
           ...chromium,
           args: [
             "--no-sandbox", // CI is root in a container
-            "--enable-blink-features=ForceEagerMeasureMemory", // collects garbage at once
             "--enable-unsafe-webgpu",
             "--use-webgpu-adapter=swiftshader",
           ],

@@ -90,8 +90,11 @@ describe.each<[string, BuildOptions]>([
 
 /** What the examples of these pages need is not installed here: their own packages' tests run them. */
 const NATIVE = /@finegrain\/(backend-onnx|backend-tfjs|backend-webgpu)/;
+/** What trains a model of the usual size takes minutes: examples/train.ts is such a program, with a smaller one. */
+const TRAINS = /await train\(/;
+const quick = Object.entries(examples()).filter(([, code]) => !NATIVE.test(code) && !TRAINS.test(code));
 
-describe.each(Object.entries(examples()).filter(([, code]) => !NATIVE.test(code)))("the example %s", (name, code) => {
+describe.each(quick)("the example %s", (name, code) => {
   test("runs", async () => {
     const at = join(folder, "examples", name);
     await mkdir(at, { recursive: true });

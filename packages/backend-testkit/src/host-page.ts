@@ -4,18 +4,13 @@ import type { Host } from "./host.ts";
 
 declare module "vitest/browser" {
   interface BrowserCommands {
-    /** Resident bytes of the browser's processes: see `vitest.chromium.ts`. */
+    /** Resident bytes of the browser's processes, the page's garbage collected: see `vitest.chromium.ts`. */
     browserBytes(): Promise<number>;
   }
 }
 
 /** By path, what loads the address at which Vite serves the file. */
 const addresses = import.meta.glob<string>("../golden/**/*.safetensors", { query: "?url", import: "default" });
-
-/** Chromium has it where a page is cross-origin isolated; DOM's types do not. */
-interface MeasuredPerformance {
-  measureUserAgentSpecificMemory(): Promise<unknown>;
-}
 
 export const host: Host = {
   goldenCases(folder) {
@@ -32,9 +27,5 @@ export const host: Host = {
         },
       }));
   },
-  usedBytes: async () => {
-    // For its collection of garbage: what it measures lacks the memory of WebAssembly that is not shared, and the GPU's.
-    await (performance as unknown as MeasuredPerformance).measureUserAgentSpecificMemory();
-    return commands.browserBytes();
-  },
+  usedBytes: () => commands.browserBytes(),
 };
