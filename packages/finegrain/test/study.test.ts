@@ -34,10 +34,13 @@ const lines = async () =>
     .map((line) => JSON.parse(line) as Record<string, unknown>);
 
 test("a study that was stopped makes the runs that are missing, and no other", async () => {
+  let isStopping = false;
   const stopped = await finegrain(STUDY, {
     cwd: folder,
     onOutput: (stdout, kill) => {
-      if (stdout.includes("run 4 of 5")) kill("SIGINT");
+      if (isStopping || !stdout.includes("run 4 of 5")) return;
+      isStopping = true; // a second signal would stop it at once
+      kill("SIGINT");
     },
   });
   expect(stopped).toMatchObject({ code: 130 });
