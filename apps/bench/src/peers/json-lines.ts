@@ -1,7 +1,6 @@
 import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
-import { FinegrainError } from "@finegrain/graph";
-import { isObject } from "../results/json-fields.ts";
+import { FinegrainError, isJsonObject } from "@finegrain/graph";
 
 /** What the other process answers with: a JSON object. */
 export type Answer = Readonly<Record<string, unknown>>;
@@ -99,7 +98,7 @@ export function textOf(answer: Answer, field: string): string {
 function parsed(line: string): Answer | undefined {
   try {
     const value: unknown = JSON.parse(line);
-    return isObject(value) ? value : undefined;
+    return isJsonObject(value) ? value : undefined;
   } catch {
     return undefined;
   }

@@ -1,7 +1,4 @@
-import { FinegrainError } from "@finegrain/graph";
-
-export const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
+import { FinegrainError, isJsonObject } from "@finegrain/graph";
 
 /**
  * The fields of a JSON object.
@@ -14,7 +11,7 @@ export function fields(
   optional: readonly string[],
 ): Readonly<Record<string, unknown>> {
   const known = [...needed, ...optional];
-  if (!isObject(value)) throw new FinegrainError(`${name} must be an object with ${known.join(", ")}`);
+  if (!isJsonObject(value)) throw new FinegrainError(`${name} must be an object with ${known.join(", ")}`);
   const missing = needed.find((field) => !Object.hasOwn(value, field));
   if (missing !== undefined) throw new FinegrainError(`${name} has no "${missing}"`);
   const unknown = Object.keys(value).find((field) => !known.includes(field));

@@ -1,17 +1,17 @@
-import { isObject } from "./json-fields.ts";
+import { isJsonObject } from "@finegrain/graph";
 
 type Check = readonly [is: (value: unknown) => boolean, what: string];
 type Checks = Readonly<Record<string, Check>>;
 
 const isNumber = (value: unknown): value is number => typeof value === "number";
 const isSpread = (value: unknown): boolean =>
-  isObject(value) && isNumber(value.median) && isNumber(value.low) && isNumber(value.high);
+  isJsonObject(value) && isNumber(value.median) && isNumber(value.low) && isNumber(value.high);
 
 const TEXT: Check = [(value) => typeof value === "string", "a text"];
 const NUMBER: Check = [isNumber, "a number"];
 const SPREAD: Check = [isSpread, "an object with the numbers median, low and high"];
 const TEXTS: Check = [
-  (value) => isObject(value) && Object.values(value).every((one) => typeof one === "string"),
+  (value) => isJsonObject(value) && Object.values(value).every((one) => typeof one === "string"),
   "an object of texts",
 ];
 const orNull = ([is, what]: Check): Check => [(value) => value === null || is(value), `${what}, or null`];
@@ -29,7 +29,7 @@ const LINE: Checks = {
   device: TEXT,
   variant: TEXT,
   versions: TEXTS,
-  machine: [isObject, "an object"],
+  machine: [isJsonObject, "an object"],
 };
 const MACHINE: Checks = {
   cpu: TEXT,

@@ -1,4 +1,4 @@
-import { isObject } from "../results/json-fields.ts";
+import { isJsonObject } from "@finegrain/graph";
 
 /** What a run is for: to find a variant's rate on a part of the steps, or to be compared. */
 export type StudyRole = "rate" | "whole";
@@ -62,7 +62,7 @@ export function studyProblem(value: Readonly<Record<string, unknown>>): string |
     Array.isArray(point) && point.length === 2 && point.every((x) => typeof x === "number");
   if (!Array.isArray(curve) || !curve.every(isPoint))
     return `curve must be a list of pairs of numbers, and is ${shown(curve)}`;
-  return isObject(value.versions) ? undefined : `versions must be an object, and is ${shown(value.versions)}`;
+  return isJsonObject(value.versions) ? undefined : `versions must be an object, and is ${shown(value.versions)}`;
 }
 
 const shown = (value: unknown): string => (JSON.stringify(value) ?? "missing").slice(0, 60);

@@ -1,18 +1,9 @@
 import { readFile } from "node:fs/promises";
 import { basename } from "node:path";
-import { FinegrainError } from "@finegrain/graph";
+import { FinegrainError, type JsonObject, parseJson } from "@finegrain/graph";
 import { equalParameters, type ModelConfig } from "@finegrain/nn";
 import { fields } from "../results/json-fields.ts";
-import {
-  differentNames,
-  type JsonObject,
-  list,
-  object,
-  oneOf,
-  positiveNumber,
-  text,
-  wholeNumber,
-} from "../suites/json-checks.ts";
+import { differentNames, list, object, oneOf, positiveNumber, text, wholeNumber } from "../suites/json-checks.ts";
 
 /** How every run of a study is trained; its rate and its seed are its own. */
 export interface StudyTraining {
@@ -73,13 +64,7 @@ export async function loadStudy(path: string): Promise<Study> {
       error.code === "ENOENT" ? `there is no study ${path}` : `cannot read the study ${path}: ${error.message}`,
     );
   });
-  let value: unknown;
-  try {
-    value = JSON.parse(source);
-  } catch (error) {
-    throw new FinegrainError(`the study ${path} is not JSON: ${(error as Error).message}`);
-  }
-  return parseStudy(value, path);
+  return parseStudy(parseJson(source, `the study ${path}`), path);
 }
 
 /**

@@ -1,7 +1,4 @@
-import { FinegrainError } from "@finegrain/graph";
-import { isObject } from "../results/json-fields.ts";
-
-export type JsonObject = Readonly<Record<string, unknown>>;
+import { FinegrainError, isJsonObject, type JsonObject } from "@finegrain/graph";
 
 /*
  * Values of a suite's or a study's file, each as what it has to be. `name` is how errors call the place of the value; all
@@ -25,7 +22,7 @@ export function list(value: unknown, name: string): readonly unknown[] {
 }
 
 export function object(value: unknown, name: string): JsonObject {
-  if (isObject(value)) return value;
+  if (isJsonObject(value)) return value;
   throw new FinegrainError(`${name} must be an object, not ${JSON.stringify(value)}`);
 }
 
