@@ -4,7 +4,6 @@ import {
   mul,
   neg,
   oneHot,
-  reduceSum,
   reshape,
   softmax,
   stopGradient,
@@ -16,6 +15,7 @@ import { type Context, evaluation } from "../../../context.ts";
 import { type Given, number, type Resolved, whole } from "../../../definition/option.ts";
 import type { DecodedLayer, Weights } from "../../../layer.ts";
 import { defineFeedForward, type FeedForwardDimensions } from "../definition.ts";
+import { addLoss, loadBalancingLoss } from "../experts/routing.ts";
 import { chosenProbability, type OneOfEachBlockParams, oneOfEachBlock, readsRows } from "./one-of-each-block.ts";
 
 /** Parts of the model's width that the controller's rank is. */
@@ -85,7 +85,7 @@ function layer(config: FeedForwardDimensions & Resolved<typeof options>): Decode
     const probability = softmax(opinion);
     const isTraining = context.mode === "train";
     const mask = oneHot(isTraining ? drawn(opinion, context) : argMax(opinion), { classes: blockSize });
-    if (isTraining && balance > 0) context.ledger?.loss("balance", mul(imbalance(mask, probability), balance));
+    if (isTraining) addLoss(context, "balance", balance, imbalance(mask, probability));
     const factor = mul(probability, blockSize);
     const chosen = mul(mask, factor);
     return output(w, mul(units(w, x), isTraining ? straightThrough(chosen, factor) : chosen));
@@ -101,9 +101,12 @@ function layer(config: FeedForwardDimensions & Resolved<typeof options>): Decode
   };
 }
 
-/** Both float32 [B, T, G, N] -> float32 []: 1 where all units of every block are used alike, more where they are not. */
+/**
+ * Both float32 [B, T, G, N] -> float32 []: 1 where all units of every block are used alike, more where they are not. The
+ * probabilities of all units sum to G, and so do their parts: as experts of one layer they come to G² times the blocks' mean.
+ */
 function imbalance(mask: Tensor, probability: Tensor): Tensor {
   const [batch, time, blocks, blockSize] = mask.shape as [number, number, number, number];
-  const mean = (x: Tensor) => mul(reduceSum(x, { axes: [0, 1] }), 1 / (batch * time));
-  return mul(reduceSum(mul(mean(mask), mean(probability)), { axes: [0, 1] }), blockSize / blocks);
+  const flat = (x: Tensor) => reshape(x, [batch * time, blocks * blockSize]);
+  return mul(loadBalancingLoss(flat(probability), flat(mask)), 1 / blocks ** 2);
 }
