@@ -5,6 +5,7 @@ import {
   broadcastTo,
   commonSubexpressions,
   decompose,
+  div,
   foldConstants,
   graph,
   input,
@@ -12,6 +13,7 @@ import {
   neg,
   optimize,
   print,
+  reduceSum,
   relu,
   reshape,
   scalar,
@@ -39,6 +41,16 @@ test("decompose leaves primitives, except what it is told to keep", () => {
     "  %2 = relu(%1) : float32[2,3]",
     "  return %2",
   ]);
+});
+
+test("what an op stretches itself needs no stretching before", () => {
+  const row = reshape(reduceSum(x, { axes: [0] }), [1, 3]);
+  const stretched = broadcastTo(row, [2, 3]);
+  for (const op of [add, sub, mul, div]) {
+    for (const result of [op(x, stretched), op(stretched, x)])
+      expect(lines(print(simplify(of(result)))).join("\n")).not.toContain("broadcastTo");
+  }
+  expect(print(simplify(of(add(row, stretched))))).toContain("broadcastTo");
 });
 
 test("common subexpressions become one, barriers stay apart", () => {

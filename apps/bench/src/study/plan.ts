@@ -38,21 +38,26 @@ function bestRate(study: Study, variant: StudyVariant, results: readonly StudyRe
 
 /**
  * The runs that a study still has to make, as far as they are known: rates are found first, and what is trained at the best
- * of them follows from it. Whole runs go seed by seed through all variants, so that an early look has one of each.
+ * of them follows from it. Whole runs go seed by seed through all variants, so that an early look has one of each; variants of
+ * a single seed, which are there to explain the others, come after them.
  */
 export function runsToMake(study: Study, results: readonly StudyResult[]): StudyRun[] {
   const own = results.filter((result) => result.study === study.name);
   const isOpen = (run: StudyRun) => !own.some(isOf(run));
   const tuning = study.variants.flatMap((variant) => tuningRuns(study, variant)).filter(isOpen);
   const most = Math.max(...study.variants.map(({ seeds }) => seeds.length));
-  const whole = Array.from({ length: most }, (_, i) =>
-    study.variants.flatMap((variant): StudyRun[] => {
+  const [repeated, single] = [true, false].map((several) =>
+    study.variants.filter(({ seeds }) => seeds.length > 1 === several),
+  ) as [StudyVariant[], StudyVariant[]]; // one for each of the two
+  const rounds = [...Array.from({ length: most }, (_, i) => ({ i, variants: repeated })), { i: 0, variants: single }];
+  const whole = rounds.flatMap(({ i, variants }) =>
+    variants.flatMap((variant): StudyRun[] => {
       const [seed, rate] = [variant.seeds[i], bestRate(study, variant, own)];
       return seed === undefined || rate === undefined
         ? []
         : [{ variant, role: "whole", rate, seed, steps: variant.steps }];
     }),
-  ).flat();
+  );
   return [...tuning, ...whole.filter(isOpen)];
 }
 

@@ -28,6 +28,7 @@ export const lowersWhole: ReadonlySet<CompositeName> = new Set<CompositeName>([
   "layerNorm",
   "logSoftmax",
   "mean",
+  "oneHot",
   "relu",
   "rmsNorm",
   "sigmoid",

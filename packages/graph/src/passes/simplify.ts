@@ -1,5 +1,9 @@
 import type { Graph } from "../graph.ts";
+import { add } from "../ops/add.ts";
+import { div } from "../ops/div.ts";
+import { mul } from "../ops/mul.ts";
 import { reshape } from "../ops/reshape.ts";
+import { sub } from "../ops/sub.ts";
 import { transpose } from "../ops/transpose.ts";
 import type { Shape, Tensor } from "../tensor.ts";
 import { sameShape } from "../tensor.ts";
@@ -15,13 +19,24 @@ type Rule = (node: Tensor, x: Tensor, y: Tensor | undefined) => Tensor | undefin
 
 const unchanged: Rule = (node, x) => (sameShape(node.shape, x.shape) ? x : undefined);
 
+/** Operands that are stretched to the shape of the other one, which the op itself does too. */
+const stretches =
+  (op: (x: Tensor, y: Tensor) => Tensor): Rule =>
+  (node, x, y) => {
+    if (x.op === "broadcastTo" && sameShape(y!.shape, node.shape)) return op(x.inputs[0]!, y!);
+    if (y!.op === "broadcastTo" && sameShape(x.shape, node.shape)) return op(x, y!.inputs[0]!);
+    return undefined;
+  };
+
 const rules: Readonly<Record<string, Rule>> = {
+  add: stretches(add),
   // x * 1 = x
-  mul: (node, x, y) => (isScalar(y!, 1) ? unchanged(node, x, y) : isScalar(x, 1) ? unchanged(node, y!, x) : undefined),
+  mul: (node, x, y) =>
+    isScalar(y!, 1) ? unchanged(node, x, y) : isScalar(x, 1) ? unchanged(node, y!, x) : stretches(mul)(node, x, y),
   // x / 1 = x
-  div: (node, x, y) => (isScalar(y!, 1) ? unchanged(node, x, y) : undefined),
+  div: (node, x, y) => (isScalar(y!, 1) ? unchanged(node, x, y) : stretches(div)(node, x, y)),
   // x - 0 = x. Not x + 0, which turns -0 into 0.
-  sub: (node, x, y) => (isScalar(y!, 0) ? unchanged(node, x, y) : undefined),
+  sub: (node, x, y) => (isScalar(y!, 0) ? unchanged(node, x, y) : stretches(sub)(node, x, y)),
   // -(-x) = x
   neg: (_, x) => (x.op === "neg" ? x.inputs[0] : undefined),
   cast: (node, x) => (x.dtype === node.dtype ? x : undefined),

@@ -16,6 +16,7 @@ import {
   reduceSum,
   reshape,
   scatterAdd,
+  size,
   softmax,
   stopGradient,
   sub,
@@ -37,8 +38,8 @@ const everyAxis = ({ shape }: Tensor): { axes: number[] } => ({ axes: shape.map(
  *   logits  float32 [..., E]
  */
 export function routerZLoss(logits: Tensor): Tensor {
-  const size = logSumExp(logits);
-  return mean(mul(size, size), everyAxis(size));
+  const magnitude = logSumExp(logits);
+  return mean(mul(magnitude, magnitude), everyAxis(magnitude));
 }
 
 /**
@@ -47,11 +48,12 @@ export function routerZLoss(logits: Tensor): Tensor {
  *
  *   probabilities  float32 [N, E]
  *   chosen         float32 [N, E]   1 where a token chose the expert, whether or not the expert had room
+ *   tokens         the axes of tokens, where they are others than the first; all others are experts
  */
-export function loadBalancingLoss(probabilities: Tensor, chosen: Tensor): Tensor {
-  const count = probabilities.shape[1]!;
-  const part = mean(stopGradient(chosen), { axes: [0] });
-  return mul(reduceSum(mul(mean(probabilities, { axes: [0] }), part), { axes: [0] }), count);
+export function loadBalancingLoss(probabilities: Tensor, chosen: Tensor, tokens: readonly number[] = [0]): Tensor {
+  const part = mean(stopGradient(chosen), { axes: tokens });
+  const product = mul(mean(probabilities, { axes: tokens }), part);
+  return mul(reduceSum(product, everyAxis(product)), size(product.shape));
 }
 
 /** Add `weight` times a loss to a pass's, where there is a weight and somebody to take it. */

@@ -86,9 +86,10 @@ function layer(config: FeedForwardDimensions & Resolved<typeof options>): Decode
     const isTraining = context.mode === "train";
     const mask = oneHot(isTraining ? drawn(opinion, context) : argMax(opinion), { classes: blockSize });
     if (isTraining) addLoss(context, "balance", balance, imbalance(mask, probability));
-    const factor = mul(probability, blockSize);
-    const chosen = mul(mask, factor);
-    return output(w, mul(units(w, x), isTraining ? straightThrough(chosen, factor) : chosen));
+    const chosen = mul(mask, probability);
+    const factor = isTraining ? straightThrough(chosen, probability) : chosen;
+    // N as a factor of x, which is the smallest of what it could multiply.
+    return output(w, mul(units(w, mul(x, blockSize)), factor));
   };
   return {
     params,
@@ -105,8 +106,5 @@ function layer(config: FeedForwardDimensions & Resolved<typeof options>): Decode
  * Both float32 [B, T, G, N] -> float32 []: 1 where all units of every block are used alike, more where they are not. The
  * probabilities of all units sum to G, and so do their parts: as experts of one layer they come to G² times the blocks' mean.
  */
-function imbalance(mask: Tensor, probability: Tensor): Tensor {
-  const [batch, time, blocks, blockSize] = mask.shape as [number, number, number, number];
-  const flat = (x: Tensor) => reshape(x, [batch * time, blocks * blockSize]);
-  return mul(loadBalancingLoss(flat(probability), flat(mask)), 1 / blocks ** 2);
-}
+const imbalance = (mask: Tensor, probability: Tensor): Tensor =>
+  mul(loadBalancingLoss(probability, mask, [0, 1]), 1 / mask.shape[2]! ** 2);
