@@ -120,6 +120,19 @@ test("evaluates and writes with weights of 8 bits on wasm, and says what they co
   expect(refused.stderr).toMatch(/onnx:cpu keeps weights in float32 alone, not in int8/);
 }, 60_000);
 
+test("trains for so many minutes, measuring included, where nobody says steps", async () => {
+  const run = join(folder, "timed");
+  const { milliseconds, ...ended } = await finegrain([
+    ...["train", "--backend", "wasm", "--minutes", "0.2", "--data", text, "--length", "16", "--out", run],
+  ]);
+  expect(ended).toMatchObject({ code: 0, stderr: "" });
+  expect(ended.stdout).toMatch(/^[\d,]+ tokens\/s here, measured in \d+ s: 0\.\d+ minutes of steps\n/);
+  expect(milliseconds).toBeLessThan(1.5 * 0.2 * 60_000);
+  const both = await finegrain(["train", "--minutes", "1", "--steps", "2", "--data", text, "--out", run]);
+  expect(both).toMatchObject({ code: 2 });
+  expect(both.stderr).toContain("--minutes cannot be given with --steps");
+}, 60_000);
+
 test("trains on a folder of text and JSONL, with Adafactor and every part sparse", async () => {
   const data = join(folder, "data");
   await mkdir(data);

@@ -1,4 +1,5 @@
 import { catalogs } from "@finegrain/nn";
+import { modelDefaults, trainingDefaults } from "@finegrain/runs/defaults";
 import { describe, expect, test } from "vitest";
 import { readArguments } from "../src/arguments.ts";
 import { train, trainFlags } from "../src/commands/train/flags.ts";
@@ -9,7 +10,10 @@ import { commandHelp } from "../src/help.ts";
 const groups = layerFlags();
 const all: typeof trainFlags = Object.assign({}, trainFlags, ...groups.map(({ flags }) => flags));
 /** The model that a command line asks for. */
-const model = (...args: string[]) => optionsFromFlags(readArguments(args, all, []).values, {}).model;
+const model = (...args: string[]) => {
+  const { model: of, training } = optionsFromFlags(readArguments(args, all, []).values, {});
+  return of({ ...modelDefaults, ...trainingDefaults, batch: training.batch ?? trainingDefaults.batch });
+};
 
 describe("flags become a config", () => {
   test.each([

@@ -24,7 +24,15 @@ describe("what is left out", () => {
   });
 
   test("of a model are its sizes; parts that a config does not name are dense", () => {
-    const sizes = { dModel: 256, dFf: 1024, layers: 4, heads: 4, vocabulary: 256, maxLength: 128 };
+    const sizes = {
+      dModel: 256,
+      dFf: 1024,
+      layers: 4,
+      heads: 4,
+      positions: "rotary",
+      vocabulary: 256,
+      maxLength: 128,
+    };
     expect(modelConfig(undefined, SIZES)).toEqual({ ...sizes, feedForward: { type: "sparse", blockSize: 8 } });
     expect(modelConfig({}, SIZES)).toEqual(sizes);
     expect(modelConfig({ dModel: 64, maxLength: 512 }, SIZES)).toEqual({

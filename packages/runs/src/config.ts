@@ -1,7 +1,7 @@
 import { FinegrainError, type JsonObject, jsonObject, parseJson, shownJson } from "@finegrain/graph";
 import { type ConfigWith, hiddenUnits, type ModelConfig, type OwnLayers } from "@finegrain/nn";
 import { parseSchedule, type ScheduleConfig } from "@finegrain/train";
-import { modelDefaults, trainingDefaults } from "./defaults.ts";
+import { modelDefaults, type RunSizes, TRAINING_MINUTES, trainingDefaults } from "./defaults.ts";
 import { nodeFiles } from "./node.ts";
 
 /** Everything that a run was started with: a run folder's config.json. */
@@ -37,13 +37,32 @@ export interface TrainingConfig {
 }
 
 /** What is left out is as `trainingDefaults` says; evaluations and checkpoints come every fifth of the steps. */
-export interface TrainingOptions extends Partial<TrainingConfig> {
+export interface TrainingOptions extends Partial<Omit<TrainingConfig, "schedule">> {
+  /**
+   * Minutes that the training takes, in place of `steps`: these, the sizes of the model and of a batch, and the rate are made
+   * for them where they are left out, from what the device does in a moment of training. Default 5.
+   */
+  readonly minutes?: number;
   /** The highest rate of the usual schedule, in place of a `schedule`. */
   readonly learningRate?: number;
+  /** A schedule, or what makes it of the steps and of the rate that they would have. */
+  readonly schedule?: ScheduleConfig | ((run: { readonly steps: number; readonly rate: number }) => ScheduleConfig);
+}
+
+/** What a model's config is completed from. */
+interface ModelContext {
+  readonly vocabulary: number;
+  /** Tokens of a window. */
+  readonly length: number;
+  /** Default: the usual ones. */
+  readonly sizes?: Pick<RunSizes, "layers" | "dModel" | "heads">;
 }
 
 /** Sizes that are left out are as `modelDefaults` says; the vocabulary is the tokenizer's and `maxLength` a window's length. */
 export type ModelOptions<O extends OwnLayers = Record<never, never>> = Partial<ConfigWith<O>>;
+
+/** Evaluations of a run, and checkpoints, where nobody says how often. */
+export const EVALUATIONS = 5;
 
 const SECTIONS = ["model", "tokenizer", "data", "training"] as const;
 /** The least value of every number of `training`; what is not here is checked by its own rule. */
@@ -92,11 +111,12 @@ export function usualSchedule({
  * @throws FinegrainError where an option is not known, or there are both a schedule and a learning rate.
  */
 export function trainingConfig(options: TrainingOptions = {}): TrainingConfig {
-  known(options, [...TRAINING, "learningRate"], "training");
-  if (options.schedule !== undefined && options.learningRate !== undefined)
+  known(options, [...TRAINING, "learningRate", "minutes"], "training");
+  const { steps = trainingDefaults.steps, optimizer = trainingDefaults.optimizer, schedule = usualSchedule } = options;
+  const { learningRate: rate = trainingDefaults.learningRate } = options;
+  if (typeof schedule !== "function" && options.learningRate !== undefined)
     throw new FinegrainError("training has both a schedule and a learningRate: the schedule says the rate");
-  const { steps = trainingDefaults.steps, optimizer = trainingDefaults.optimizer } = options;
-  const fifth = Math.max(1, Math.round(steps / 5));
+  const part = Math.max(1, Math.round(steps / EVALUATIONS));
   return {
     steps,
     batch: options.batch ?? trainingDefaults.batch,
@@ -104,33 +124,48 @@ export function trainingConfig(options: TrainingOptions = {}): TrainingConfig {
     accumulate: options.accumulate ?? trainingDefaults.accumulate,
     optimizer,
     weightDecay: options.weightDecay ?? (optimizer === "adamw" ? trainingDefaults.weightDecay : 0),
-    schedule: options.schedule ?? usualSchedule({ steps, rate: options.learningRate }),
+    schedule: typeof schedule === "function" ? schedule({ steps, rate }) : schedule,
     clipNorm: options.clipNorm ?? trainingDefaults.clipNorm,
     seed: options.seed ?? trainingDefaults.seed,
-    evaluateEvery: options.evaluateEvery ?? fifth,
-    checkpointEvery: options.checkpointEvery ?? fifth,
+    evaluateEvery: options.evaluateEvery ?? part,
+    checkpointEvery: options.checkpointEvery ?? part,
   };
 }
 
 /**
- * A model's config with the usual sizes for what it leaves out. Parts that it does not name are those of a
- * `ModelConfig`, dense; where there is no config at all the feed-forward is sparse.
+ * The minutes that a training is to take; undefined where its steps are said, by themselves or in a schedule.
+ * @throws FinegrainError where there are both, or the minutes are not a number above 0.
+ */
+export function trainingMinutes({ minutes, steps, schedule }: TrainingOptions = {}): number | undefined {
+  const isCounted = steps !== undefined || typeof schedule === "object";
+  if (minutes === undefined) return isCounted ? undefined : TRAINING_MINUTES;
+  if (isCounted)
+    throw new FinegrainError("training has both minutes and steps, or a schedule of steps: one says when it ends");
+  if (!(Number.isFinite(minutes) && minutes > 0))
+    throw new FinegrainError(`training.minutes must be a number above 0, not ${shownJson(minutes)}`);
+  return minutes;
+}
+
+/**
+ * A model's config with the usual sizes, or those given, for what it leaves out. Parts that it does not name are those of a
+ * `ModelConfig`, dense, with rotary positions; where there is no config at all the feed-forward is sparse.
  */
 export function modelConfig(
   options: Partial<ModelConfig> | undefined,
-  { vocabulary, length }: { readonly vocabulary: number; readonly length: number },
+  { vocabulary, length, sizes = modelDefaults }: ModelContext,
 ): ModelConfig {
   const { feedForward } = modelDefaults;
   const own: Partial<ModelConfig> = options ?? { feedForward };
-  const { dModel = modelDefaults.dModel } = own;
+  const { dModel = sizes.dModel } = own;
   return {
     ...own,
     vocabulary: own.vocabulary ?? vocabulary,
     maxLength: own.maxLength ?? length,
     dModel,
     dFf: hiddenUnits({ ...own, dModel }),
-    layers: own.layers ?? modelDefaults.layers,
-    heads: own.heads ?? modelDefaults.heads,
+    layers: own.layers ?? sizes.layers,
+    heads: own.heads ?? (dModel === sizes.dModel ? sizes.heads : modelDefaults.heads),
+    positions: own.positions ?? modelDefaults.positions,
   };
 }
 

@@ -22,8 +22,31 @@ export const modelDefaults = {
   layers: 4,
   dModel: 256,
   heads: 4,
+  positions: "rotary",
   feedForward: { type: "sparse", blockSize: 8 },
 } as const;
+
+/** Minutes of a training for which nobody says steps. */
+export const TRAINING_MINUTES = 5;
+
+/** Sizes of a model and of its training. */
+export interface RunSizes {
+  readonly layers: number;
+  readonly dModel: number;
+  readonly heads: number;
+  readonly batch: number;
+  readonly length: number;
+  readonly learningRate: number;
+}
+
+/** What a training in so many minutes chooses among, from small to large. */
+export const runSizes: readonly RunSizes[] = [
+  { layers: 2, dModel: 128, heads: 2, batch: 16, length: 128, learningRate: 0.004 },
+  { layers: 3, dModel: 192, heads: 3, batch: 16, length: 192, learningRate: 0.004 },
+  { layers: 4, dModel: 256, heads: 4, batch: 16, length: 256, learningRate: 0.003 },
+  { layers: 6, dModel: 384, heads: 6, batch: 32, length: 256, learningRate: 0.002 },
+  { layers: 8, dModel: 512, heads: 8, batch: 32, length: 512, learningRate: 0.0015 },
+];
 
 export const generationDefaults = { maxTokens: 200, temperature: 0.8, seed: 0 } as const;
 

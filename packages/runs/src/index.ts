@@ -1,3 +1,4 @@
+export type { Measured } from "./budget.ts";
 export {
   checkRunConfig,
   type ModelOptions,
@@ -10,6 +11,7 @@ export {
   trainingConfig,
   usualSchedule,
 } from "./config.ts";
+export type { RunSizes } from "./defaults.ts";
 export * from "./folder/index.ts";
 export type { EvaluateOptions, Evaluation, EvaluationProgress } from "./held-out.ts";
 export {

@@ -1,7 +1,17 @@
 import type { Tokenizer } from "@finegrain/generate";
 import { type Backend, FinegrainError } from "@finegrain/graph";
 import { type ModelConfig, type OwnLayers, scalingLM } from "@finegrain/nn";
-import { checkRunConfig, type ModelOptions, modelConfig, type TrainingOptions, trainingConfig } from "./config.ts";
+import { type Measured, withinSeconds } from "./budget.ts";
+import {
+  checkRunConfig,
+  type ModelOptions,
+  modelConfig,
+  type RunConfig,
+  type TrainingOptions,
+  trainingConfig,
+  trainingMinutes,
+} from "./config.ts";
+import { modelDefaults, type RunSizes, runSizes, trainingDefaults } from "./defaults.ts";
 import { checkUnused, folderStore } from "./folder/run-folder.ts";
 import { corpusOf } from "./held-out.ts";
 import { openedRun, openRun, type Run } from "./run.ts";
@@ -20,13 +30,18 @@ export interface TrainOptions<O extends OwnLayers = Record<never, never>> extend
   readonly data?: Text | string;
   /** The run folder to make. Without it the run stays in memory. */
   readonly out?: string;
-  /** Default: a sparse model of 4 layers. */
-  readonly model?: ModelOptions<O>;
+  /**
+   * Default: a sparse model, of a size that learns most in the time, or of 4 layers where there are steps. A function is told
+   * the sizes that what it leaves out will have.
+   */
+  readonly model?: ModelOptions<O> | ((sizes: RunSizes) => ModelOptions<O>);
   /** Layers that do not come with finegrain, made by `defineFeedForward` and its like: `model` may choose them by their names. */
   readonly layers?: O;
   /** "byte", the path of a tokenizer.json, or a tokenizer. Default "byte". */
   readonly tokenizer?: string | Tokenizer;
   readonly training?: TrainingOptions;
+  /** Told what a training in so many minutes comes to, once it was measured. */
+  readonly onMeasured?: ((measured: Measured) => void) | undefined;
   /**
    * Go on with this run folder from its last checkpoint; its own config holds, so that there is no `out`, `model` or `training`
    * beside it.
@@ -49,29 +64,57 @@ export async function train<const O extends OwnLayers = Record<never, never>>(op
 }
 
 async function trainNew({ backend, out, data, ...options }: Omit<TrainOptions<OwnLayers>, "resume">): Promise<Run> {
-  const { model: sizes, layers = {}, tokenizer: named = "byte", training: given, ...rest } = options;
+  const { model: wanted, layers = {}, tokenizer: named = "byte", training: given, onMeasured, ...rest } = options;
   const tokenizer = typeof named === "string" ? await openTokenizer(named) : named;
-  const training = trainingConfig(given);
-  const parts = {
-    model: modelConfig(sizes as Partial<ModelConfig>, {
-      vocabulary: tokenizer.vocabularySize,
-      length: training.length,
-    }),
-    tokenizer: tokenizer.name,
-    training,
-  };
-  checkRunConfig(parts, "the config");
-  const model = scalingLM(parts.model, layers);
-  expectVocabulary(tokenizer, parts.model.vocabulary);
-  // Refused here, before the text is read, and again when the folder is made.
+  const minutes = trainingMinutes(given);
+  const parts = (sizes: RunSizes | undefined, steps?: number) =>
+    partsOf({ wanted, given, tokenizer, sizes, ...(steps !== undefined && { steps }) });
+  // What can be wrong is refused here, before the text is read, and the folder again when it is made.
+  const first = parts(minutes === undefined ? undefined : runSizes[0]);
+  scalingLM(first.model, layers);
+  expectVocabulary(tokenizer, first.model.vocabulary);
   if (out !== undefined) await checkUnused(out);
   const text = data === undefined ? await readText(SPEECHES) : textOf(data);
-  const config = { ...parts, ...(text.source !== undefined && { data: text.source }) };
+  const source = text.source !== undefined && { data: text.source };
   const corpus = corpusOf(text, tokenizer);
+  const candidate = (sizes: RunSizes) => ({
+    model: scalingLM(parts(sizes).model, layers),
+    config: (steps: number) => ({ ...parts(sizes, steps), ...source }),
+  });
+  const measured =
+    minutes === undefined
+      ? undefined
+      : await withinSeconds({ backend, corpus, seconds: 60 * minutes, candidate, signal: rest.signal });
+  if (measured) onMeasured?.(measured);
+  const config = measured?.config ?? { ...first, ...source };
+  const model = scalingLM(config.model, layers);
   const store = out === undefined ? memoryStore() : folderStore(out);
   const begin = () => store.begin(config, tokenizer);
   const { outcome, checkpoint } = await runTraining({ ...rest, backend, config, model, corpus, store, begin });
   return openedRun({ backend, config, checkpoint, tokenizer, layers, store, corpus, outcome });
+}
+
+interface Asked {
+  readonly wanted: TrainOptions<OwnLayers>["model"];
+  readonly given: TrainingOptions | undefined;
+  readonly tokenizer: Tokenizer;
+  /** Of what is left out; undefined: the usual ones. */
+  readonly sizes: RunSizes | undefined;
+  readonly steps?: number;
+}
+
+/** A new run's config, without its text. */
+function partsOf({ wanted, given, tokenizer, sizes, steps }: Asked): RunConfig {
+  const ofSizes = sizes && { batch: sizes.batch, length: sizes.length, learningRate: sizes.learningRate };
+  const training = trainingConfig({ ...ofSizes, ...given, ...(steps && { steps }) });
+  const usual = sizes ?? { ...modelDefaults, ...trainingDefaults };
+  const own = typeof wanted === "function" ? wanted({ ...usual, batch: training.batch }) : wanted;
+  const model = modelConfig(own as Partial<ModelConfig>, {
+    vocabulary: tokenizer.vocabularySize,
+    length: training.length,
+    sizes: usual,
+  });
+  return checkRunConfig({ model, tokenizer: tokenizer.name, training }, "the config");
 }
 
 /** What a run that goes on has of its own. */

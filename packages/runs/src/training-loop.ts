@@ -19,7 +19,7 @@ import { bitsPerByte, evenly } from "./held-out.ts";
 import type { RunStore } from "./store.ts";
 
 /** Held-out tokens that an evaluation during training looks at, at most; `evaluate` of a run looks at all. */
-const EVALUATED_TOKENS = 2 ** 14;
+export const EVALUATED_TOKENS = 2 ** 14;
 
 /** A step, as a progress line shows it. */
 export interface Step {
@@ -98,7 +98,13 @@ export async function runTraining(input: TrainingInput): Promise<{ outcome: Outc
   return await loop.run();
 }
 
-async function openTrainer({ backend, config, model, checkpoint }: TrainingInput): Promise<Trainer> {
+/** A model on a backend, to be trained as a config says, from a checkpoint on where there is one. */
+export async function openTrainer({
+  backend,
+  config,
+  model,
+  checkpoint,
+}: Pick<TrainingInput, "backend" | "config" | "model" | "checkpoint">): Promise<Trainer> {
   const { training } = config;
   const { batch, length, accumulate, seed, clipNorm, weightDecay } = training;
   if (checkpoint) matchTensors(checkpoint.modelTypes, paramTypes(model.params), checkpoint.path);
@@ -223,4 +229,5 @@ const turn = (): Promise<void> =>
     else setTimeout(resolve);
   });
 
-const median = (values: readonly number[]) => [...values].sort((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
+export const median = (values: readonly number[]) =>
+  [...values].sort((a, b) => a - b)[values.length >> 1] ?? Number.NaN;

@@ -1,4 +1,4 @@
-import { modelDefaults, trainingDefaults } from "@finegrain/runs/defaults";
+import { modelDefaults, TRAINING_MINUTES, trainingDefaults } from "@finegrain/runs/defaults";
 import { command } from "../../command.ts";
 import { backendFlags, jsonFlag } from "../backend-flags.ts";
 
@@ -29,29 +29,45 @@ export const trainFlags = {
     type: "whole",
     value: "N",
     least: 1,
-    help: `blocks of attention and feed-forward (default ${modelDefaults.layers})`,
+    help: `blocks of attention and feed-forward (default by --minutes; with --steps ${modelDefaults.layers})`,
   },
   "d-model": {
     type: "whole",
     value: "N",
     least: 1,
-    help: `width of the residual stream (default ${modelDefaults.dModel})`,
+    help: `width of the residual stream (default by --minutes; with --steps ${modelDefaults.dModel})`,
   },
   "d-ff": { type: "whole", value: "N", least: 1, help: "hidden units of a feed-forward layer (default 4 x d-model)" },
-  heads: { type: "whole", value: "N", least: 1, help: `attention heads (default ${modelDefaults.heads})` },
+  heads: {
+    type: "whole",
+    value: "N",
+    least: 1,
+    help: `attention heads (default one for 64 of the width; with --steps ${modelDefaults.heads})`,
+  },
   length: {
     type: "whole",
     value: "N",
     least: 1,
-    help: `tokens of a training window, and of the model's context (default ${trainingDefaults.length})`,
+    help: `tokens of a training window, and of the model's context (default by --minutes; with --steps ${trainingDefaults.length})`,
   },
   objective: {
     type: "choice",
     choices: ["causal", "masked"],
     help: "tell the next token, or hidden ones from both sides as BERT does (default causal)",
   },
-  steps: { type: "whole", value: "N", least: 1, help: `optimizer steps (default ${trainingDefaults.steps})` },
-  batch: { type: "whole", value: "N", least: 1, help: `windows of a batch (default ${trainingDefaults.batch})` },
+  minutes: {
+    type: "number",
+    value: "X",
+    least: 0,
+    help: `how long it takes; sizes, rate and steps are made for it, from what the device does in a moment of training (default ${TRAINING_MINUTES})`,
+  },
+  steps: { type: "whole", value: "N", least: 1, help: "optimizer steps, in place of --minutes" },
+  batch: {
+    type: "whole",
+    value: "N",
+    least: 1,
+    help: `windows of a batch (default by --minutes; with --steps ${trainingDefaults.batch})`,
+  },
   accumulate: {
     type: "whole",
     value: "N",
@@ -67,7 +83,7 @@ export const trainFlags = {
     type: "number",
     value: "X",
     least: 0,
-    help: `the highest rate (default ${trainingDefaults.learningRate})`,
+    help: `the highest rate (default by --minutes; with --steps ${trainingDefaults.learningRate})`,
   },
   schedule: {
     type: "choice",

@@ -1,4 +1,5 @@
 import { catalogs, type ModelConfig, type Option, type Options } from "@finegrain/nn";
+import { modelDefaults } from "@finegrain/runs/defaults";
 import type { Flag, Flags } from "../../arguments.ts";
 import type { FlagGroup } from "../../command.ts";
 import { UsageError } from "../../exit.ts";
@@ -45,7 +46,7 @@ const families: Readonly<Record<Field, Family>> = {
   positions: {
     title: "Positions",
     flag: "positions",
-    help: "how positions enter (default learned)",
+    help: `how positions enter (default ${modelDefaults.positions})`,
     prefix: "positions-",
   },
   norm: { title: "Norms", flag: "norm", help: "the norm of every block (default layer)", prefix: "norm-" },
@@ -136,7 +137,7 @@ export function layersFromFlags(flags: Values, known: Known, hasFile: boolean): 
   const own = (field: Field, usual: string) => part(field, flags, known, usual);
   const sides = (["positions", "norm"] as const)
     .filter((field) => given(flags, field).length > 0)
-    .map((field) => [field, nameAlone(own(field, field === "norm" ? "layer" : "learned"))]);
+    .map((field) => [field, nameAlone(own(field, field === "norm" ? "layer" : modelDefaults.positions))]);
   return { ...Object.fromEntries(sides), ...sparseParts(flags, own, hasFile) } as Partial<ModelConfig>; // as the catalogs have it
 }
 

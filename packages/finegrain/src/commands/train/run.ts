@@ -2,6 +2,7 @@ import { backendOptions, openBackend } from "@finegrain/backends";
 import { hiddenUnits, type ModelConfig, parameterCount } from "@finegrain/nn";
 import {
   checkUnused,
+  type Measured,
   type Run,
   readPartialConfig,
   readText,
@@ -35,6 +36,7 @@ export async function train(flags: Flags): Promise<ExitCode> {
     ...trainingProgress(out),
     backend,
     signal: interrupt.signal,
+    onMeasured: (measured) => describeBudget(out, measured),
     onStart: (start) => describe(out, start),
   });
   out.clear();
@@ -67,6 +69,14 @@ async function oldRun(flags: Flags, resume: string): Promise<Omit<TrainOptions, 
   );
   if (extra) throw new UsageError(`--${extra[0]} cannot be given with --resume: the run's own config holds`);
   return { resume, ...(flags.data !== undefined && { data: await readText(flags.data) }) };
+}
+
+function describeBudget(out: Terminal, { config, tokensPerSecond, seconds }: Measured): void {
+  const { steps, batch, accumulate, length } = config.training;
+  const minutes = (steps * batch * accumulate * length) / tokensPerSecond / 60;
+  out.print(
+    `${whole(tokensPerSecond)} tokens/s here, measured in ${whole(seconds)} s: ${digits(minutes)} minutes of steps`,
+  );
 }
 
 function describe(out: Terminal, { config, corpus, model, step, folder }: Start): void {

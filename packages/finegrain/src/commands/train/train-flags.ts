@@ -1,4 +1,4 @@
-import { type ModelOptions, type PartialConfig, SPEECHES } from "@finegrain/runs";
+import { type ModelOptions, type PartialConfig, type RunSizes, SPEECHES } from "@finegrain/runs";
 import { modelDefaults, trainingDefaults } from "@finegrain/runs/defaults";
 import type { Values } from "../../arguments.ts";
 import type { trainFlags } from "./flags.ts";
@@ -14,8 +14,10 @@ type Flags = Values<typeof trainFlags>;
  */
 export function optionsFromFlags(flags: Flags, file: PartialConfig) {
   const training = trainingOptions(flags, file.training ?? {});
+  const model = (sizes: RunSizes) => modelOptions(flags, file.model ?? {}, sizes);
+  model({ ...modelDefaults, ...trainingDefaults }); // refuses what contradicts itself at any size
   return {
-    model: modelOptions(flags, file.model ?? {}, training.batch ?? trainingDefaults.batch),
+    model,
     training,
     tokenizer: flags.tokenizer ?? file.tokenizer ?? "byte",
     data: flags.data ?? file.data ?? SPEECHES,
@@ -23,10 +25,10 @@ export function optionsFromFlags(flags: Flags, file: PartialConfig) {
 }
 
 /** Vocabulary and context are the tokenizer's and the windows', whatever a file says. */
-function modelOptions(flags: Flags, file: ModelOptions, batch: number): ModelOptions {
+function modelOptions(flags: Flags, file: ModelOptions, { batch, ...sizes }: RunSizes): ModelOptions {
   const { vocabulary: _vocabulary, maxLength: _maxLength, ...own } = file;
-  const dModel = flags["d-model"] ?? own.dModel ?? modelDefaults.dModel;
-  const heads = flags.heads ?? own.heads ?? modelDefaults.heads;
+  const dModel = flags["d-model"] ?? own.dModel ?? sizes.dModel;
+  const heads = flags.heads ?? own.heads ?? (dModel === sizes.dModel ? sizes.heads : modelDefaults.heads);
   return {
     ...own,
     dModel,

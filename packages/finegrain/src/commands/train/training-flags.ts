@@ -2,6 +2,7 @@ import { type TrainingConfig, type TrainingOptions, usualSchedule } from "@fineg
 import { trainingDefaults } from "@finegrain/runs/defaults";
 import type { ScheduleConfig } from "@finegrain/train";
 import type { Values } from "../../arguments.ts";
+import { UsageError } from "../../exit.ts";
 import type { trainFlags } from "./flags.ts";
 
 type Flags = Values<typeof trainFlags>;
@@ -15,15 +16,15 @@ const SCHEDULES: Readonly<Record<NonNullable<Flags["schedule"]>, ScheduleConfig[
 
 /** How to train: what flags say over what the file says. A flag about the schedule, or the steps, makes a new one. */
 export function trainingOptions(flags: Flags, file: Partial<TrainingConfig>): TrainingOptions {
-  const { schedule: kind, "learning-rate": rate, warmup } = flags;
-  const steps = flags.steps ?? file.steps ?? trainingDefaults.steps;
-  const setsSchedule = kind ?? rate ?? warmup ?? flags.steps;
-  const schedule =
-    setsSchedule === undefined && file.schedule !== undefined
-      ? file.schedule
-      : usualSchedule({ steps, kind: kind && SCHEDULES[kind], rate, warmup });
+  const { schedule: kind, "learning-rate": rate, warmup, minutes } = flags;
+  if (minutes !== undefined && flags.steps !== undefined)
+    throw new UsageError("--minutes cannot be given with --steps: one of them says when the training ends");
+  const setsSchedule = kind ?? rate ?? warmup ?? flags.steps ?? minutes;
+  const keepsSchedule = setsSchedule === undefined && file.schedule !== undefined;
+  const steps = flags.steps ?? (minutes === undefined ? file.steps : undefined);
+  const { steps: _steps, schedule: _schedule, ...own } = file;
   return {
-    ...file,
+    ...own,
     ...given({
       batch: flags.batch,
       length: flags.length,
@@ -35,8 +36,10 @@ export function trainingOptions(flags: Flags, file: Partial<TrainingConfig>): Tr
       evaluateEvery: flags["evaluate-every"],
       checkpointEvery: flags["checkpoint-every"],
     }),
-    steps,
-    schedule,
+    ...given({ minutes, steps: keepsSchedule ? (steps ?? trainingDefaults.steps) : steps }),
+    schedule: keepsSchedule
+      ? file.schedule!
+      : (run) => usualSchedule({ ...run, ...given({ kind: kind && SCHEDULES[kind], rate, warmup }) }),
   };
 }
 
