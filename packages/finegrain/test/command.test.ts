@@ -72,7 +72,7 @@ test("train, evaluate and generate, from text to text", async () => {
   const trained = await finegrain(["train", ...TINY, "--data", text, "--out", run]);
   expect(trained).toMatchObject({ code: 0, stderr: "" });
   expect(trained.stdout).toMatch(/parameters: 1 layers of width 8/);
-  expect(trained.stdout).toMatch(/done: [\d.]+ bits per byte held out/);
+  expect(trained.stdout).toMatch(/done: [\d.]+ bits per byte held out; /);
   expect(trained.stdout).not.toContain("\x1b");
   expect((await readdir(run)).sort()).toEqual(["checkpoints", "config.json", "metrics.jsonl"]);
   const losses = (await metricsOf(run)).filter(({ loss }) => loss !== undefined);
@@ -169,7 +169,7 @@ test("Ctrl-C finishes the step, writes a checkpoint and exits 130; --resume then
     },
   });
   expect(first.code).toBe(130);
-  expect(first.stdout).toMatch(/stopped after step \d+; go on with: finegrain train --resume/);
+  expect(first.stdout).toMatch(/stopped after step \d+; go on with: npm run finegrain -- train --resume/);
   const done = (await metricsOf(stopped)).filter(({ loss }) => loss !== undefined).length;
   expect(done).toBeLessThan(30);
   expect(first.stdout).toContain(`stopped after step ${done};`);

@@ -3,14 +3,17 @@ import { type ConfigWith, hiddenUnits, type ModelConfig, type OwnLayers } from "
 import { parseSchedule, type ScheduleConfig } from "@finegrain/train";
 import { modelDefaults, type RunSizes, TRAINING_MINUTES, trainingDefaults } from "./defaults.ts";
 import { nodeFiles } from "./node.ts";
+import { checkFingerprint, type Fingerprint } from "./text/fingerprint.ts";
 
 /** Everything that a run was started with: a run folder's config.json. */
 export interface RunConfig {
   readonly model: ModelConfig;
   /** "byte", or what the tokenizer calls itself, such as the path of its tokenizer.json; the run folder has a copy of that. */
   readonly tokenizer: string;
-  /** A path, or "speeches": those that come along. Absent where a program gave the text itself. */
+  /** An absolute path, or "speeches": those that come along. Absent where a program gave the text itself. */
   readonly data?: string;
+  /** Of the text that it learned from; in a run folder. */
+  readonly text?: Fingerprint;
   readonly training: TrainingConfig;
 }
 
@@ -64,7 +67,7 @@ export type ModelOptions<O extends OwnLayers = Record<never, never>> = Partial<C
 /** Evaluations of a run, and checkpoints, where nobody says how often. */
 export const EVALUATIONS = 5;
 
-const SECTIONS = ["model", "tokenizer", "data", "training"] as const;
+const SECTIONS = ["model", "tokenizer", "data", "text", "training"] as const;
 /** The least value of every number of `training`; what is not here is checked by its own rule. */
 const LEAST: Readonly<Record<string, { readonly least: number; readonly whole: boolean }>> = {
   steps: { least: 1, whole: true },
@@ -130,6 +133,19 @@ export function trainingConfig(options: TrainingOptions = {}): TrainingConfig {
     evaluateEvery: options.evaluateEvery ?? part,
     checkpointEvery: options.checkpointEvery ?? part,
   };
+}
+
+/**
+ * Training that goes on to `steps` in all, where those are given. Its schedule stays what it was: behind its end, the rate stays there.
+ *
+ * @param done steps that are done.
+ * @throws FinegrainError where there are none left to do.
+ */
+export function withSteps(training: TrainingConfig, steps: number | undefined, done: number): TrainingConfig {
+  if (steps === undefined) return training;
+  if (!Number.isSafeInteger(steps) || steps <= done)
+    throw new FinegrainError(`steps must be a whole number of more than the ${done} that are done, not ${steps}`);
+  return { ...training, steps };
 }
 
 /**
@@ -200,6 +216,7 @@ export function checkRunConfig(value: unknown, name: string): RunConfig {
   for (const section of ["model", "tokenizer", "training"] as const)
     if (config[section] === undefined) throw new FinegrainError(`${name} has no ${section}`);
   checkTexts(config, name);
+  if (config.text !== undefined) checkFingerprint(config.text, `${name}: text`);
   const training = jsonObject(config.training, `${name}: training`);
   for (const [field, { least, whole }] of Object.entries(LEAST)) {
     const number = training[field];

@@ -7,10 +7,12 @@ import { FinegrainError } from "@finegrain/graph";
 
 export const nodeFiles = () => builtIn("node:fs/promises");
 export const nodePath = () => builtIn("node:path");
+export const nodeCrypto = () => builtIn("node:crypto");
 
 interface BuiltIn {
   "node:fs/promises": typeof import("node:fs/promises");
   "node:path": typeof import("node:path");
+  "node:crypto": typeof import("node:crypto");
 }
 
 function builtIn<N extends keyof BuiltIn>(name: N): BuiltIn[N] {

@@ -8,15 +8,16 @@ import {
 import { type Backend, FinegrainError, type HostTensor } from "@finegrain/graph";
 import { type LanguageModel, matchTensors, type OwnLayers, paramTypes, type Storage, scalingLM } from "@finegrain/nn";
 import type { Corpus } from "@finegrain/train";
-import { type RunConfig, readSavedConfig } from "./config.ts";
+import { type RunConfig, readSavedConfig, withSteps } from "./config.ts";
 import { generationDefaults } from "./defaults.ts";
 import { type Checkpoint, openCheckpoint } from "./folder/checkpoint.ts";
-import { exists, folderStore, runPaths } from "./folder/run-folder.ts";
+import { exists, folderStore, isBegun, runPaths } from "./folder/run-folder.ts";
 import { corpusOf, type EvaluateOptions, type Evaluation, evaluateHeldOut } from "./held-out.ts";
 import { nodePath } from "./node.ts";
 import type { RunStore } from "./store.ts";
-import { type Text, textOf, textOfConfig } from "./text/text.ts";
-import { expectVocabulary, openTokenizer } from "./tokenizer.ts";
+import { type Text, textOf } from "./text/text.ts";
+import { textOfRun, withText } from "./text/text-of-run.ts";
+import { expectVocabulary, openOwnTokenizer } from "./tokenizer.ts";
 import { lastBitsPerByte, type Outcome, runTraining, type TrainingListener } from "./training-loop.ts";
 
 /** What is left out is as `generationDefaults` says; a text ends after `maxTokens`, before a `stop`, or with the context. */
@@ -30,6 +31,8 @@ export interface ContinueOptions extends TrainingListener {
   readonly steps?: number;
   /** Default: the text that it learned from so far. A string is the text itself. */
   readonly data?: Text | string;
+  /** Go on with a text that is not the one that it learned from so far. Default false: that is refused. */
+  readonly newData?: boolean | undefined;
   /** An abort ends the training after the step at hand, with a checkpoint. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -63,7 +66,8 @@ export interface Run extends AsyncDisposable {
   evaluate(data?: Text | string, options?: EvaluateOptions): Promise<Evaluation>;
   /**
    * Learn on from the last checkpoint, as if it had not stopped.
-   * @throws FinegrainError where the checkpoint lacks what that needs, or as `train`.
+   * @throws FinegrainError where the checkpoint lacks what that needs, the text is another than before, the steps are done already, or
+   *   as `train`.
    */
   train(options?: ContinueOptions): Promise<Outcome>;
   /** The weights by path, float32, read from the last checkpoint. */
@@ -86,30 +90,18 @@ export interface OpenRunOptions {
  */
 export async function openRun(path: string, { backend, tokenizer, layers = {} }: OpenRunOptions): Promise<Run> {
   const { checkpoints } = runPaths(path);
+  if (await isBegun(path))
+    throw new FinegrainError(
+      `${path} was stopped before its first checkpoint: let it learn first, by finegrain train --resume or train({ resume })`,
+    );
   const checkpoint = await openCheckpoint((await exists(checkpoints)) ? checkpoints : path);
   const { dirname, join, resolve } = nodePath();
   const { config, isWhole } = readSavedConfig(checkpoint.config, join(checkpoint.path, "config.json"));
   // A checkpoint is in runs/<name>/checkpoints/<step>.
   const folder = dirname(dirname(resolve(checkpoint.path)));
-  const opened =
-    tokenizer ??
-    (await openTokenizer(config.tokenizer === "byte" ? "byte" : await tokenizerFile(checkpoint.path, folder)));
+  const opened = tokenizer ?? (await openOwnTokenizer(config, [checkpoint.path, folder]));
   const store = isWhole ? folderStore(folder) : undefined;
   return openedRun({ backend, config, checkpoint, tokenizer: opened, store, layers });
-}
-
-/**
- * The tokenizer.json of a checkpoint: beside its files, or in the folder of its run.
- * @throws FinegrainError where the checkpoint was copied without it.
- */
-async function tokenizerFile(checkpoint: string, run: string): Promise<string> {
-  for (const folder of [checkpoint, run]) {
-    const { tokenizer } = runPaths(folder);
-    if (await exists(tokenizer)) return tokenizer;
-  }
-  throw new FinegrainError(
-    `the checkpoint ${checkpoint} is without its tokenizer: copy the tokenizer.json of its run into that folder`,
-  );
 }
 
 /** What a run is made from. */
@@ -193,20 +185,24 @@ class OpenedRun implements Run {
     return evaluateHeldOut({ ...options, backend: this.#backend, model, weights, corpus, length });
   }
 
-  async train({ steps, data, ...rest }: ContinueOptions = {}): Promise<Outcome> {
+  async train({ steps, data, newData = false, ...rest }: ContinueOptions = {}): Promise<Outcome> {
     if (this.#store === undefined)
       throw new FinegrainError(
         `${this.#checkpoint.path} is no run's checkpoint: its config does not say how it was trained, so it cannot be trained on`,
       );
-    const corpus = data === undefined ? await this.#ownCorpus() : corpusOf(textOf(data), this.tokenizer);
-    const { training } = this.#config;
-    const config = { ...this.#config, training: { ...training, steps: steps ?? training.steps } };
+    const training = withSteps(this.#config.training, steps, this.step);
+    const own = data === undefined && !newData;
+    const text = own ? undefined : await textOfRun(this.#config, { data, newData });
+    const corpus = text === undefined ? await this.#ownCorpus() : corpusOf(text, this.tokenizer);
+    const named = text !== undefined && newData && this.#store.folder !== undefined;
+    const config = { ...(named ? withText(this.#config, text) : this.#config), training };
     const { outcome, checkpoint } = await runTraining({
       ...rest,
       backend: this.#backend,
       config,
       model: this.model,
       corpus,
+      tokenizer: this.tokenizer,
       store: this.#store,
       checkpoint: this.#checkpoint,
     });
@@ -234,7 +230,7 @@ class OpenedRun implements Run {
   }
 
   async #ownCorpus(): Promise<Corpus> {
-    this.#corpus ??= corpusOf(await textOfConfig(this.#config.data), this.tokenizer);
+    this.#corpus ??= corpusOf(await textOfRun(this.#config, {}), this.tokenizer);
     return this.#corpus;
   }
 

@@ -1,7 +1,7 @@
 import type { Tokenizer } from "@finegrain/generate";
 import type { HostTensor, TensorType } from "@finegrain/graph";
 import type { RunConfig } from "./config.ts";
-import type { Checkpoint, CheckpointContent, SavedTensor } from "./folder/checkpoint.ts";
+import type { Checkpoint, CheckpointContent, SavedTensor, SaveOptions } from "./folder/checkpoint.ts";
 import type { MetricsWriter } from "./folder/metrics.ts";
 
 /** Where a run keeps what it makes: a folder, or memory. */
@@ -14,8 +14,8 @@ export interface RunStore {
    */
   begin(config: RunConfig, tokenizer: Tokenizer): Promise<void>;
   /** @param resumeAt drop what was logged of this step and of later ones: they happen again. */
-  openMetrics(resumeAt: number | undefined): Promise<MetricsWriter>;
-  save(content: CheckpointContent): Promise<Checkpoint>;
+  openMetrics(resumeAt: number): Promise<MetricsWriter>;
+  save(content: CheckpointContent, options: SaveOptions): Promise<Checkpoint>;
 }
 
 /** Keeps the last checkpoint, and no metrics: a listener hears of them. */

@@ -1,5 +1,7 @@
 import { byteTokenizer, huggingFaceTokenizer, type Tokenizer } from "@finegrain/generate";
 import { FinegrainError } from "@finegrain/graph";
+import type { RunConfig } from "./config.ts";
+import { exists, runPaths } from "./folder/run-folder.ts";
 import { nodeFiles } from "./node.ts";
 
 /**
@@ -14,6 +16,19 @@ export async function openTokenizer(name: string): Promise<Tokenizer> {
       throw new FinegrainError(`cannot read the tokenizer ${name}: ${error.message}`);
     });
   return huggingFaceTokenizer(json, name);
+}
+
+/**
+ * The tokenizer of a run: of the first of these folders that has a tokenizer.json, or of the place where it was made from.
+ * @throws FinegrainError where a checkpoint was copied without it.
+ */
+export async function openOwnTokenizer({ tokenizer }: RunConfig, folders: readonly string[]): Promise<Tokenizer> {
+  if (tokenizer === "byte") return openTokenizer(tokenizer);
+  for (const path of [...folders.map((folder) => runPaths(folder).tokenizer), tokenizer])
+    if (await exists(path)) return openTokenizer(path);
+  throw new FinegrainError(
+    `${folders[0]} is without its tokenizer: copy the tokenizer.json of its run into that folder`,
+  );
 }
 
 /** @throws FinegrainError where the model has no row for some of the tokens. */

@@ -1,6 +1,7 @@
 import type { Tokenizer } from "@finegrain/generate";
 import { type Backend, FinegrainError } from "@finegrain/graph";
 import { type ModelConfig, type OwnLayers, scalingLM } from "@finegrain/nn";
+import type { Corpus } from "@finegrain/train";
 import { type Measured, withinSeconds } from "./budget.ts";
 import {
   checkRunConfig,
@@ -10,15 +11,18 @@ import {
   type TrainingOptions,
   trainingConfig,
   trainingMinutes,
+  withSteps,
 } from "./config.ts";
 import { modelDefaults, type RunSizes, runSizes, trainingDefaults } from "./defaults.ts";
-import { checkUnused, folderStore } from "./folder/run-folder.ts";
+import { readJson } from "./folder/checkpoint.ts";
+import { checkUnused, folderStore, isBegun, runPaths } from "./folder/run-folder.ts";
 import { corpusOf } from "./held-out.ts";
-import { openedRun, openRun, type Run } from "./run.ts";
+import { type ContinueOptions, openedRun, openRun, type Run } from "./run.ts";
 import { SPEECHES } from "./speeches.ts";
-import { memoryStore } from "./store.ts";
+import { memoryStore, type RunStore } from "./store.ts";
 import { readText, type Text, textOf } from "./text/text.ts";
-import { expectVocabulary, openTokenizer } from "./tokenizer.ts";
+import { textOfRun, withText } from "./text/text-of-run.ts";
+import { expectVocabulary, openOwnTokenizer, openTokenizer } from "./tokenizer.ts";
 import { runTraining, type TrainingListener } from "./training-loop.ts";
 
 export interface TrainOptions<O extends OwnLayers = Record<never, never>> extends TrainingListener {
@@ -43,10 +47,12 @@ export interface TrainOptions<O extends OwnLayers = Record<never, never>> extend
   /** Told what a training in so many minutes comes to, once it was measured. */
   readonly onMeasured?: ((measured: Measured) => void) | undefined;
   /**
-   * Go on with this run folder from its last checkpoint; its own config holds, so that there is no `out`, `model` or `training`
-   * beside it.
+   * Go on with this run folder from its last checkpoint; its own config holds, so that there is no `out` or `model` beside it, and of
+   * `training` no more than the `steps` of the whole run.
    */
   readonly resume?: string;
+  /** With `resume`: go on with a text that is not the one that it learned from so far. Default false: that is refused. */
+  readonly newData?: boolean | undefined;
   /** An abort ends the training after the step at hand, with a checkpoint. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -64,7 +70,15 @@ export async function train<const O extends OwnLayers = Record<never, never>>(op
 }
 
 async function trainNew({ backend, out, data, ...options }: Omit<TrainOptions<OwnLayers>, "resume">): Promise<Run> {
-  const { model: wanted, layers = {}, tokenizer: named = "byte", training: given, onMeasured, ...rest } = options;
+  const {
+    model: wanted,
+    layers = {},
+    tokenizer: named = "byte",
+    training: given,
+    onMeasured,
+    newData: _,
+    ...listener
+  } = options;
   const tokenizer = typeof named === "string" ? await openTokenizer(named) : named;
   const minutes = trainingMinutes(given);
   const parts = (sizes: RunSizes | undefined, steps?: number) =>
@@ -84,14 +98,33 @@ async function trainNew({ backend, out, data, ...options }: Omit<TrainOptions<Ow
   const measured =
     minutes === undefined
       ? undefined
-      : await withinSeconds({ backend, corpus, seconds: 60 * minutes, candidate, signal: rest.signal });
+      : await withinSeconds({ backend, corpus, seconds: 60 * minutes, candidate, signal: listener.signal });
   if (measured) onMeasured?.(measured);
   const config = measured?.config ?? { ...first, ...source };
-  const model = scalingLM(config.model, layers);
   const store = out === undefined ? memoryStore() : folderStore(out);
-  const begin = () => store.begin(config, tokenizer);
-  const { outcome, checkpoint } = await runTraining({ ...rest, backend, config, model, corpus, store, begin });
-  return openedRun({ backend, config, checkpoint, tokenizer, layers, store, corpus, outcome });
+  const begin = (whole: RunConfig) => store.begin(whole, tokenizer);
+  return trainFromStart({ listener, backend, config, tokenizer, layers, store, text, corpus, begin });
+}
+
+interface FirstTraining {
+  readonly listener: TrainingListener & Pick<ContinueOptions, "signal">;
+  readonly backend: Backend;
+  readonly config: RunConfig;
+  readonly tokenizer: Tokenizer;
+  readonly layers: OwnLayers;
+  readonly store: RunStore;
+  readonly text: Text;
+  readonly corpus: Corpus;
+  /** Makes the run's place, where it is not there. */
+  begin?(config: RunConfig): Promise<void>;
+}
+
+async function trainFromStart({ listener, text, begin, ...parts }: FirstTraining): Promise<Run> {
+  const model = scalingLM(parts.config.model, parts.layers);
+  const config = parts.store.folder === undefined ? parts.config : withText(parts.config, text);
+  const input = { ...listener, ...parts, config, model, ...(begin && { begin: () => begin(config) }) };
+  const { outcome, checkpoint } = await runTraining(input);
+  return openedRun({ ...parts, config, checkpoint, outcome });
 }
 
 interface Asked {
@@ -118,14 +151,40 @@ function partsOf({ wanted, given, tokenizer, sizes, steps }: Asked): RunConfig {
 }
 
 /** What a run that goes on has of its own. */
-const OWN = ["out", "model", "training"] as const;
+const OWN = ["out", "model"] as const;
 
 async function trainOn(path: string, options: Omit<TrainOptions<OwnLayers>, "resume">): Promise<Run> {
-  const { backend, tokenizer, layers = {}, data, out: _out, model: _model, training: _training, ...rest } = options;
-  const extra = typeof tokenizer === "string" ? "tokenizer" : OWN.find((name) => options[name] !== undefined);
+  const { backend, tokenizer, layers = {}, data, newData, out: _out, model: _model, training, ...rest } = options;
+  const { steps, ...others } = training ?? {};
+  const extra =
+    typeof tokenizer === "string"
+      ? "tokenizer"
+      : (OWN.find((name) => options[name] !== undefined) ?? Object.keys(others).map((name) => `training.${name}`)[0]);
   if (extra !== undefined || typeof tokenizer === "string")
     throw new FinegrainError(`${extra} cannot be given with resume: the run's own config holds`);
+  if (await isBegun(path)) return beginAgain(path, { ...rest, backend, layers, data, newData, steps, tokenizer });
   const run = await openRun(path, { backend, layers, ...(tokenizer && { tokenizer }) });
-  await run.train({ ...rest, ...(data !== undefined && { data }) });
+  await run.train({ ...rest, newData, ...(steps !== undefined && { steps }), ...(data !== undefined && { data }) });
   return run;
+}
+
+interface Again extends TrainingListener, Pick<ContinueOptions, "signal" | "newData"> {
+  readonly backend: Backend;
+  readonly layers: OwnLayers;
+  readonly data: Text | string | undefined;
+  readonly steps: number | undefined;
+  readonly tokenizer: Tokenizer | undefined;
+}
+
+/** A run that was stopped before its first checkpoint: its config says all that it was to be. */
+async function beginAgain(path: string, { backend, layers, data, newData, steps, ...options }: Again): Promise<Run> {
+  const { tokenizer: given, ...listener } = options;
+  const file = runPaths(path).config;
+  const saved = checkRunConfig(await readJson(file), file);
+  const config = { ...saved, training: withSteps(saved.training, steps, 0) };
+  const tokenizer = given ?? (await openOwnTokenizer(config, [path]));
+  expectVocabulary(tokenizer, config.model.vocabulary);
+  const text = await textOfRun(config, { data, newData });
+  const corpus = corpusOf(text, tokenizer);
+  return trainFromStart({ listener, backend, config, tokenizer, layers, store: folderStore(path), text, corpus });
 }

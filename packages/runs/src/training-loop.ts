@@ -1,3 +1,4 @@
+import type { Tokenizer } from "@finegrain/generate";
 import type { Backend } from "@finegrain/graph";
 import { type LanguageModel, matchTensors, paramTypes } from "@finegrain/nn";
 import {
@@ -43,6 +44,8 @@ export interface Start {
   readonly step: number;
   /** The run's folder; undefined in memory. */
   readonly folder: string | undefined;
+  /** Held-out tokens that an evaluation looks at, evenly spread: all of them where they are few. */
+  readonly evaluated: number;
 }
 
 /** Whom a training tells what happens. */
@@ -58,6 +61,7 @@ export interface TrainingInput extends TrainingListener {
   readonly config: RunConfig;
   readonly model: LanguageModel;
   readonly corpus: Corpus;
+  readonly tokenizer: Tokenizer;
   readonly store: RunStore;
   /** Go on from here. */
   readonly checkpoint?: Checkpoint | undefined;
@@ -74,8 +78,18 @@ export interface Outcome {
   readonly interrupted: boolean;
   /** On the evaluated part of the held-out text; undefined where there is none or the training was stopped before. */
   readonly bitsPerByte: number | undefined;
-  /** Median over the steps of this training. */
-  readonly tokensPerSecond: number;
+  /** Held-out tokens that `bitsPerByte` is of, and all of them. */
+  readonly heldOut: { readonly evaluated: number; readonly tokens: number };
+  /** The best of the checkpoints that were evaluated when they were saved, of all trainings of the run. */
+  readonly best: Best | undefined;
+  /** Median over the steps of this training; undefined where there was none. */
+  readonly tokensPerSecond: number | undefined;
+}
+
+/** The checkpoint with the least bits per byte on the evaluated part of the held-out text. */
+export interface Best {
+  readonly step: number;
+  readonly bitsPerByte: number;
 }
 
 /**
@@ -85,14 +99,15 @@ export interface Outcome {
  *   last checkpoint is untouched then.
  */
 export async function runTraining(input: TrainingInput): Promise<{ outcome: Outcome; checkpoint: Checkpoint }> {
-  const { config, corpus, checkpoint, store } = input;
+  const { config, corpus, store } = input;
   // What can be wrong with the input is known before a folder is made or a model compiled.
   const batches = trainBatches(corpus.train, config.training);
   const heldOut = heldOutWindows(corpus, config.training);
   await using trainer = await openTrainer(input);
   await input.begin?.();
-  await using metrics = await store.openMetrics(checkpoint?.step);
-  input.onStart?.({ config, corpus, model: input.model, step: trainer.step, folder: store.folder });
+  await using metrics = await store.openMetrics(trainer.step);
+  const evaluated = targets(heldOut);
+  input.onStart?.({ config, corpus, model: input.model, step: trainer.step, folder: store.folder, evaluated });
   const loop = new Loop(input, trainer, metrics, batches, heldOut);
   // Awaited here: trainer and metrics are closed when this function returns.
   return await loop.run();
@@ -132,6 +147,9 @@ function heldOutWindows(corpus: Corpus, { batch, length }: TrainingConfig): Held
   return evenly(all, Math.max(1, Math.floor(EVALUATED_TOKENS / (batch * length))));
 }
 
+/** Tokens that windows ask for. */
+const targets = (windows: readonly HeldOutBatch[]): number => windows.reduce((sum, { count }) => sum + count, 0);
+
 class Loop {
   readonly #input: TrainingInput;
   readonly #trainer: Trainer;
@@ -141,7 +159,8 @@ class Loop {
   readonly #first: number;
   readonly #started = performance.now();
   readonly #speeds: number[] = [];
-  #evaluated: number | undefined;
+  #evaluated: Best | undefined;
+  #best: Best | undefined;
   #checkpoint: Checkpoint | undefined;
 
   constructor(
@@ -158,6 +177,7 @@ class Loop {
     this.#heldOut = heldOut;
     this.#first = trainer.step;
     this.#checkpoint = input.checkpoint;
+    this.#best = bestSoFar(input);
   }
 
   async run(): Promise<{ outcome: Outcome; checkpoint: Checkpoint }> {
@@ -175,11 +195,13 @@ class Loop {
     const outcome = {
       step: trainer.step,
       interrupted: trainer.step < steps,
-      bitsPerByte: this.#evaluated,
+      bitsPerByte: this.#evaluated?.bitsPerByte,
+      heldOut: { evaluated: targets(this.#heldOut), tokens: this.#input.corpus.heldOut.length },
       tokensPerSecond: median(this.#speeds),
     };
     // A run that was stopped before its first step can be gone on with, too.
-    return { outcome, checkpoint: this.#checkpoint ?? (await this.#save()) };
+    const checkpoint = this.#checkpoint ?? (await this.#save());
+    return { outcome: { ...outcome, best: this.#best }, checkpoint };
   }
 
   async #step(): Promise<void> {
@@ -197,23 +219,36 @@ class Loop {
   async #evaluate(): Promise<void> {
     if (this.#heldOut.length === 0) return;
     const { step } = this.#trainer;
-    this.#evaluated = bitsPerByte(await this.#trainer.evaluate(this.#heldOut), this.#input.corpus);
-    this.#metrics.append({ step: step - 1, heldOutBitsPerByte: this.#evaluated });
-    this.#input.onEvaluation?.({ step, bitsPerByte: this.#evaluated });
+    const found = bitsPerByte(await this.#trainer.evaluate(this.#heldOut), this.#input.corpus);
+    this.#evaluated = { step, bitsPerByte: found };
+    this.#metrics.append({ step: step - 1, heldOutBitsPerByte: found });
+    this.#input.onEvaluation?.({ step, bitsPerByte: found });
   }
 
   async #save(): Promise<Checkpoint> {
     await this.#metrics.flush();
     const { slots, step, seed } = await this.#trainer.state();
     const model = await this.#trainer.weights();
-    const { config, store } = this.#input;
-    const evaluated = this.#evaluated ?? lastBitsPerByte(this.#checkpoint);
-    const state = { seed, ...(evaluated !== undefined && { bitsPerByte: evaluated }) };
-    const content = { step, model, optimizer: slots, config, state };
-    this.#checkpoint = await store.save(content);
+    const { config, store, tokenizer } = this.#input;
+    const evaluated = this.#evaluated?.bitsPerByte ?? lastBitsPerByte(this.#checkpoint);
+    const isBest =
+      this.#evaluated?.step === step &&
+      this.#evaluated.bitsPerByte < (this.#best?.bitsPerByte ?? Number.POSITIVE_INFINITY);
+    if (isBest) this.#best = this.#evaluated;
+    const best = this.#best;
+    const state = { seed, ...(evaluated !== undefined && { bitsPerByte: evaluated }), ...(best && { best }) };
+    const content = { step, model, optimizer: slots, config, state, tokenizer: tokenizer.json };
+    this.#checkpoint = await store.save(content, { isBest });
     this.#input.onCheckpoint?.({ step, path: this.#checkpoint.path });
     return this.#checkpoint;
   }
+}
+
+/** Of the trainings before, where they were judged by the same text. */
+function bestSoFar({ checkpoint, config }: TrainingInput): Best | undefined {
+  const before = checkpoint?.config as Partial<RunConfig> | undefined; // as #save wrote it
+  const { best } = (checkpoint?.state ?? {}) as { readonly best?: Best };
+  return before?.text?.sha256 === config.text?.sha256 ? best : undefined;
 }
 
 /** Of the last evaluation before a checkpoint; undefined where there was none. */
@@ -229,5 +264,4 @@ const turn = (): Promise<void> =>
     else setTimeout(resolve);
   });
 
-export const median = (values: readonly number[]) =>
-  [...values].sort((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
+export const median = (values: readonly number[]) => [...values].sort((a, b) => a - b)[values.length >> 1];

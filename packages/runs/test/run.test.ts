@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { cp, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { byteTokenizer } from "@finegrain/generate";
@@ -88,7 +88,7 @@ describe("a run folder", () => {
     await using opened = await openRun(out(), { backend });
     expect(opened).toMatchObject({ step: 4, path: out(), bitsPerByte: run.bitsPerByte, outcome: undefined });
     expect(opened.config).toEqual(run.config);
-    expect(opened.config).toMatchObject({ data: path, tokenizer: "byte" });
+    expect(opened.config).toMatchObject({ data: path, tokenizer: "byte", text: { bytes: TEXT.length } });
     expect(await written(opened)).toBe(await written(run));
     expect(await opened.evaluate()).toEqual(await run.evaluate());
   });
@@ -127,6 +127,53 @@ describe("a run folder", () => {
     await using opened = await openRun(out(), { backend });
     expect(opened.tokenizer.vocabularySize).toBe(4);
     expect(await written(opened, "a ab")).toBe(await written(run, "a ab"));
+    const alone = join(folder, "alone");
+    await cp(join(out(), "checkpoints", "step-000004"), alone, { recursive: true });
+    await using copied = await openRun(alone, { backend });
+    expect(await written(copied, "a ab")).toBe(await written(run, "a ab"));
+  });
+
+  test("keeps the best checkpoint beside the last, and says where", async () => {
+    const schedule = { kind: "cosine", rate: 1, warmup: 6, steps: 9, floor: 0 } as const; // too high soon
+    const training = { ...TINY.training, steps: 8, evaluateEvery: 1, checkpointEvery: 1, schedule };
+    const found: { step: number; bitsPerByte: number }[] = [];
+    const { outcome } = await train({ ...TINY, training, out: out(), onEvaluation: (one) => found.push(one) });
+    const best = found.toSorted((a, b) => a.bitsPerByte - b.bitsPerByte)[0]!;
+    expect(best.step).toBeLessThan(5); // or it would be among the last three anyway
+    expect(outcome!.best).toEqual(best);
+    const steps = [best.step, 6, 7, 8].map((step) => `step-00000${step}`);
+    const checkpoints = join(out(), "checkpoints");
+    expect((await readdir(checkpoints)).sort()).toEqual(["best", "latest", ...steps]);
+    await using opened = await openRun(join(checkpoints, "best"), { backend });
+    expect(opened).toMatchObject(best);
+    expect((await train({ backend, resume: out(), data: TEXT, training: { steps: 9 } })).outcome!.best).toEqual(best);
+  });
+
+  test("begins again where it was stopped before its first checkpoint, as if it had not been", async () => {
+    const whole = await train({ ...TINY, out: join(folder, "whole") });
+    await cp(join(folder, "whole"), out(), { recursive: true });
+    await rm(join(out(), "checkpoints"), { recursive: true });
+    await fails(openRun(out(), { backend }), /was stopped before its first checkpoint: let it learn first/);
+    const resumed = await train({ backend, resume: out(), data: TEXT });
+    expect(await resumed.weights()).toEqual(await whole.weights());
+    const lines = async (of: string) => (await readFile(join(of, "metrics.jsonl"), "utf8")).split("\n").length;
+    expect(await lines(out())).toBe(await lines(join(folder, "whole")));
+  });
+
+  test("learns on from the text that it knows, and from another where that is said", async () => {
+    const path = join(folder, "text.txt");
+    await writeFile(path, TEXT);
+    await train({ ...OPTIONS, data: await readText(path), out: out() });
+    await writeFile(path, `${TEXT} `);
+    const says = /text\.txt is not the text that this run learned from: that had 1060 bytes .*, this has 1061 bytes/;
+    const training = { steps: 6 };
+    await fails(train({ backend, resume: out(), training }), says);
+    await fails((await openRun(out(), { backend })).evaluate(), says);
+    await train({ backend, resume: out(), training, data: TEXT }); // the same by another name
+    const { config } = await train({ backend, resume: out(), training: { steps: 8 }, newData: true });
+    expect(config).toMatchObject({ data: path, text: { bytes: 1061 }, training: { steps: 8 } });
+    expect((await train({ backend, resume: out() })).outcome).toMatchObject({ step: 8, tokensPerSecond: undefined });
+    await fails(train({ backend, resume: out(), training }), /steps must be .* more than the 8 that are done, not 6/);
   });
 
   test("is never made over another", async () => {
@@ -176,6 +223,7 @@ test.each([
   [{ model: { vocabulary: 100 } }, /the tokenizer byte has 256 tokens, more than the model's vocabulary of 100/],
   [{ data: "my.txt" }, /6 tokens, fewer than one batch|5 tokens, fewer than one batch/],
   [{ resume: "runs/a", model: {} }, /model cannot be given with resume/],
+  [{ resume: "runs/a", training: { batch: 2 } }, /training\.batch cannot be given with resume/],
 ])("%j is refused", async (options, message) => {
   await fails(train({ backend, data: TEXT, ...options } as TrainOptions), message); // as JavaScript would give it
 });

@@ -3,6 +3,9 @@ import { nodeFiles, nodePath } from "../node.ts";
 /** What a file is made from: bytes, text, or pieces that need not be in memory together. */
 export type FileContent = string | Uint8Array | AsyncIterable<Uint8Array>;
 
+/** How the names of files end that are being written: what a crash leaves behind. */
+export const WRITING = ".writing";
+
 /**
  * Replace the file at `path` as one: whoever reads it, even after a power cut, finds the whole old content or the whole
  * new one. Written beside it, synced and renamed. Where writing fails the old file is untouched and nothing is left over.
@@ -10,7 +13,7 @@ export type FileContent = string | Uint8Array | AsyncIterable<Uint8Array>;
  * @throws what the file system, or the iterable of `content`, throws.
  */
 export async function writeFileAtomically(path: string, content: FileContent): Promise<void> {
-  const aside = `${path}.${process.pid}.writing`;
+  const aside = `${path}.${process.pid}${WRITING}`;
   try {
     await writeFileSynced(aside, content);
     await nodeFiles().rename(aside, path);

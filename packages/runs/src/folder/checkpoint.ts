@@ -14,15 +14,19 @@ import { readTensorFile, readTensorHeader } from "./tensor-file.ts";
 /*
  * checkpoints/
  *   latest                  the name of the newest whole checkpoint
+ *   best                    the name of the best, where they were judged
  *   step-000123/            written aside and renamed, so that it is whole or not there
  *     model.safetensors  optimizer.safetensors  config.json  state.json
+ *     tokenizer.json        where the tokenizer was made from one, so that the folder can be copied alone
  */
 
 const MODEL = "model.safetensors";
 const OPTIMIZER = "optimizer.safetensors";
 const CONFIG = "config.json";
 const STATE = "state.json";
+const TOKENIZER = "tokenizer.json";
 const LATEST = "latest";
+const BEST = "best";
 /** A second checkpoint of the same step gets a number, so that the first is never in the way of being replaced. */
 const NAME = /^step-(\d{6,})(?:-(\d+))?$/;
 const ASIDE = ".writing-";
@@ -39,6 +43,15 @@ export interface CheckpointContent {
   readonly config: unknown;
   /** What else a resume needs (random counters, metrics so far); JSON. */
   readonly state: unknown;
+  /** The tokenizer.json that the tokenizer was made from. */
+  readonly tokenizer?: string | undefined;
+}
+
+export interface SaveOptions {
+  /** Checkpoints that stay, beside the best. Default 3. */
+  readonly keep?: number;
+  /** Whether it is the best so far: it stays until there is a better one. Default false. */
+  readonly isBest?: boolean;
 }
 
 export interface Checkpoint {
@@ -55,7 +68,7 @@ export interface Checkpoint {
 }
 
 /**
- * Save one checkpoint into `folder`, point `latest` at it, and remove all but the last `keep` of the folder. At every
+ * Save one checkpoint into `folder`, point `latest` at it, and remove all but the last `keep` of the folder and the best. At every
  * moment, power cuts included, `latest` names a whole checkpoint. One process at a time may save into a folder.
  *
  * @returns the path of the checkpoint's own folder.
@@ -64,7 +77,7 @@ export interface Checkpoint {
 export async function saveCheckpoint(
   folder: string,
   content: CheckpointContent,
-  { keep = 3 }: { readonly keep?: number } = {},
+  { keep = 3, isBest = false }: SaveOptions = {},
 ): Promise<string> {
   if (!Number.isInteger(keep) || keep < 1) {
     throw new FinegrainError(`the number of checkpoints to keep must be a whole number of at least 1, not ${keep}`);
@@ -78,6 +91,7 @@ export async function saveCheckpoint(
     await nodeFiles().mkdir(aside);
     await writeFileSynced(nodePath().join(aside, MODEL), chunks(content.model));
     await writeFileSynced(nodePath().join(aside, OPTIMIZER), chunks(content.optimizer));
+    if (content.tokenizer !== undefined) await writeFileSynced(nodePath().join(aside, TOKENIZER), content.tokenizer);
     await writeFileSynced(nodePath().join(aside, CONFIG), json(content.config));
     await writeFileSynced(nodePath().join(aside, STATE), json({ step: content.step, state: content.state }));
     await syncFolder(aside);
@@ -88,14 +102,16 @@ export async function saveCheckpoint(
   }
   await syncFolder(folder);
   await writeFileAtomically(nodePath().join(folder, LATEST), `${name}\n`);
+  if (isBest) await writeFileAtomically(nodePath().join(folder, BEST), `${name}\n`);
+  const best = await pointed(nodePath().join(folder, BEST));
   for (const old of (await checkpointNames(folder)).filter((n) => n !== name).slice(keep - 1)) {
-    await nodeFiles().rm(nodePath().join(folder, old), { recursive: true });
+    if (old !== best) await nodeFiles().rm(nodePath().join(folder, old), { recursive: true });
   }
   return path;
 }
 
 /**
- * Open a checkpoint: `path` is one checkpoint's folder, or a folder of checkpoints, of which `latest` names one.
+ * Open a checkpoint: `path` is one checkpoint's folder; a folder of checkpoints, of which `latest` names one; or its file `best`.
  * Headers and sizes of all its files are checked; the tensors are read later, when asked for.
  *
  * @throws FinegrainError where there is no checkpoint, a file is missing, cut short or broken.
@@ -161,27 +177,41 @@ function chunks(tensors: ReadonlyMap<string, SavedTensor>): AsyncIterable<Uint8A
 
 const json = (value: unknown) => `${JSON.stringify(value, null, 2)}\n`;
 
+/** Whether a folder is a checkpoint, or of checkpoints. */
+export const hasCheckpoint = async (folder: string): Promise<boolean> =>
+  (await isFile(nodePath().join(folder, LATEST))) || (await isFile(nodePath().join(folder, MODEL)));
+
 async function resolveFolder(path: string): Promise<string> {
-  const isFile = (file: string) =>
-    nodeFiles()
-      .stat(file)
-      .then(
-        (found) => found.isFile(),
-        () => false,
-      );
-  if (await isFile(nodePath().join(path, LATEST))) {
-    const name = (await nodeFiles().readFile(nodePath().join(path, LATEST), "utf8")).trim();
-    if (!NAME.test(name))
-      throw new FinegrainError(`${nodePath().join(path, LATEST)} names no checkpoint but "${name}"`);
-    return nodePath().join(path, name);
-  }
-  if (!(await isFile(nodePath().join(path, MODEL)))) {
+  const { basename, dirname, join } = nodePath();
+  const pointer = basename(path) === BEST && (await isFile(path)) ? path : join(path, LATEST);
+  const name = await pointed(pointer);
+  if (name !== undefined) return join(dirname(pointer), name);
+  if (!(await isFile(join(path, MODEL))))
     throw new FinegrainError(`there is no checkpoint in ${path}: found neither "${LATEST}" nor "${MODEL}"`);
-  }
   return path;
 }
 
-async function readJson(path: string): Promise<unknown> {
+/**
+ * The checkpoint that a file names; undefined where there is no such file.
+ * @throws FinegrainError where it names none.
+ */
+async function pointed(file: string): Promise<string | undefined> {
+  if (!(await isFile(file))) return undefined;
+  const name = (await nodeFiles().readFile(file, "utf8")).trim();
+  if (!NAME.test(name)) throw new FinegrainError(`${file} names no checkpoint but "${name}"`);
+  return name;
+}
+
+const isFile = (path: string): Promise<boolean> =>
+  nodeFiles()
+    .stat(path)
+    .then(
+      (found) => found.isFile(),
+      () => false,
+    );
+
+/** @throws FinegrainError where a file is missing or no JSON. */
+export async function readJson(path: string): Promise<unknown> {
   const text = await nodeFiles()
     .readFile(path, "utf8")
     .catch((error: NodeJS.ErrnoException) => {

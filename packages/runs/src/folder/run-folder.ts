@@ -1,7 +1,8 @@
 import { FinegrainError } from "@finegrain/graph";
 import { nodeFiles, nodePath } from "../node.ts";
 import type { RunStore } from "../store.ts";
-import { openCheckpoint, saveCheckpoint } from "./checkpoint.ts";
+import { WRITING, writeFileAtomically } from "./atomic-file.ts";
+import { hasCheckpoint, openCheckpoint, saveCheckpoint } from "./checkpoint.ts";
 import { openMetrics } from "./metrics.ts";
 
 /*
@@ -28,6 +29,7 @@ export function runPaths(folder: string) {
 export async function checkUnused(folder: string): Promise<void> {
   const entries = await nodeFiles()
     .readdir(folder)
+    .then((names) => names.filter((name) => !name.endsWith(WRITING)))
     .catch((error: NodeJS.ErrnoException) => {
       if (error.code === "ENOENT") return [];
       throw new FinegrainError(`cannot make the run folder ${folder}: ${error.message}`);
@@ -54,6 +56,12 @@ export const exists = (path: string): Promise<boolean> =>
       () => false,
     );
 
+/** Whether a run was begun in a folder and stopped before its first checkpoint. */
+export async function isBegun(folder: string): Promise<boolean> {
+  const { config, checkpoints } = runPaths(folder);
+  return (await exists(config)) && !(await hasCheckpoint(checkpoints)) && !(await hasCheckpoint(folder));
+}
+
 /** A run folder as the place of a run. */
 export function folderStore(folder: string): RunStore {
   const paths = runPaths(folder);
@@ -61,12 +69,12 @@ export function folderStore(folder: string): RunStore {
     folder,
     async begin(config, { json }) {
       await checkUnused(folder);
-      const { mkdir, writeFile } = nodeFiles();
-      await mkdir(folder, { recursive: true });
-      await writeFile(paths.config, `${JSON.stringify(config, null, 2)}\n`);
-      if (json !== undefined) await writeFile(paths.tokenizer, json);
+      await nodeFiles().mkdir(folder, { recursive: true });
+      // From the config alone the run can begin again, so that a folder is of use from this moment on.
+      await writeFileAtomically(paths.config, `${JSON.stringify(config, null, 2)}\n`);
+      if (json !== undefined) await writeFileAtomically(paths.tokenizer, json);
     },
-    openMetrics: (resumeAt) => openMetrics(paths.metrics, resumeAt === undefined ? {} : { resumeAt }),
-    save: async (content) => openCheckpoint(await saveCheckpoint(paths.checkpoints, content)),
+    openMetrics: (resumeAt) => openMetrics(paths.metrics, { resumeAt }),
+    save: async (content, options) => openCheckpoint(await saveCheckpoint(paths.checkpoints, content, options)),
   };
 }

@@ -1,12 +1,13 @@
 import { FinegrainError } from "@finegrain/graph";
 import type { TextDocument } from "@finegrain/train";
+import { nodePath } from "../node.ts";
 import { SPEECHES, speeches } from "../speeches.ts";
 import { type ReadTextOptions, readDocuments } from "./read-documents.ts";
 
 /** What a run learns from, or is judged by. */
 export interface Text {
   readonly documents: readonly TextDocument[];
-  /** By which a run's config names it, so that it can be read again: a path, or "speeches". */
+  /** By which a run's config names it, so that it can be read again: an absolute path, or "speeches". */
   readonly source?: string;
 }
 
@@ -21,7 +22,7 @@ export async function readText(path: string, options: ReadTextOptions = {}): Pro
   if (path === SPEECHES) return { source: SPEECHES, documents: await speeches() };
   const documents = await readDocuments(path, options);
   // Of another field than the usual one the path alone does not tell.
-  return options.field === undefined ? { source: path, documents } : { documents };
+  return options.field === undefined ? { source: nodePath().resolve(path), documents } : { documents };
 }
 
 /** A string is one document: the text itself, and not a path. */

@@ -43,7 +43,7 @@ export async function evaluate(flags: Values<typeof evaluateFlags>, [path]: read
   }
   out.clear();
   const [plain, quantized] = found as [Evaluation, Evaluation?]; // one for every storage
-  const data = flags.data ?? `${run.config.data}, the held-out part`;
+  const data = flags.data ?? `${run.config.data}: all that was held out`;
   if (flags.json) {
     const facts = {
       run: run.path,

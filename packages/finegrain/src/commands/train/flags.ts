@@ -7,7 +7,11 @@ export const trainFlags = {
   resume: {
     type: "text",
     value: "DIR",
-    help: "go on with a run folder from its last checkpoint; its own config holds (--data where a program gave it the text)",
+    help: "go on with a run folder from its last checkpoint, with --steps to more of them; its own config holds for the rest",
+  },
+  "new-data": {
+    type: "switch",
+    help: "with --resume: learn on from a text that has changed since, or from another by --data",
   },
   config: { type: "text", value: "FILE", help: "JSON in the form of a run folder's config.json; flags go over it" },
   data: {
@@ -138,6 +142,7 @@ export const train = command({
     ],
     ["finegrain train --feed-forward grouped --experts 8 --out runs/grouped", "experts that share the work of a group"],
     ["finegrain train --resume runs/first", "go on where a run was stopped by Ctrl-C"],
+    ["finegrain train --resume runs/first --steps 900", "let one that is done learn on"],
   ],
   layerFlags: async () => (await import("./layer-flags.ts")).layerFlags(),
   load: async () => (await import("./run.ts")).train,

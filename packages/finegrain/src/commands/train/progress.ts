@@ -12,7 +12,7 @@ export function trainingProgress(out: Terminal, label = ""): TrainingListener {
     onStep({ step, steps, loss, tokensPerSecond, seconds, first }) {
       mean = mean === undefined ? loss : 0.9 * mean + 0.1 * loss;
       const facts = [`${named}step ${step}/${steps}`, `loss ${mean.toFixed(3)}`, `${whole(tokensPerSecond)} tokens/s`];
-      out.progress(progressLine(step - first, steps - first, seconds, facts));
+      out.progress(progressLine(step, steps, seconds, facts, first));
     },
     onEvaluation({ step, bitsPerByte }) {
       const loss = mean === undefined ? "" : `, loss ${mean.toFixed(3)} nats a token`;

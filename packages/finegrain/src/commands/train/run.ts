@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { backendOptions, openBackend } from "@finegrain/backends";
 import { hiddenUnits, type ModelConfig, parameterCount } from "@finegrain/nn";
 import {
@@ -15,6 +16,7 @@ import type { Values } from "../../arguments.ts";
 import { EXIT, type ExitCode, UsageError } from "../../exit.ts";
 import { interruptible } from "../../interrupt.ts";
 import { count, digits, whole } from "../../output/format.ts";
+import { firstWords, hint } from "../../output/hint.ts";
 import { type Terminal, terminal } from "../../output/terminal.ts";
 import type { trainFlags } from "./flags.ts";
 import { trainingProgress } from "./progress.ts";
@@ -31,16 +33,20 @@ export async function train(flags: Flags): Promise<ExitCode> {
   using interrupt = interruptible(() =>
     out.note("finishing this step and writing a checkpoint; Ctrl-C again stops at once"),
   );
+  let started: Start | undefined;
   await using run = await trainRun({
     ...options,
     ...trainingProgress(out),
     backend,
     signal: interrupt.signal,
     onMeasured: (measured) => describeBudget(out, measured),
-    onStart: (start) => describe(out, start),
+    onStart(start) {
+      started = start;
+      describe(out, start);
+    },
   });
   out.clear();
-  report(out, flags.json, run);
+  report(out, flags.json, run, started!); // it has, or had failed
   return run.outcome?.interrupted ? EXIT.interrupted : EXIT.ok;
 }
 
@@ -61,14 +67,19 @@ function timestamp(): string {
 }
 
 /** What may be said beside --resume: the run's own config holds for the rest. */
-const WITH_RESUME = ["resume", "data", "backend", "device", "json"];
+const WITH_RESUME = ["resume", "steps", "data", "new-data", "backend", "device", "json"];
 
 async function oldRun(flags: Flags, resume: string): Promise<Omit<TrainOptions, "backend">> {
   const extra = Object.entries(flags).find(
     ([name, value]) => value !== undefined && value !== false && !WITH_RESUME.includes(name),
   );
   if (extra) throw new UsageError(`--${extra[0]} cannot be given with --resume: the run's own config holds`);
-  return { resume, ...(flags.data !== undefined && { data: await readText(flags.data) }) };
+  return {
+    resume,
+    newData: flags["new-data"],
+    ...(flags.steps !== undefined && { training: { steps: flags.steps } }),
+    ...(flags.data !== undefined && { data: await readText(flags.data) }),
+  };
 }
 
 function describeBudget(out: Terminal, { config, tokensPerSecond, seconds }: Measured): void {
@@ -79,7 +90,7 @@ function describeBudget(out: Terminal, { config, tokensPerSecond, seconds }: Mea
   );
 }
 
-function describe(out: Terminal, { config, corpus, model, step, folder }: Start): void {
+function describe(out: Terminal, { config, corpus, model, step, folder, evaluated }: Start): void {
   const { training, data = "the text given" } = config;
   const { layers, dModel, heads, feedForward, attention } = config.model;
   out.print(
@@ -90,6 +101,10 @@ function describe(out: Terminal, { config, corpus, model, step, folder }: Start)
     `${whole(training.steps)} steps of ${training.accumulate * training.batch} x ${training.length} tokens of ${data} ` +
       `(${whole(corpus.train.length)} to train on, ${whole(corpus.heldOut.length)} held out), ${training.optimizer}, into ${folder}`,
   );
+  if (evaluated < corpus.heldOut.length - 1)
+    out.print(
+      `each evaluation looks at ${whole(evaluated)} of the tokens held out, ${hint("evaluate", folder!)} at all`,
+    );
   if (step > 0) out.print(`going on after step ${step}`);
 }
 
@@ -98,17 +113,38 @@ function inWords(own: ModelConfig["feedForward"]): string {
   return "blockSize" in own ? `${own.type} 1 of ${own.blockSize}` : `${own.type}, ${own.experts} experts`;
 }
 
-function report(out: Terminal, json: boolean, { path: folder, config, outcome }: Run): void {
-  const { step, interrupted, bitsPerByte, tokensPerSecond } = outcome!; // it was just trained
+/** Tokens of the training text that a prompt is suggested from. */
+const LOOKED_AT = 64;
+
+function report(out: Terminal, json: boolean, { path: folder, config, outcome, tokenizer }: Run, start: Start): void {
+  const { step, interrupted, bitsPerByte, best, heldOut, tokensPerSecond } = outcome!; // it was just trained
   if (json) {
     out.write(`${JSON.stringify({ folder, ...outcome })}\n`);
     return;
   }
   if (interrupted) {
-    out.print(`stopped after step ${step}; go on with: finegrain train --resume ${folder}`);
+    out.print(`stopped after step ${step}; go on with: ${hint("train", "--resume", folder!)}`);
     return;
   }
-  const quality = bitsPerByte === undefined ? "" : `${digits(bitsPerByte)} bits per byte held out, `;
+  if (tokensPerSecond === undefined) {
+    out.print(
+      `nothing to do: its ${whole(step)} steps are done; for more: ${hint("train", "--resume", folder!, "--steps", `${2 * step}`)}`,
+    );
+    return;
+  }
+  const part =
+    heldOut.evaluated < heldOut.tokens - 1
+      ? `, on ${whole(heldOut.evaluated)} of the ${whole(heldOut.tokens)} tokens`
+      : "";
+  const quality = bitsPerByte === undefined ? "" : `${digits(bitsPerByte)} bits per byte held out${part}; `;
   out.print(`${out.style.bold("done")}: ${quality}${whole(tokensPerSecond)} tokens/s, in ${folder}`);
-  if (config.model.objective !== "masked") out.print(`next: finegrain generate ${folder} --prompt "Fellow citizens, "`);
+  if (best !== undefined && best.step < step)
+    out.print(
+      `best at step ${best.step}: ${digits(best.bitsPerByte)} bits per byte, kept as ${join(folder!, "checkpoints", "best")}`,
+    );
+  const prompt = firstWords(
+    tokenizer.decode(start.corpus.train.subarray(0, Math.min(LOOKED_AT, config.training.length))),
+  );
+  if (config.model.objective !== "masked" && prompt !== undefined)
+    out.print(`next: ${hint("generate", folder!, "--prompt", prompt)}`);
 }

@@ -1,0 +1,70 @@
+import { appendFile, mkdir, readFile, writeFile } from "node:fs/promises";
+import { basename, join } from "node:path";
+import { beforeAll, expect, test } from "vitest";
+import { emptyFolder, finegrain, TEXT, TINY } from "./command-line.ts";
+
+let folder: string;
+
+beforeAll(async () => {
+  folder = await emptyFolder();
+});
+
+async function trained(name: string, ...flags: string[]) {
+  const cwd = join(folder, name);
+  await mkdir(cwd);
+  await writeFile(join(cwd, "text.txt"), TEXT);
+  const ended = await finegrain(["train", ...TINY, "--data", "text.txt", "--out", "a run", ...flags], { cwd });
+  expect(ended).toMatchObject({ code: 0, stderr: "" });
+  return { cwd, run: join(cwd, "a run"), ended };
+}
+const REFERENCE = ["--backend", "reference"];
+
+test("a run of a relative path is found from another folder, and goes on for more steps", async () => {
+  const { run } = await trained("elsewhere");
+  expect(await finegrain(["evaluate", run, ...REFERENCE], { cwd: folder })).toMatchObject({ code: 0, stderr: "" });
+  const done = await finegrain(["train", "--resume", run, ...REFERENCE], { cwd: folder });
+  expect(done).toMatchObject({ code: 0, stderr: "" });
+  expect(done.stdout).toMatch(/nothing to do: its 4 steps are done; for more: .* train --resume ".*a run" --steps 8/);
+  expect(done.stdout).not.toContain("NaN");
+  const more = await finegrain(["train", "--resume", run, "--steps", "6", ...REFERENCE], { cwd: folder });
+  expect(more.stdout).toMatch(/going on after step 4\n(.*\n)*done: /);
+  const none = await finegrain(["train", "--resume", run, "--steps", "6", ...REFERENCE]);
+  expect(none).toMatchObject({ code: 1, stderr: expect.stringMatching(/more than the 6 that are done, not 6/) });
+});
+
+test("a text that has changed is not learned from without a word", async () => {
+  const { cwd, run } = await trained("changed");
+  await appendFile(join(cwd, "text.txt"), "More.");
+  const go = ["train", "--resume", run, "--steps", "6", ...REFERENCE];
+  const refused = await finegrain(go);
+  expect(refused.code).toBe(1);
+  expect(refused.stderr).toMatch(/that had 2120 bytes \(SHA-256 .*\), this has 2125 bytes/);
+  expect(await finegrain([...go, "--new-data"])).toMatchObject({ code: 0, stderr: "" });
+  const config = JSON.parse(await readFile(join(run, "checkpoints/step-000006/config.json"), "utf8"));
+  expect(config).toMatchObject({ data: join(cwd, "text.txt"), text: { bytes: 2125 } });
+});
+
+test("what is suggested next can be typed as it stands, and begins as the text does", async () => {
+  const { cwd, ended } = await trained("next");
+  const next = /next: npm run finegrain -- (.*)/.exec(ended.stdout)![1];
+  expect(next).toBe('generate "a run" --prompt "It was the best "');
+  expect(basename(cwd)).toBe("next");
+});
+
+test("a run that is killed before its first checkpoint can be resumed", async () => {
+  const out = join(folder, "killed");
+  const text = join(folder, "killed.txt");
+  await writeFile(text, TEXT);
+  const flags = [...TINY, "--steps", "100000", "--checkpoint-every", "100000", "--data", text, "--out", out];
+  const ended = await finegrain(["train", ...flags], {
+    onOutput: (stdout, kill) => /held out\)/.test(stdout) && kill("SIGKILL"),
+  });
+  expect(ended.code).toBe(null);
+  const unused = await finegrain(["generate", out, "--prompt", "It was", ...REFERENCE]);
+  expect(unused.stderr).toMatch(/was stopped before its first checkpoint: let it learn first/);
+  const config = JSON.parse(await readFile(join(out, "config.json"), "utf8"));
+  config.training.steps = 3;
+  await writeFile(join(out, "config.json"), JSON.stringify(config));
+  const resumed = await finegrain(["train", "--resume", out, ...REFERENCE]);
+  expect(resumed).toMatchObject({ code: 0, stderr: "" });
+});

@@ -1,0 +1,30 @@
+import type { RunConfig } from "../config.ts";
+import { expectFingerprint, fingerprintOf } from "./fingerprint.ts";
+import { type Text, textOf, textOfConfig } from "./text.ts";
+
+/**
+ * The text of a run that is there already: its own, or the one that is given.
+ *
+ * @param newData whether it may be another than the run has learned from.
+ * @throws FinegrainError where it cannot be read, or is another and may not be.
+ */
+export async function textOfRun(
+  { data, text: known }: RunConfig,
+  {
+    data: given,
+    newData = false,
+  }: { readonly data?: Text | string | undefined; readonly newData?: boolean | undefined },
+): Promise<Text> {
+  const text = given === undefined ? await textOfConfig(data) : textOf(given);
+  if (known !== undefined && !newData) expectFingerprint(text, known, ADVICE);
+  return text;
+}
+
+const ADVICE = "bring that back, name it by --data, or learn on from this one by --new-data (newData)";
+
+/** A config that says which text a run learns from. */
+export const withText = <C extends Partial<RunConfig>>({ data: _, ...config }: C, text: Text) => ({
+  ...config,
+  ...(text.source !== undefined && { data: text.source }),
+  text: fingerprintOf(text),
+});
