@@ -10,6 +10,7 @@ describe("where onnxruntime-node does not load", () => {
   test("WebAssembly runs what no backend was named for", async () => {
     await using backend = await openBackend();
     expect(backend.name).toMatch(/^wasm/);
+    expect(backend.device.fallback).toMatch(/^wasm runs in place of onnx: onnxruntime-node .*does not load/);
   });
 
   test("onnx is not replaced where it, or a device of it, was asked for", async () => {

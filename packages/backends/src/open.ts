@@ -74,7 +74,8 @@ export const knownDevices = (): { backend: BackendName; device: string }[] =>
   );
 
 /**
- * Open a backend; its package is loaded by this.
+ * Open a backend; its package is loaded by this. Where none is named and the preferred one does not open, the `device` of
+ * the one that stands in for it says why, as its `fallback`.
  *
  * @throws UnknownNameError where the name or the device is not known, FinegrainError where it is known but not there: the
  *   sentence says what would add it.
@@ -106,6 +107,8 @@ async function openPreferred(device: BackendOptions["device"]): Promise<Backend>
   } catch (error) {
     // A device that was asked for is not to be replaced by another.
     if (device !== undefined) throw error;
-    return openBackend({ name: embedded });
+    const backend = await openBackend({ name: embedded });
+    const fallback = `${embedded} runs in place of ${native}: ${(error as Error).message}`; // none throws anything else
+    return { ...backend, device: { ...backend.device, fallback } };
   }
 }

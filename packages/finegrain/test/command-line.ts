@@ -18,14 +18,16 @@ export interface RunSettings {
   readonly cwd?: string;
   /** What stdin holds. */
   readonly stdin?: string;
+  /** What its environment has besides the tests' own. */
+  readonly env?: NodeJS.ProcessEnv;
   /** Called with all of stdout so far, and a way to send a signal. */
   onOutput?(stdout: string, kill: (signal: NodeJS.Signals) => void): void;
 }
 
 /** Run the built command as a shell would. */
-export function finegrain(args: readonly string[], { cwd, stdin, onOutput }: RunSettings = {}): Promise<Ended> {
+export function finegrain(args: readonly string[], { cwd, stdin, env, onOutput }: RunSettings = {}): Promise<Ended> {
   const started = performance.now();
-  const child = spawn(process.execPath, [MAIN, ...args], { cwd, stdio: ["pipe", "pipe", "pipe"] });
+  const child = spawn(process.execPath, [MAIN, ...args], { cwd, env: { ...process.env, ...env } });
   child.stdin.end(stdin ?? "");
   let stdout = "";
   let stderr = "";

@@ -13,6 +13,8 @@ export interface Line {
   readonly phase: Phase;
   /** The backend's own name: "onnx:cpu". */
   readonly backend: string;
+  /** Why it ran in place of a preferred one; only where it did. */
+  readonly fallback?: string;
   /** What the backend's device calls itself. */
   readonly device: string;
   readonly variant: string;

@@ -1,4 +1,4 @@
-import type { Backend } from "@finegrain/graph";
+import { type Backend, ranOn } from "@finegrain/graph";
 import type { Prepared } from "../cases/variant.ts";
 import type { Limits } from "../limits/limits.ts";
 import { machine, versions } from "../measure/machine.ts";
@@ -53,7 +53,7 @@ function line({ suite, entry, backend, limits }: LineOf, variant: string): Line 
     suite,
     case: entry.name,
     phase: entry.phase,
-    backend: backend.name,
+    ...ranOn(backend),
     device: backend.device.description,
     variant,
     versions: versions(backend),

@@ -30,6 +30,8 @@ export interface StudyResult {
   /** Median of the run's own steps. Runs follow each other on a machine that others may use: not for comparing. */
   readonly secondsPerStep: number;
   readonly backend: string;
+  /** Why it ran in place of a preferred one. */
+  readonly fallback?: string;
   readonly versions: Readonly<Record<string, string>>;
 }
 

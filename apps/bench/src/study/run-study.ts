@@ -1,6 +1,6 @@
 import { rm, stat } from "node:fs/promises";
 import { join } from "node:path";
-import type { Backend } from "@finegrain/graph";
+import { type Backend, ranOn } from "@finegrain/graph";
 import {
   readText,
   runPaths,
@@ -102,7 +102,7 @@ async function makeRun(
     ),
     flopsPerToken: stepFlops(trained.model, study.training) / tokensPerStep,
     secondsPerStep: median(milliseconds) / 1000,
-    backend: backend.name,
+    ...ranOn(backend),
     versions: versions(backend),
   };
 }

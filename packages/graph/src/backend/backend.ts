@@ -21,7 +21,15 @@ export interface DeviceInfo {
   readonly features?: readonly string[];
   /** Numbers that bound what it can run, as its API calls them: bytes of a buffer, bindings of a shader. */
   readonly limits?: Readonly<Record<string, number>>;
+  /** Why a backend that is preferred to this one does not run in its place, in one sentence. Left out where none is. */
+  readonly fallback?: string;
 }
+
+/** What results say of the backend that they come from. */
+export const ranOn = ({ name, device: { fallback } }: Pick<Backend, "name" | "device">) => ({
+  backend: name,
+  ...(fallback !== undefined && { fallback }),
+});
 
 /** A place where graphs can run. It knows the graph's ops, and nothing of models, training or checkpoints. */
 export interface Backend extends AsyncDisposable {

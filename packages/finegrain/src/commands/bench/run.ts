@@ -1,5 +1,5 @@
 import { availableParallelism } from "node:os";
-import { type BackendOptions, openBackend } from "@finegrain/backends";
+import type { BackendOptions } from "@finegrain/backends";
 import {
   appendResults,
   casesOf,
@@ -22,6 +22,7 @@ import { EXIT, type ExitCode } from "../../exit.ts";
 import { interruptible } from "../../interrupt.ts";
 import { type Terminal, terminal } from "../../output/terminal.ts";
 import { backendLabel, readBackendNames } from "../backend-names.ts";
+import { openNoting } from "../open-backend.ts";
 import { changesTable } from "./changes.ts";
 import type { benchFlags } from "./flags.ts";
 import { printProfiles } from "./profile.ts";
@@ -92,7 +93,7 @@ async function* runOn(
   { suite, values, peers: named, out, signal, alone }: BenchRun,
 ): AsyncGenerator<readonly Result[]> {
   const { quick, rounds, quantize: storage } = values;
-  const opened = await openBackend(asked).catch((error: Error) => error);
+  const opened = await openNoting(out, asked).catch((error: Error) => error);
   if (opened instanceof Error) {
     if (alone) throw opened;
     out.print(`\n${backendLabel(asked)} does not open: ${opened.message}`);

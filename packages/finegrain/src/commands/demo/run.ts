@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { backendOptions, openBackend } from "@finegrain/backends";
+import { backendOptions } from "@finegrain/backends";
 import { BASELINE, interleave, isMeasurement, median, parseSuite, runSuite, timeDecode } from "@finegrain/bench";
 import { byteTokenizer, createGenerator, type Generator } from "@finegrain/generate";
 import type { Backend } from "@finegrain/graph";
@@ -11,6 +11,7 @@ import { interruptible } from "../../interrupt.ts";
 import { count, digits, duration, whole } from "../../output/format.ts";
 import { table } from "../../output/table.ts";
 import { type Terminal, terminal } from "../../output/terminal.ts";
+import { openNoting } from "../open-backend.ts";
 import { trainingProgress } from "../train/progress.ts";
 import type { demoFlags } from "./flags.ts";
 
@@ -75,7 +76,7 @@ export async function demo(flags: Values<typeof demoFlags>): Promise<ExitCode> {
   const out = terminal();
   const folder = flags.out ?? (await unusedFolder(join("runs", "demo")));
   await checkUnused(folder);
-  await using backend = await openBackend(backendOptions(flags.backend, flags.device));
+  await using backend = await openNoting(out, backendOptions(flags.backend, flags.device));
   using interrupt = interruptible(() =>
     out.note("finishing this step and writing a checkpoint; Ctrl-C again stops at once"),
   );

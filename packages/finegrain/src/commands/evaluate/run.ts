@@ -1,4 +1,5 @@
-import { backendOptions, openBackend } from "@finegrain/backends";
+import { backendOptions } from "@finegrain/backends";
+import { ranOn } from "@finegrain/graph";
 import { type Evaluation, type EvaluationProgress, openRun, readText } from "@finegrain/runs";
 import type { Values } from "../../arguments.ts";
 import { EXIT, type ExitCode } from "../../exit.ts";
@@ -6,14 +7,15 @@ import { interruptible } from "../../interrupt.ts";
 import { whole } from "../../output/format.ts";
 import { progressLine } from "../../output/progress.ts";
 import { terminal } from "../../output/terminal.ts";
+import { openNoting } from "../open-backend.ts";
 import type { evaluateFlags } from "./flags.ts";
 
 /** `finegrain evaluate RUN`: bits per byte on all of a text, or on all that was held out of the run's own data. */
 export async function evaluate(flags: Values<typeof evaluateFlags>, [path]: readonly string[]): Promise<ExitCode> {
   const text = flags.data === undefined ? undefined : await readText(flags.data);
-  await using backend = await openBackend(backendOptions(flags.backend, flags.device));
-  await using run = await openRun(path!, { backend }); // the operand is required
   const out = terminal({ quiet: flags.json });
+  await using backend = await openNoting(out, backendOptions(flags.backend, flags.device));
+  await using run = await openRun(path!, { backend }); // the operand is required
   using interrupt = interruptible(() => {});
   const storages = ["float32" as const, ...(flags.quantize ? [flags.quantize] : [])];
   const found: Evaluation[] = [];
@@ -52,7 +54,7 @@ export async function evaluate(flags: Values<typeof evaluateFlags>, [path]: read
       ...plain,
       ...(quantized && { quantized: { storage: flags.quantize, bitsPerByte: quantized.bitsPerByte } }),
     };
-    out.write(`${JSON.stringify({ ...facts, backend: backend.name })}\n`);
+    out.write(`${JSON.stringify({ ...facts, ...ranOn(backend) })}\n`);
   }
   out.print(`${plain.bitsPerByte.toFixed(4)} bits per byte on ${whole(plain.bytes)} bytes of ${data}`);
   if (quantized) {

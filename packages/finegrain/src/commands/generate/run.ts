@@ -1,11 +1,12 @@
-import { backendOptions, openBackend } from "@finegrain/backends";
-import { FinegrainError } from "@finegrain/graph";
+import { backendOptions } from "@finegrain/backends";
+import { FinegrainError, ranOn } from "@finegrain/graph";
 import { openRun, type RunGenerateOptions } from "@finegrain/runs";
 import type { Values } from "../../arguments.ts";
 import { EXIT, type ExitCode, UsageError } from "../../exit.ts";
 import { interruptible } from "../../interrupt.ts";
 import { digits } from "../../output/format.ts";
 import { terminal } from "../../output/terminal.ts";
+import { openNoting } from "../open-backend.ts";
 import type { generateFlags } from "./flags.ts";
 
 type Flags = Values<typeof generateFlags>;
@@ -14,9 +15,9 @@ type Flags = Values<typeof generateFlags>;
 export async function generate(flags: Flags, [path]: readonly string[]): Promise<ExitCode> {
   const prompt = flags.prompt ?? (await standardInput());
   if (prompt === "") throw new UsageError("the prompt is empty: give some text with --prompt or on stdin");
-  await using backend = await openBackend(backendOptions(flags.backend, flags.device));
-  await using run = await openRun(path!, { backend }); // the operand is required
   const out = terminal({ quiet: flags.json });
+  await using backend = await openNoting(out, backendOptions(flags.backend, flags.device));
+  await using run = await openRun(path!, { backend }); // the operand is required
   using interrupt = interruptible(() => {});
   const show = (piece: string) => {
     if (!flags.json) out.write(piece);
@@ -35,8 +36,7 @@ export async function generate(flags: Flags, [path]: readonly string[]): Promise
     show(piece);
   }
   const tokensPerSecond = (1000 * (ids.length - 1)) / (performance.now() - started);
-  if (flags.json)
-    out.write(`${JSON.stringify({ prompt, text, tokens: ids, tokensPerSecond, backend: backend.name })}\n`);
+  if (flags.json) out.write(`${JSON.stringify({ prompt, text, tokens: ids, tokensPerSecond, ...ranOn(backend) })}\n`);
   else out.print();
   out.note(out.style.dim(`${ids.length} tokens, ${digits(tokensPerSecond)} tokens/s on ${backend.name}`));
   return interrupt.signal.aborted ? EXIT.interrupted : EXIT.ok;

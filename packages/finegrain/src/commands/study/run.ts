@@ -1,5 +1,5 @@
 import { stat } from "node:fs/promises";
-import { backendOptions, openBackend } from "@finegrain/backends";
+import { backendOptions } from "@finegrain/backends";
 import {
   appendResults,
   isMeasurement,
@@ -19,6 +19,7 @@ import { EXIT, type ExitCode } from "../../exit.ts";
 import { interruptible } from "../../interrupt.ts";
 import { type Terminal, terminal } from "../../output/terminal.ts";
 import { benchProgress } from "../bench/progress.ts";
+import { openNoting } from "../open-backend.ts";
 import { trainingProgress } from "../train/progress.ts";
 import type { studyFlags } from "./flags.ts";
 import { studyTable } from "./table.ts";
@@ -32,8 +33,8 @@ export async function study(values: Values<typeof studyFlags>, [file]: readonly 
   const { json = `${plan.name}.jsonl`, out: folder = `runs/${plan.name}` } = values;
   const before = await earlierResults(json);
   await appendResults(json, []); // a file that cannot be written should be known before hours of training
-  await using backend = await openBackend(backendOptions(values.backend, values.device));
   const out = terminal();
+  await using backend = await openNoting(out, backendOptions(values.backend, values.device));
   using interrupt = interruptible(() => out.note("finishing this step and writing a checkpoint"));
   const { signal } = interrupt;
   out.print(out.style.bold(`${plan.name}: ${plan.title}`));

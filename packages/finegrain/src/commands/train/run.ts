@@ -1,5 +1,6 @@
 import { join } from "node:path";
-import { backendOptions, openBackend } from "@finegrain/backends";
+import { backendOptions } from "@finegrain/backends";
+import { ranOn } from "@finegrain/graph";
 import { hiddenUnits, type ModelConfig, parameterCount } from "@finegrain/nn";
 import {
   checkUnused,
@@ -18,6 +19,7 @@ import { interruptible } from "../../interrupt.ts";
 import { count, digits, whole } from "../../output/format.ts";
 import { firstWords, hint } from "../../output/hint.ts";
 import { type Terminal, terminal } from "../../output/terminal.ts";
+import { openNoting } from "../open-backend.ts";
 import type { trainFlags } from "./flags.ts";
 import { trainingProgress } from "./progress.ts";
 import { optionsFromFlags } from "./train-flags.ts";
@@ -29,7 +31,7 @@ export async function train(flags: Flags): Promise<ExitCode> {
   const out = terminal({ quiet: flags.json });
   const which = backendOptions(flags.backend, flags.device);
   const options = flags.resume === undefined ? await newRun(flags) : await oldRun(flags, flags.resume);
-  await using backend = await openBackend(which);
+  await using backend = await openNoting(out, which);
   using interrupt = interruptible(() =>
     out.note("finishing this step and writing a checkpoint; Ctrl-C again stops at once"),
   );
@@ -46,7 +48,8 @@ export async function train(flags: Flags): Promise<ExitCode> {
     },
   });
   out.clear();
-  report(out, flags.json, run, started!); // it has, or had failed
+  if (flags.json) out.write(`${JSON.stringify({ folder: run.path, ...run.outcome, ...ranOn(backend) })}\n`);
+  else report(out, run, started!); // it has, or had failed
   return run.outcome?.interrupted ? EXIT.interrupted : EXIT.ok;
 }
 
@@ -116,12 +119,8 @@ function inWords(own: ModelConfig["feedForward"]): string {
 /** Tokens of the training text that a prompt is suggested from. */
 const LOOKED_AT = 64;
 
-function report(out: Terminal, json: boolean, { path: folder, config, outcome, tokenizer }: Run, start: Start): void {
+function report(out: Terminal, { path: folder, config, outcome, tokenizer }: Run, start: Start): void {
   const { step, interrupted, bitsPerByte, best, heldOut, tokensPerSecond } = outcome!; // it was just trained
-  if (json) {
-    out.write(`${JSON.stringify({ folder, ...outcome })}\n`);
-    return;
-  }
   if (interrupted) {
     out.print(`stopped after step ${step}; go on with: ${hint("train", "--resume", folder!)}`);
     return;
