@@ -26,6 +26,9 @@ interface Numeric extends Described {
   readonly value: string;
   readonly default?: number;
   readonly least?: number;
+  /** What it has to be greater than. */
+  readonly above?: number;
+  readonly most?: number;
 }
 /** A text that may be given more than once. */
 interface Texts extends Described {
@@ -133,9 +136,19 @@ function readValue(name: string, flag: Flag, given: Raw): unknown {
   const number = given.trim() === "" ? Number.NaN : Number(given);
   const whole = flag.type === "whole";
   const fits = whole ? Number.isSafeInteger(number) : Number.isFinite(number);
-  if (fits && number >= (flag.least ?? Number.NEGATIVE_INFINITY)) return number;
-  const range = flag.least === undefined ? "" : ` of at least ${flag.least}`;
-  throw new UsageError(`--${name} must be a ${whole ? "whole number" : "number"}${range}, not "${given}"`);
+  const { least = Number.NEGATIVE_INFINITY, above = Number.NEGATIVE_INFINITY, most = Number.POSITIVE_INFINITY } = flag;
+  if (fits && number >= least && number > above && number <= most) return number;
+  throw new UsageError(`--${name} must be a ${whole ? "whole number" : "number"}${inWords(flag)}, not "${given}"`);
+}
+
+function inWords({ least, above, most }: Numeric): string {
+  const bounds = [
+    above !== undefined && `greater than ${above}`,
+    least !== undefined && `of at least ${least}`,
+    most !== undefined && `at most ${most}`,
+  ];
+  const said = bounds.filter(Boolean).join(" and ");
+  return said && ` ${said}`;
 }
 
 /** The known name that a few slips of the finger make of `name`. */

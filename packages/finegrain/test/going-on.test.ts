@@ -51,6 +51,36 @@ test("what is suggested next can be typed as it stands, and begins as the text d
   expect(basename(cwd)).toBe("next");
 });
 
+test("a text ends with the context and says so, or goes on in a window that slides", async () => {
+  const { run } = await trained("context");
+  const generate = ["generate", run, "--prompt", "It was", "-n", "30", ...REFERENCE];
+  const ended = await finegrain(generate);
+  expect(ended.stderr).toMatch(/the text ends with the model's context of 16 tokens; it goes on with: .*--context 16/);
+  const json = JSON.parse((await finegrain([...generate, "--json"])).stdout);
+  expect(json).toMatchObject({ end: "context", tokens: { length: 11 } });
+  const slid = JSON.parse((await finegrain([...generate, "--context", "40", "--json"])).stdout);
+  expect(slid).toMatchObject({ end: "maxTokens", tokens: { length: 30 } });
+  const judged = await finegrain(["evaluate", run, "--context", "16", ...REFERENCE]);
+  expect(judged.stdout).toMatch(
+    /bits per byte on 212 bytes of .*: all that was held out\n[\d.]+ with a window of 16 tokens that slides: [+-]0\.\d+\n$/,
+  );
+});
+
+test("an id without a token in the vocabulary is written as nothing", async () => {
+  const cwd = join(folder, "holes");
+  await mkdir(cwd);
+  const model = { type: "BPE", vocab: { "\u2581": 0, a: 1, b: 250 }, merges: [] };
+  const metaspace = { type: "Metaspace", replacement: "\u2581", prepend_scheme: "always" };
+  await writeFile(join(cwd, "tokenizer.json"), JSON.stringify({ model, pre_tokenizer: metaspace, decoder: metaspace }));
+  await writeFile(join(cwd, "text.txt"), "a ab a b ".repeat(60));
+  const data = ["--data", "text.txt", "--tokenizer", "tokenizer.json", "--out", "run"];
+  expect(await finegrain(["train", ...TINY, ...data], { cwd })).toMatchObject({ code: 0, stderr: "" });
+  const flags = ["--prompt", "a ab", "-n", "40", "--temperature", "5", "--context", "16", "--json", ...REFERENCE];
+  const { text, tokens } = JSON.parse((await finegrain(["generate", "run", ...flags], { cwd })).stdout);
+  expect(tokens.some((id: number) => ![0, 1, 250].includes(id))).toBe(true);
+  expect(text).toMatch(/^[ab ]*$/);
+});
+
 test("a run that is killed before its first checkpoint can be resumed", async () => {
   const out = join(folder, "killed");
   const text = join(folder, "killed.txt");

@@ -177,10 +177,14 @@ describe("generate", () => {
 
   test.each([
     [["--temperature", "-1"], 2, /--temperature must be a number of at least 0, not "-1"/],
-    [["--top-p", "2"], 1, /top-p must be greater than 0 and at most 1, not 2/],
-    [["--stop", ""], 1, /stop sequence must not be empty/],
+    [["--top-p", "2"], 2, /--top-p must be a number greater than 0 and at most 1, not "2"/],
+    [["--top-p", "0"], 2, /--top-p must be a number greater than 0 and at most 1, not "0"/],
+    [["--stop", ""], 2, /stop sequence must not be empty/],
+    [["--context", "0"], 2, /--context must be a whole number of at least 1/],
   ])("%j", async (flags, code, says) => {
-    expectSentence(await generate(run, "--prompt", "x", ...flags), { code, says });
+    const ended = await generate(run, "--prompt", "x", ...flags);
+    expectSentence(ended, { code, says });
+    expect(ended.stdout).toBe("");
   });
 });
 

@@ -3,6 +3,7 @@ import { type LanguageModel, type Storage, uploadWeights } from "@finegrain/nn";
 import { decodeGraph, writeGraph } from "./decode-graph.ts";
 import { checkSampling, type SamplingOptions } from "./sampling.ts";
 import { type Session, startSession } from "./session.ts";
+import { writeSliding } from "./sliding.ts";
 import { stopSequences } from "./stop.ts";
 import { capacityFor, type Decoder } from "./stream.ts";
 import type { Tokenizer } from "./tokenizer/index.ts";
@@ -26,6 +27,11 @@ export interface GenerateOptions extends SamplingOptions {
   readonly tokenizer: Tokenizer;
   /** Texts before which the output ends. */
   readonly stop?: readonly string[];
+  /**
+   * Tokens that the model sees at a time: a longer text goes on in a window that slides by half of them. At most its `maxLength`.
+   * Default: all that, and the text ends with it.
+   */
+  readonly context?: number | undefined;
   /** An abort ends the output after the token at hand. */
   readonly signal?: AbortSignal;
 }
@@ -47,8 +53,8 @@ export interface Generator extends AsyncDisposable {
   start(): Session;
   /**
    * Go on from a prompt, token by token, until `maxTokens`, a stop sequence, the end of the model's context or an abort.
-   * @throws FinegrainError where the prompt is empty, longer than the context or not of the vocabulary, or an option
-   *   cannot be.
+   * @throws FinegrainError where the prompt is empty, longer than a context that does not slide, or not of the vocabulary, or an
+   *   option cannot be.
    */
   generate(prompt: Int32Array, options: GenerateOptions): AsyncGenerator<Generated, void, undefined>;
 }
@@ -101,22 +107,28 @@ async function* generate(
   prompt: Int32Array,
   options: GenerateOptions,
 ): AsyncGenerator<Generated, void, undefined> {
-  const { maxTokens, tokenizer, stop = [], signal } = options;
+  const { maxTokens, tokenizer, stop = [], signal, context } = options;
   const { maxLength } = decoder.model.config;
   checkSampling(options);
   if (!(maxTokens >= 1)) throw new FinegrainError(`the tokens to write must be at least 1, not ${maxTokens}`);
   if (prompt.length === 0) throw new FinegrainError("the prompt is empty: there is nothing to go on from");
-  if (prompt.length > maxLength)
-    throw new FinegrainError(`the prompt has ${prompt.length} tokens, more than the model's context of ${maxLength}`);
+  if (context !== undefined && !(Number.isInteger(context) && context >= 1 && context <= maxLength))
+    throw new FinegrainError(`the context must be a whole number from 1 to the model's ${maxLength}, not ${context}`);
+  if (prompt.length > maxLength && context === undefined)
+    throw new FinegrainError(
+      `the prompt has ${prompt.length} tokens, more than the model's context of ${maxLength}: a window can slide over it (context, --context ${maxLength})`,
+    );
   const [stream, stops] = [tokenizer.stream(), stopSequences(stop)];
   if (signal?.aborted) return;
   using session = startSession(decoder);
   let count = 0;
-  for await (const token of session.write(prompt, options)) {
+  for await (const token of context === undefined
+    ? session.write(prompt, options)
+    : writeSliding(decoder, prompt, { ...options, context })) {
     count++;
     const { text, stopped } = stops.push(stream.push(token));
     if (stopped) return yield { token, text, end: "stop" };
-    if (count >= maxTokens || prompt.length + count > maxLength) {
+    if (count >= maxTokens || (context === undefined && prompt.length + count > maxLength)) {
       // What was held back in case more was to come is shown now.
       const rest = stops.push(stream.flush()).text + stops.flush();
       return yield { token, text: text + rest, end: count >= maxTokens ? "maxTokens" : "context" };

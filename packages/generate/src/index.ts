@@ -10,6 +10,7 @@ export {
 } from "./generator.ts";
 export { checkSampling, type DrawKind, drawKind, drawNumbers, type SamplingOptions } from "./sampling.ts";
 export type { Session } from "./session.ts";
+export { slideOf } from "./sliding.ts";
 export { type StopSequences, stopSequences } from "./stop.ts";
 export * from "./tokenizer/index.ts";
 export type { WriteOptions } from "./write.ts";

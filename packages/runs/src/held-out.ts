@@ -1,4 +1,4 @@
-import type { Tokenizer } from "@finegrain/generate";
+import { slideOf, type Tokenizer } from "@finegrain/generate";
 import { type Backend, FinegrainError, type HostTensor } from "@finegrain/graph";
 import { type LanguageModel, type Storage, uploadWeights } from "@finegrain/nn";
 import { type Corpus, createEvaluator, heldOutBatches, tokenizeCorpus } from "@finegrain/train";
@@ -49,6 +49,11 @@ export interface EvaluateOptions {
   readonly batch?: number;
   /** What large weights are kept in. Default "float32". */
   readonly storage?: Storage;
+  /**
+   * Tokens of a window that slides by half of them, as when a longer text is written with this `context`. Default: windows of the length
+   * of training, side by side.
+   */
+  readonly context?: number | undefined;
   /** Routed feed-forwards: every token by itself, as when the model writes. Default false. */
   readonly asDecoded?: boolean;
   /** An abort ends the evaluation with the signal's reason as its error. */
@@ -95,11 +100,13 @@ export async function evaluateHeldOut({
   length,
   batch = evaluationDefaults.batch,
   storage = "float32",
+  context,
   asDecoded = false,
   signal,
   onProgress,
 }: EvaluationInput): Promise<Evaluation> {
-  const windows = [...heldOutBatches(corpus.heldOut, { batch, length })];
+  const size = context === undefined ? { length } : { length: context, overlap: context - slideOf(context) };
+  const windows = [...heldOutBatches(corpus.heldOut, { batch, ...size })];
   const uploaded = uploadWeights(backend, model, weights, storage);
   try {
     await using evaluator = createEvaluator({ backend, model, storage, asDecoded });

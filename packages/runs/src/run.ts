@@ -20,7 +20,10 @@ import { textOfRun, withText } from "./text/text-of-run.ts";
 import { expectVocabulary, openOwnTokenizer } from "./tokenizer.ts";
 import { lastBitsPerByte, type Outcome, runTraining, type TrainingListener } from "./training-loop.ts";
 
-/** What is left out is as `generationDefaults` says; a text ends after `maxTokens`, before a `stop`, or with the context. */
+/**
+ * What is left out is as `generationDefaults` says; a text ends after `maxTokens`, before a `stop`, or with the context. A `context` may
+ * be longer than the model was trained with, where its positions have no weights.
+ */
 export interface RunGenerateOptions extends Partial<Omit<GenerateOptions, "tokenizer">> {
   /** What large weights are kept in, where the backend can. Default "float32". */
   readonly storage?: Storage;
@@ -131,16 +134,21 @@ class OpenedRun implements Run {
   readonly tokenizer: Tokenizer;
   readonly #backend: Backend;
   readonly #store: RunStore | undefined;
-  readonly #generators = new Map<Storage, Promise<Generator>>();
+  readonly #layers: OwnLayers;
+  readonly #generators = new Map<string, Promise<Generator>>();
   #config: RunConfig;
   #checkpoint: Checkpoint;
   #corpus: Corpus | undefined;
   #outcome: Outcome | undefined;
 
-  constructor({ backend, config, checkpoint, tokenizer, store, corpus, outcome }: RunParts, model: LanguageModel) {
+  constructor(
+    { backend, config, checkpoint, tokenizer, layers, store, corpus, outcome }: RunParts,
+    model: LanguageModel,
+  ) {
     this.model = model;
     this.tokenizer = tokenizer;
     this.#backend = backend;
+    this.#layers = layers;
     this.#store = store;
     this.#config = config;
     this.#checkpoint = checkpoint;
@@ -173,13 +181,14 @@ class OpenedRun implements Run {
     { storage = "float32", ...options }: RunGenerateOptions = {},
   ): AsyncGenerator<Generated, void, undefined> {
     const { tokenizer } = this;
-    const generator = await this.#generator(storage);
+    const generator = await this.#generator(storage, this.#seeing(options.context));
     yield* generator.generate(tokenizer.encode(prompt), { ...generationDefaults, ...options, tokenizer });
   }
 
   async evaluate(data?: Text | string, options: EvaluateOptions = {}): Promise<Evaluation> {
     const corpus = data === undefined ? await this.#ownCorpus() : corpusOf(textOf(data), this.tokenizer, { all: true });
-    const { model, config } = this;
+    const { config } = this;
+    const model = this.#seeing(options.context);
     const weights = await this.weights();
     const { length } = config.training;
     return evaluateHeldOut({ ...options, backend: this.#backend, model, weights, corpus, length });
@@ -234,11 +243,26 @@ class OpenedRun implements Run {
     return this.#corpus;
   }
 
-  #generator(storage: Storage): Promise<Generator> {
-    const make = async () =>
-      createGenerator({ backend: this.#backend, model: this.model, weights: await this.weights(), storage });
-    const known = this.#generators.get(storage) ?? make();
-    this.#generators.set(storage, known);
+  /**
+   * The model that sees so many tokens at a time.
+   * @throws FinegrainError where its weights have places for fewer.
+   */
+  #seeing(context = 0): LanguageModel {
+    const { config, params } = this.model;
+    if (context <= config.maxLength) return this.model;
+    const model = scalingLM({ ...config, maxLength: context }, this.#layers);
+    if (JSON.stringify([...paramTypes(model.params)]) !== JSON.stringify([...paramTypes(params)]))
+      throw new FinegrainError(
+        `a context of ${context} tokens is more than the ${config.maxLength} that this model has learned positions of`,
+      );
+    return model;
+  }
+
+  #generator(storage: Storage, model: LanguageModel): Promise<Generator> {
+    const make = async () => createGenerator({ backend: this.#backend, model, weights: await this.weights(), storage });
+    const key = `${storage} ${model.config.maxLength}`;
+    const known = this.#generators.get(key) ?? make();
+    this.#generators.set(key, known);
     return known;
   }
 }

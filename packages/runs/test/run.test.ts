@@ -1,7 +1,7 @@
 import { cp, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { byteTokenizer } from "@finegrain/generate";
+import { byteTokenizer, createGenerator } from "@finegrain/generate";
 import { FinegrainError, mul, referenceBackend } from "@finegrain/graph";
 import {
   defineFeedForward,
@@ -191,6 +191,35 @@ const WORDS = {
   decoder: { type: "Metaspace", replacement: "▁", add_prefix_space: true },
   model: { type: "BPE", vocab: { "▁": 0, a: 1, b: 2, "▁a": 3 }, merges: [["▁", "a"]] },
 };
+
+describe("a text longer than the context", () => {
+  test("is judged in windows that slide as it is written", async () => {
+    await using run = await train({ ...TINY, model: { ...TINY.model, positions: "rotary" } });
+    const tokens = byteTokenizer().encode(TEXT.slice(0, 40));
+    await using generator = await createGenerator({ backend, model: run.model, weights: await run.weights() });
+    let nats = 0;
+    for (let count = 1; count < tokens.length; count++) {
+      using session = generator.start();
+      const start = Math.max(0, Math.ceil((count - 6) / 3)) * 3;
+      const logits = await session.prefill(tokens.subarray(start, count));
+      nats += Math.log(logits.reduce((sum, x) => sum + Math.exp(x), 0)) - logits[tokens[count]!]!;
+    }
+    const judged = await run.evaluate(TEXT.slice(0, 40), { context: 6 });
+    expect(judged.tokens).toBe(39);
+    expect(judged.natsPerToken).toBeCloseTo(nats / 39, 4);
+  });
+
+  test("is written and judged in longer windows than the model learned in, where positions have no weights", async () => {
+    await using run = await train({ ...TINY, model: { ...TINY.model, positions: "rotary" } });
+    expect((await run.evaluate(TEXT, { context: 32 })).bitsPerByte).toBeGreaterThan(0);
+    let count = 0;
+    for await (const _ of run.generate(TEXT, { context: 32, maxTokens: 40 })) count++;
+    expect(count).toBe(40);
+    await using learned = await train({ ...TINY, model: { ...TINY.model, positions: "learned" } });
+    await fails(learned.evaluate(TEXT, { context: 9 }), /context of 9 tokens is more than the 8 .* learned positions/);
+    expect((await learned.evaluate(TEXT, { context: 8 })).bitsPerByte).toBeGreaterThan(0);
+  });
+});
 
 describe("a checkpoint that saveCheckpoint wrote by itself", () => {
   const config: ModelConfig = { vocabulary: 256, dModel: 8, dFf: 16, layers: 1, heads: 2, maxLength: 16 };

@@ -18,6 +18,15 @@ export const jsonFlag = {
   json: { type: "switch", help: "print JSON for machines, and nothing for people" },
 } as const satisfies Flags;
 
+export const contextFlag = {
+  context: {
+    type: "whole",
+    value: "N",
+    least: 1,
+    help: "see N tokens at a time, in a window that slides by half of them; more than it was trained with where positions are rotary or none",
+  },
+} as const satisfies Flags;
+
 export const quantizeFlag = {
   quantize: {
     type: "choice",

@@ -72,9 +72,11 @@ describe("train batches", () => {
 });
 
 describe("held-out batches", () => {
-  test.each([2, 11, 40, 41, 42, 81, 95])("of %i tokens have every target once, in order", (n) => {
+  const sizes = [2, 7, 11, 12, 40, 41, 42, 81, 95].flatMap((n) => [0, 3, 5, 9].map((overlap) => [n, overlap] as const));
+  test.each(sizes)("of %i tokens that overlap by %i have every target once, in order", (n, overlap) => {
     const targets: number[] = [];
-    for (const { tokens: window, mask, count } of heldOutBatches(tokens(n), { batch: 4, length: 10 })) {
+    for (const batch of heldOutBatches(tokens(n), { batch: 4, length: 10, overlap })) {
+      const { tokens: window, mask, count } = batch;
       expect([window.shape, mask.shape]).toEqual([
         [4, 11],
         [4, 10],
@@ -84,6 +86,8 @@ describe("held-out batches", () => {
         for (let t = 0; t < 10; t++) {
           if (mask.data[row * 10 + t] === 0) continue;
           expect(window.data[row * 11 + t + 1]).toBe(window.data[row * 11 + t]! + 1);
+          // Each but those of the first window sees at least as many tokens as overlap, and itself.
+          expect(t >= Math.min(overlap, targets.length)).toBe(true);
           targets.push(window.data[row * 11 + t + 1]!);
         }
       }

@@ -83,6 +83,11 @@ export interface HeldOutBatch {
   readonly count: number;
 }
 
+export interface HeldOutSize extends BatchSize {
+  /** Tokens at the beginning of every window but the first that are no targets, since the window before had them. Default 0. */
+  readonly overlap?: number;
+}
+
 /**
  * The held-out tokens in order: consecutive windows that together have every token but the first exactly once as a
  * target. The last batch is filled up with zeros, which the mask leaves out.
@@ -91,23 +96,30 @@ export interface HeldOutBatch {
  */
 export function* heldOutBatches(
   tokens: Int32Array,
-  { batch, length }: BatchSize,
+  { batch, length, overlap = 0 }: HeldOutSize,
 ): Generator<HeldOutBatch, void, undefined> {
   checkSize({ batch, length });
+  if (!Number.isInteger(overlap) || overlap < 0 || overlap >= length)
+    throw new FinegrainError(`overlap must be a whole number from 0 to below the length ${length}, not ${overlap}`);
   if (tokens.length < 2) {
     throw new FinegrainError(
       `the held-out text has ${tokens.length} tokens, fewer than the 2 that an evaluation needs`,
     );
   }
   const targets = tokens.length - 1;
-  for (let first = 0; first < targets; first += batch * length) {
+  const stride = length - overlap;
+  const windows = Math.max(1, Math.ceil((targets - overlap) / stride));
+  for (let first = 0; first < windows; first += batch) {
     const data = new Int32Array(batch * (length + 1));
-    const count = Math.min(batch * length, targets - first);
-    for (let row = 0; row < batch; row++) {
-      const start = first + row * length;
+    const mask = new Float32Array(batch * length);
+    let count = 0;
+    for (let row = 0; row < Math.min(batch, windows - first); row++) {
+      const start = (first + row) * stride;
       data.set(tokens.subarray(start, start + length + 1), row * (length + 1));
+      const [begin, end] = [start === 0 ? 0 : overlap, Math.min(length, targets - start)];
+      mask.fill(1, row * length + begin, row * length + end);
+      count += end - begin;
     }
-    const mask = new Float32Array(batch * length).fill(1, 0, count);
     yield {
       tokens: hostTensor("int32", [batch, length + 1], data),
       mask: hostTensor("float32", [batch, length], mask),

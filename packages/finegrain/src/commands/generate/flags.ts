@@ -1,6 +1,6 @@
 import { generationDefaults } from "@finegrain/runs/defaults";
 import { command } from "../../command.ts";
-import { backendFlags, quantizeFlag } from "../backend-flags.ts";
+import { backendFlags, contextFlag, quantizeFlag } from "../backend-flags.ts";
 
 export const generateFlags = {
   prompt: { type: "text", value: "TEXT", short: "p", help: "what the text begins with; default what stdin holds" },
@@ -23,15 +23,17 @@ export const generateFlags = {
   "top-p": {
     type: "number",
     value: "X",
-    least: 0,
+    above: 0,
+    most: 1,
     help: "draw from the most likely tokens that together reach this probability",
   },
   greedy: { type: "switch", help: "always take the most likely token" },
   stop: { type: "texts", value: "TEXT", help: "end before this text; may be given more than once" },
+  ...contextFlag,
   seed: { type: "whole", value: "N", least: 0, default: generationDefaults.seed, help: "decides what is drawn" },
   ...backendFlags,
   ...quantizeFlag,
-  json: { type: "switch", help: "print one JSON object at the end, with text, tokens and speed" },
+  json: { type: "switch", help: "print one JSON object at the end, with text, tokens, why it ended and speed" },
 } as const;
 
 export const generate = command({

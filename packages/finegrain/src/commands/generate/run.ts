@@ -1,10 +1,12 @@
 import { backendOptions } from "@finegrain/backends";
+import type { End } from "@finegrain/generate";
 import { FinegrainError, ranOn } from "@finegrain/graph";
 import { openRun, type RunGenerateOptions } from "@finegrain/runs";
 import type { Values } from "../../arguments.ts";
 import { EXIT, type ExitCode, UsageError } from "../../exit.ts";
 import { interruptible } from "../../interrupt.ts";
 import { digits } from "../../output/format.ts";
+import { hint } from "../../output/hint.ts";
 import { terminal } from "../../output/terminal.ts";
 import { openNoting } from "../open-backend.ts";
 import type { generateFlags } from "./flags.ts";
@@ -13,6 +15,7 @@ type Flags = Values<typeof generateFlags>;
 
 /** `finegrain generate RUN`: write on from a prompt, as it comes. */
 export async function generate(flags: Flags, [path]: readonly string[]): Promise<ExitCode> {
+  if (flags.stop.includes("")) throw new UsageError("a stop sequence must not be empty");
   const prompt = flags.prompt ?? (await standardInput());
   if (prompt === "") throw new UsageError("the prompt is empty: give some text with --prompt or on stdin");
   const out = terminal({ quiet: flags.json });
@@ -24,29 +27,37 @@ export async function generate(flags: Flags, [path]: readonly string[]): Promise
   };
   let text = "";
   const ids: number[] = [];
+  let ended: End | undefined;
   let started = performance.now();
-  for await (const { token, text: piece } of run.generate(prompt, generateOptions(flags, interrupt.signal))) {
+  for await (const { token, text: piece, end } of run.generate(prompt, generateOptions(flags, interrupt.signal))) {
     if (ids.length === 0) {
       // What comes before the first token is the prompt's time.
       started = performance.now();
       show(prompt);
     }
     ids.push(token);
+    ended = end;
     text += piece;
     show(piece);
   }
   const tokensPerSecond = (1000 * (ids.length - 1)) / (performance.now() - started);
-  if (flags.json) out.write(`${JSON.stringify({ prompt, text, tokens: ids, tokensPerSecond, ...ranOn(backend) })}\n`);
+  if (flags.json)
+    out.write(`${JSON.stringify({ prompt, text, tokens: ids, end: ended, tokensPerSecond, ...ranOn(backend) })}\n`);
   else out.print();
   out.note(out.style.dim(`${ids.length} tokens, ${digits(tokensPerSecond)} tokens/s on ${backend.name}`));
+  if (ended === "context") out.note(contextEnded(path!, run.model.config.maxLength));
   return interrupt.signal.aborted ? EXIT.interrupted : EXIT.ok;
 }
+
+const contextEnded = (path: string, tokens: number) =>
+  `the text ends with the model's context of ${tokens} tokens; it goes on with: ${hint("generate", path, "--context", `${tokens}`, "...")}`;
 
 const generateOptions = (flags: Flags, signal: AbortSignal): RunGenerateOptions => ({
   signal,
   maxTokens: flags["max-tokens"],
   temperature: flags.greedy ? 0 : flags.temperature,
   seed: flags.seed,
+  context: flags.context,
   stop: flags.stop,
   storage: flags.quantize ?? "float32",
   ...(flags["top-k"] !== undefined && { topK: flags["top-k"] }),
