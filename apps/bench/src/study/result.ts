@@ -15,10 +15,10 @@ export interface StudyResult {
   /** Targets of a step. */
   readonly tokensPerStep: number;
   readonly parameters: number;
-  /** On all of the held-out text, as the model was trained. */
+  /** As the model was trained: on all of the held-out text, or on a part of it where the run is to find a rate. */
   readonly bitsPerByte: number;
-  /** The same with every token by itself, as it decodes. */
-  readonly bitsPerByteAsDecoded: number;
+  /** The same with every token by itself, as it decodes; absent where the run is to find a rate. */
+  readonly bitsPerByteAsDecoded?: number;
   /** [steps done, bits per byte on a part of the held-out text] of every evaluation while it trained. */
   readonly curve: readonly (readonly [steps: number, bitsPerByte: number])[];
   /** Floating-point operations of a training step, over its tokens. */
@@ -42,7 +42,6 @@ const NUMBERS = [
   "tokensPerStep",
   "parameters",
   "bitsPerByte",
-  "bitsPerByteAsDecoded",
   "flopsPerToken",
   "bytesPerToken",
   "feedForwardBytesPerToken",
@@ -57,7 +56,8 @@ export function studyProblem(value: Readonly<Record<string, unknown>>): string |
   for (const field of ["study", "variant", "backend"] as const)
     if (typeof value[field] !== "string") return `${field} must be a text, and is ${shown(value[field])}`;
   if (value.role !== "rate" && value.role !== "whole") return `role must be rate or whole, and is ${shown(value.role)}`;
-  const wrong = NUMBERS.find((field) => typeof value[field] !== "number");
+  const numbers = value.role === "whole" ? [...NUMBERS, "bitsPerByteAsDecoded" as const] : NUMBERS;
+  const wrong = numbers.find((field) => typeof value[field] !== "number");
   if (wrong !== undefined) return `${wrong} must be a number, and is ${shown(value[wrong])}`;
   const { curve } = value;
   const isPoint = (point: unknown) =>

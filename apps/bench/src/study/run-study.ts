@@ -95,8 +95,10 @@ async function makeRun(
     steps: run.steps,
     tokensPerStep,
     ...modelFigures(run.variant.model),
-    bitsPerByte: await evaluate(false),
-    bitsPerByteAsDecoded: await evaluate(true),
+    // Rates are told apart by the part of the text that training looks at.
+    ...(run.role === "rate"
+      ? { bitsPerByte: trained.bitsPerByte! } // it was just evaluated
+      : { bitsPerByte: await evaluate(false), bitsPerByteAsDecoded: await evaluate(true) }),
     curve: metrics.flatMap(({ step, heldOutBitsPerByte: bits }) =>
       typeof bits === "number" ? [[step + 1, bits] as const] : [],
     ),

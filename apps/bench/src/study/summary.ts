@@ -38,14 +38,14 @@ export interface SeedSpread {
 export function summarize(results: readonly StudyResult[], measured: readonly Measurement[]): VariantSummary[] {
   const whole = results.filter(({ role }) => role === "whole");
   const names = [...new Set(whole.map(({ variant }) => variant))];
-  const first = mean(whole.filter(({ variant }) => variant === names[0]).map((run) => run.bitsPerByteAsDecoded));
+  const first = mean(whole.filter(({ variant }) => variant === names[0]).map(decodedBits));
   return names.map((name) => {
     const runs = whole.filter(({ variant }) => variant === name);
     const one = runs[0]!; // a name is of a run
     const training = measured.find(
       ({ variant, phase, suite }) => variant === name && phase === "train" && suite === one.study,
     );
-    const asDecoded = spread(runs.map((run) => run.bitsPerByteAsDecoded));
+    const asDecoded = spread(runs.map(decodedBits));
     return {
       name,
       rate: one.rate,
@@ -67,6 +67,9 @@ export function summarize(results: readonly StudyResult[], measured: readonly Me
     };
   });
 }
+
+/** Which results of whole runs have. */
+const decodedBits = ({ bitsPerByteAsDecoded }: StudyResult): number => bitsPerByteAsDecoded!;
 
 const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
 
