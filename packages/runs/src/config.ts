@@ -37,6 +37,11 @@ export interface TrainingConfig {
   readonly evaluateEvery: number;
   /** Steps between checkpoints. */
   readonly checkpointEvery: number;
+  /**
+   * The part of the steps, at the end, that trains another model of the same weights, where the model has one: experts of groups
+   * as experts that each token chooses, which is what decodes. Default 0.1 for such models.
+   */
+  readonly transition?: number;
 }
 
 /** What is left out is as `trainingDefaults` says; evaluations and checkpoints come every fifth of the steps. */
@@ -80,7 +85,7 @@ const LEAST: Readonly<Record<string, { readonly least: number; readonly whole: b
   evaluateEvery: { least: 1, whole: true },
   checkpointEvery: { least: 1, whole: true },
 };
-const TRAINING = [...Object.keys(LEAST), "optimizer", "schedule"];
+const TRAINING = [...Object.keys(LEAST), "optimizer", "schedule", "transition"];
 
 /** Parts of a config, as a file may give them. */
 export interface PartialConfig {
@@ -132,6 +137,7 @@ export function trainingConfig(options: TrainingOptions = {}): TrainingConfig {
     seed: options.seed ?? trainingDefaults.seed,
     evaluateEvery: options.evaluateEvery ?? part,
     checkpointEvery: options.checkpointEvery ?? part,
+    ...(options.transition !== undefined && { transition: options.transition }),
   };
 }
 
@@ -232,6 +238,9 @@ export function checkRunConfig(value: unknown, name: string): RunConfig {
       `${name}: training.optimizer must be adamw or adafactor, not ${shownJson(training.optimizer)}`,
     );
   parseSchedule(training.schedule);
+  const { transition = 0 } = training;
+  if (typeof transition !== "number" || !(transition >= 0 && transition <= 1))
+    throw new FinegrainError(`${name}: training.transition must be a number from 0 to 1, not ${shownJson(transition)}`);
   return config as unknown as RunConfig; // field by field, above
 }
 

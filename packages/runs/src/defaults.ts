@@ -15,6 +15,8 @@ export const trainingDefaults = {
   /** The highest rate of a schedule. */
   learningRate: 0.002,
   clipNorm: 1,
+  /** Of models that end their training as another one. */
+  transition: 0.1,
   seed: 0,
 } as const;
 

@@ -14,11 +14,12 @@ import { type Checkpoint, openCheckpoint } from "./folder/checkpoint.ts";
 import { exists, folderStore, isBegun, runPaths } from "./folder/run-folder.ts";
 import { corpusOf, type EvaluateOptions, type Evaluation, evaluateHeldOut } from "./held-out.ts";
 import { nodePath } from "./node.ts";
+import { trainInStages } from "./stages.ts";
 import type { RunStore } from "./store.ts";
 import { type Text, textOf } from "./text/text.ts";
 import { textOfRun, withText } from "./text/text-of-run.ts";
 import { expectVocabulary, openOwnTokenizer } from "./tokenizer.ts";
-import { lastBitsPerByte, type Outcome, runTraining, type TrainingListener } from "./training-loop.ts";
+import { lastBitsPerByte, type Outcome, type TrainingListener } from "./training-loop.ts";
 
 /**
  * What is left out is as `generationDefaults` says; a text ends after `maxTokens`, before a `stop`, or with the context. A `context` may
@@ -130,22 +131,20 @@ export function openedRun(parts: RunParts): Run {
 }
 
 class OpenedRun implements Run {
-  readonly model: LanguageModel;
   readonly tokenizer: Tokenizer;
   readonly #backend: Backend;
   readonly #store: RunStore | undefined;
   readonly #layers: OwnLayers;
   readonly #generators = new Map<string, Promise<Generator>>();
+  #model: LanguageModel;
   #config: RunConfig;
   #checkpoint: Checkpoint;
   #corpus: Corpus | undefined;
   #outcome: Outcome | undefined;
 
-  constructor(
-    { backend, config, checkpoint, tokenizer, layers, store, corpus, outcome }: RunParts,
-    model: LanguageModel,
-  ) {
-    this.model = model;
+  constructor(parts: RunParts, model: LanguageModel) {
+    const { backend, config, checkpoint, tokenizer, layers, store, corpus, outcome } = parts;
+    this.#model = model;
     this.tokenizer = tokenizer;
     this.#backend = backend;
     this.#layers = layers;
@@ -154,6 +153,10 @@ class OpenedRun implements Run {
     this.#checkpoint = checkpoint;
     this.#corpus = corpus;
     this.#outcome = outcome;
+  }
+
+  get model(): LanguageModel {
+    return this.#model;
   }
 
   get config(): RunConfig {
@@ -204,18 +207,18 @@ class OpenedRun implements Run {
     const text = own ? undefined : await textOfRun(this.#config, { data, newData });
     const corpus = text === undefined ? await this.#ownCorpus() : corpusOf(text, this.tokenizer);
     const named = text !== undefined && newData && this.#store.folder !== undefined;
-    const config = { ...(named ? withText(this.#config, text) : this.#config), training };
-    const { outcome, checkpoint } = await runTraining({
+    const { outcome, checkpoint, config } = await trainInStages({
       ...rest,
       backend: this.#backend,
-      config,
-      model: this.model,
+      config: { ...(named ? withText(this.#config, text) : this.#config), training },
+      layers: this.#layers,
       corpus,
       tokenizer: this.tokenizer,
       store: this.#store,
       checkpoint: this.#checkpoint,
     });
     await this.close(); // what writes has the weights of before
+    this.#model = scalingLM(config.model, this.#layers);
     this.#config = config;
     this.#checkpoint = checkpoint;
     this.#corpus = corpus;

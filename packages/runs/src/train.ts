@@ -1,6 +1,6 @@
 import type { Tokenizer } from "@finegrain/generate";
 import { type Backend, FinegrainError } from "@finegrain/graph";
-import { type ModelConfig, type OwnLayers, scalingLM } from "@finegrain/nn";
+import { endingOf, type ModelConfig, type OwnLayers, scalingLM } from "@finegrain/nn";
 import type { Corpus } from "@finegrain/train";
 import { type Measured, withinSeconds } from "./budget.ts";
 import {
@@ -19,11 +19,12 @@ import { checkUnused, folderStore, isBegun, runPaths } from "./folder/run-folder
 import { corpusOf } from "./held-out.ts";
 import { type ContinueOptions, openedRun, openRun, type Run } from "./run.ts";
 import { SPEECHES } from "./speeches.ts";
+import { trainInStages } from "./stages.ts";
 import { memoryStore, type RunStore } from "./store.ts";
 import { readText, type Text, textOf } from "./text/text.ts";
 import { textOfRun, withText } from "./text/text-of-run.ts";
 import { expectVocabulary, openOwnTokenizer, openTokenizer } from "./tokenizer.ts";
-import { runTraining, type TrainingListener } from "./training-loop.ts";
+import type { TrainingListener } from "./training-loop.ts";
 
 export interface TrainOptions<O extends OwnLayers = Record<never, never>> extends TrainingListener {
   readonly backend: Backend;
@@ -82,7 +83,7 @@ async function trainNew({ backend, out, data, ...options }: Omit<TrainOptions<Ow
   const tokenizer = typeof named === "string" ? await openTokenizer(named) : named;
   const minutes = trainingMinutes(given);
   const parts = (sizes: RunSizes | undefined, steps?: number) =>
-    partsOf({ wanted, given, tokenizer, sizes, ...(steps !== undefined && { steps }) });
+    partsOf({ wanted, given, layers, tokenizer, sizes, ...(steps !== undefined && { steps }) });
   // What can be wrong is refused here, before the text is read, and the folder again when it is made.
   const first = parts(minutes === undefined ? undefined : runSizes[0]);
   scalingLM(first.model, layers);
@@ -120,16 +121,15 @@ interface FirstTraining {
 }
 
 async function trainFromStart({ listener, text, begin, ...parts }: FirstTraining): Promise<Run> {
-  const model = scalingLM(parts.config.model, parts.layers);
   const config = parts.store.folder === undefined ? parts.config : withText(parts.config, text);
-  const input = { ...listener, ...parts, config, model, ...(begin && { begin: () => begin(config) }) };
-  const { outcome, checkpoint } = await runTraining(input);
-  return openedRun({ ...parts, config, checkpoint, outcome });
+  const input = { ...listener, ...parts, config, ...(begin && { begin: () => begin(config) }) };
+  return openedRun({ ...parts, ...(await trainInStages(input)) });
 }
 
 interface Asked {
   readonly wanted: TrainOptions<OwnLayers>["model"];
   readonly given: TrainingOptions | undefined;
+  readonly layers: OwnLayers;
   readonly tokenizer: Tokenizer;
   /** Of what is left out; undefined: the usual ones. */
   readonly sizes: RunSizes | undefined;
@@ -137,17 +137,18 @@ interface Asked {
 }
 
 /** A new run's config, without its text. */
-function partsOf({ wanted, given, tokenizer, sizes, steps }: Asked): RunConfig {
+function partsOf({ wanted, given, layers, tokenizer, sizes, steps }: Asked): RunConfig {
   const ofSizes = sizes && { batch: sizes.batch, length: sizes.length, learningRate: sizes.learningRate };
   const training = trainingConfig({ ...ofSizes, ...given, ...(steps && { steps }) });
   const usual = sizes ?? { ...modelDefaults, ...trainingDefaults };
-  const own = typeof wanted === "function" ? wanted({ ...usual, batch: training.batch }) : wanted;
-  const model = modelConfig(own as Partial<ModelConfig>, {
+  const options = typeof wanted === "function" ? wanted({ ...usual, batch: training.batch }) : wanted;
+  const model = modelConfig(options as Partial<ModelConfig>, {
     vocabulary: tokenizer.vocabularySize,
     length: training.length,
     sizes: usual,
   });
-  return checkRunConfig({ model, tokenizer: tokenizer.name, training }, "the config");
+  const own = endingOf(model, layers) ? { transition: trainingDefaults.transition, ...training } : training;
+  return checkRunConfig({ model, tokenizer: tokenizer.name, training: own }, "the config");
 }
 
 /** What a run that goes on has of its own. */

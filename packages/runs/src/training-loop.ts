@@ -65,6 +65,8 @@ export interface TrainingInput extends TrainingListener {
   readonly store: RunStore;
   /** Go on from here. */
   readonly checkpoint?: Checkpoint | undefined;
+  /** Steps after which it ends; by the config, it may go on as another model then. */
+  readonly until: number;
   /** Make the place of a new run, when all that can be wrong with its input is known. */
   begin?(): Promise<void>;
   /** An abort ends the training after the step at hand, with a checkpoint. */
@@ -181,20 +183,20 @@ class Loop {
   }
 
   async run(): Promise<{ outcome: Outcome; checkpoint: Checkpoint }> {
-    const { config, signal } = this.#input;
-    const { steps, evaluateEvery, checkpointEvery } = config.training;
+    const { config, signal, until } = this.#input;
+    const { evaluateEvery, checkpointEvery } = config.training;
     const trainer = this.#trainer;
-    while (trainer.step < steps && !signal?.aborted) {
+    while (trainer.step < until && !signal?.aborted) {
       // A backend that computes at once would otherwise never let a signal through.
       await turn();
       await this.#step();
-      const last = trainer.step === steps || signal?.aborted === true;
+      const last = trainer.step === until || signal?.aborted === true;
       if (!signal?.aborted && (last || trainer.step % evaluateEvery === 0)) await this.#evaluate();
       if (last || trainer.step % checkpointEvery === 0) await this.#save();
     }
     const outcome = {
       step: trainer.step,
-      interrupted: trainer.step < steps,
+      interrupted: trainer.step < until,
       bitsPerByte: this.#evaluated?.bitsPerByte,
       heldOut: { evaluated: targets(this.#heldOut), tokens: this.#input.corpus.heldOut.length },
       tokensPerSecond: median(this.#speeds),
@@ -244,11 +246,12 @@ class Loop {
   }
 }
 
-/** Of the trainings before, where they were judged by the same text. */
+/** Of the trainings before, where they were judged by the same text and of the same kind of model. */
 function bestSoFar({ checkpoint, config }: TrainingInput): Best | undefined {
   const before = checkpoint?.config as Partial<RunConfig> | undefined; // as #save wrote it
   const { best } = (checkpoint?.state ?? {}) as { readonly best?: Best };
-  return before?.text?.sha256 === config.text?.sha256 ? best : undefined;
+  const isSame = before?.text?.sha256 === config.text?.sha256 && kindOf(before) === kindOf(config);
+  return isSame ? best : undefined;
 }
 
 /** Of the last evaluation before a checkpoint; undefined where there was none. */
@@ -265,3 +268,6 @@ const turn = (): Promise<void> =>
   });
 
 export const median = (values: readonly number[]) => [...values].sort((a, b) => a - b)[values.length >> 1];
+
+/** What a model is, which may change once while it is trained. */
+const kindOf = (config: Partial<RunConfig> | undefined): string | undefined => config?.model?.feedForward?.type;

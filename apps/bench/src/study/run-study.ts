@@ -94,7 +94,7 @@ async function makeRun(
     seed: run.seed,
     steps: run.steps,
     tokensPerStep,
-    ...modelFigures(run.variant.model),
+    ...modelFigures(trained.config.model),
     // Rates are told apart by the part of the text that training looks at.
     ...(run.role === "rate"
       ? { bitsPerByte: trained.bitsPerByte! } // it was just evaluated

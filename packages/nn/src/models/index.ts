@@ -10,6 +10,14 @@ export { hiddenUnits, type ModelConfig, type SizedConfig } from "./config.ts";
 export { type DenseLMConfig, denseLM } from "./dense-lm.ts";
 export { equalParameters } from "./equal-parameters.ts";
 export type { LanguageModel } from "./language-model.ts";
-export { type AnyFeedForward, attentionOf, type ConfigWith, feedForwardOf, type OwnLayers } from "./parts.ts";
+export {
+  type AnyFeedForward,
+  attentionOf,
+  type ConfigWith,
+  endingOf,
+  feedForwardOf,
+  type ModelEnding,
+  type OwnLayers,
+} from "./parts.ts";
 export { presets } from "./presets.ts";
 export { type LanguageModelParams, scalingLM } from "./scaling-lm.ts";

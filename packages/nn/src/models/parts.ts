@@ -21,7 +21,7 @@ import { hiddenUnits, type ModelConfig } from "./config.ts";
 
 /** A definition of a feed-forward layer, whatever its options. */
 export type AnyFeedForward = AnyDefinition<FeedForwardDimensions, Layer | DecodedLayer> &
-  Partial<Pick<FeedForwardTraits, "unitStep">>;
+  Partial<Pick<FeedForwardTraits, "unitStep" | "endsAs">>;
 
 /** A user's own layers, made by `defineFeedForward` and its like, by the field of a config that may choose them. */
 export interface OwnLayers {
@@ -100,12 +100,40 @@ export function positionsOf(
   return fromConfig(known, "positions", chosen, { dModel, heads, maxLength });
 }
 
+/** What a model ends its training as: another one of the same weights. */
+export interface ModelEnding {
+  readonly config: ModelConfig;
+  /** The name there of a weight here, or of anything whose name begins with a weight's and a point. */
+  rename(path: string): string;
+}
+
+/** What a config's model ends its training as; undefined where that is itself, since it decodes what it was trained as. */
+export function endingOf(config: ModelConfig, own: OwnLayers = {}): ModelEnding | undefined {
+  const { feedForward = { type: "dense" } } = config;
+  const { type, ...options } = feedForward;
+  // The options are those of the layer, as the model's own check made sure.
+  const ending = definitionOf(type, own)?.endsAs?.(options as never);
+  if (ending === undefined) return undefined;
+  const renames = Object.entries(ending.renamed).map(
+    ([from, to]) =>
+      [new RegExp(`^(blocks\\.\\d+\\.feedForward\\.)${from.replaceAll(".", "\\.")}(?=\\.|$)`), to] as const,
+  );
+  return {
+    config: { ...config, feedForward: ending.layer as NonNullable<ModelConfig["feedForward"]> },
+    rename: (path) => renames.reduce((name, [from, to]) => name.replace(from, `$1${to}`), path),
+  };
+}
+
+const definitionOf = (type: string, own: OwnLayers): AnyFeedForward | undefined => {
+  const known: Readonly<Record<string, AnyFeedForward>> = { ...feedForwards, ...catalog(...(own.feedForward ?? [])) };
+  return known[type];
+};
+
 /** How many of `dFf` come and go together in a config's feed-forward layer. */
 export function unitStep(
   { feedForward = { type: "dense" } }: Pick<ModelConfig, "feedForward">,
   own: OwnLayers = {},
 ): number {
-  const known: Readonly<Record<string, AnyFeedForward>> = { ...feedForwards, ...catalog(...(own.feedForward ?? [])) };
-  const step = known[feedForward.type]?.unitStep;
+  const step = definitionOf(feedForward.type, own)?.unitStep;
   return step === undefined ? 1 : Number((feedForward as Readonly<Record<string, unknown>>)[step]);
 }

@@ -107,6 +107,12 @@ export const trainFlags = {
     least: 0,
     help: `the largest norm of a gradient; 0 leaves it as it is (default ${trainingDefaults.clipNorm})`,
   },
+  transition: {
+    type: "number",
+    value: "X",
+    least: 0,
+    help: `grouped, mixture-of-tokens: the part of the steps, at the end, that trains them as experts that tokens choose, which is what decodes (default ${trainingDefaults.transition})`,
+  },
   seed: {
     type: "whole",
     value: "N",

@@ -32,6 +32,7 @@ export function trainingOptions(flags: Flags, file: Partial<TrainingConfig>): Tr
       optimizer: flags.optimizer,
       weightDecay: flags["weight-decay"],
       clipNorm: flags.clip,
+      transition: flags.transition,
       seed: flags.seed,
       evaluateEvery: flags["evaluate-every"],
       checkpointEvery: flags["checkpoint-every"],

@@ -1,6 +1,6 @@
 import { expectDivisible } from "../../config-error.ts";
 import { type Defined, type Definition, define } from "../../definition/layer-definition.ts";
-import type { Options } from "../../definition/option.ts";
+import type { Given, Options } from "../../definition/option.ts";
 import type { DecodedLayer, Layer } from "../../layer.ts";
 
 /** What a model tells its feed-forward layer. */
@@ -8,6 +8,14 @@ export interface FeedForwardDimensions {
   readonly dModel: number;
   /** Hidden units, of all experts together. */
   readonly dFf: number;
+}
+
+/** Another layer of the same weights. */
+export interface Ending {
+  /** Its config, as a model's config has it. */
+  readonly layer: { readonly type: string; readonly [option: string]: unknown };
+  /** Names of weights there, by their names here, where they differ; of nested ones `outer.inner`. */
+  readonly renamed: Readonly<Record<string, string>>;
 }
 
 /** What is said of a feed-forward layer beside what is said of every layer. */
@@ -18,6 +26,11 @@ export interface FeedForwardTraits<O extends Options = Options> {
   readonly causality: string;
   /** For the table of layers: what decoding computes beside the full pass. */
   readonly decoding: string;
+  /**
+   * What it ends its training as, where it would decode another function than the one that it was trained as. Undefined where
+   * these options have no such layer.
+   */
+  endsAs?(config: Given<O>): Ending | undefined;
 }
 
 /**

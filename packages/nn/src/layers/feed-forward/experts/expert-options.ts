@@ -1,5 +1,6 @@
 import { boolean, choice, type Suggested, whole } from "../../../definition/option.ts";
 import { activationNames } from "../activation.ts";
+import type { Ending } from "../definition.ts";
 
 /*
  * Options that several layers of experts have.
@@ -40,3 +41,29 @@ export const expertOptions = {
     default: false,
   }),
 };
+
+/** Room for twice what the tokens ask for, so that few are dropped: in decode none is. */
+const ROOM = 2;
+
+/**
+ * What groups end their training as: every token takes as many experts as it had in the mean.
+ *
+ * @param controller the name of the weights that become the router's.
+ */
+export const asTokenChoice = (
+  {
+    experts,
+    groupSize,
+    bias = false,
+  }: { readonly experts: number; readonly groupSize: number; readonly bias?: boolean },
+  controller: string,
+): Ending => ({
+  layer: {
+    type: "token-choice",
+    experts,
+    k: Math.max(1, Math.round(experts / groupSize)),
+    capacityFactor: ROOM,
+    ...(bias && { bias }),
+  },
+  renamed: { [controller]: "router" },
+});

@@ -15,7 +15,7 @@ import type { Given, Resolved } from "../../../definition/option.ts";
 import { glorot } from "../../../init.ts";
 import { type DecodedLayer, type Param, param, type Weights } from "../../../layer.ts";
 import { defineFeedForward, type FeedForwardDimensions } from "../definition.ts";
-import { expertCountOfGroups, groupOptions } from "./expert-options.ts";
+import { asTokenChoice, expertCountOfGroups, groupOptions } from "./expert-options.ts";
 import { type ExpertsParams, experts } from "./experts.ts";
 import { reportRouting, throughMixtures } from "./routing.ts";
 import { LEAKS_ALONG_TIME, tokenGroups } from "./token-groups.ts";
@@ -41,7 +41,7 @@ const TIE_BREAK = 1e-6;
  * Causality: groups across the batch are causal, and other sequences matter by the choice alone. Groups along time are not:
  * whether a token is taken depends on later ones. Decode: every token, of one stream or of a batch of them, is a group of
  * its own, which all experts take with weight 1: the dense layer of the same weights. This is another function than the one
- * that was trained, and its loss is to be measured.
+ * that was trained; a run therefore ends its training as a `token-choice` layer of the same weights.
  *
  * Axes: G groups, T tokens of a group, D model, E experts, F units of an expert.
  */
@@ -52,6 +52,7 @@ export const groupedFeedForward = defineFeedForward({
   decoding: "every token is a group of one, which all experts take",
   options,
   unitStep: "experts",
+  endsAs: (config) => asTokenChoice({ ...config, bias: true }, "controller"),
   build: layer,
   cases: [
     { options: { experts: 4, groupSize: 2 }, decodes: { groupSize: 1 } },

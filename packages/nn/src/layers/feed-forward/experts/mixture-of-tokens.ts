@@ -19,7 +19,7 @@ import { boolean, choice, type Given, group, number, type Resolved } from "../..
 import { glorot, ones, zeros } from "../../../init.ts";
 import { type DecodedLayer, type Param, param, type Weights } from "../../../layer.ts";
 import { defineFeedForward, type FeedForwardDimensions } from "../definition.ts";
-import { expertCountOfGroups, groupOptions } from "./expert-options.ts";
+import { asTokenChoice, expertCountOfGroups, groupOptions } from "./expert-options.ts";
 import { type ExpertsParams, experts } from "./experts.ts";
 import { reportRouting, throughMixtures } from "./routing.ts";
 import { shuffled } from "./shuffle.ts";
@@ -89,8 +89,9 @@ const EPSILON = 1e-5;
  *
  * Causality: groups across the batch are causal, but a token's output depends on the values of the other sequences of its
  * group. Groups along time are not causal. Decode: every token, of one stream or of a batch of them, is a group of its own,
- * whose mixture is the token itself: all experts read all of it. This is another function than the one that was trained,
- * and its loss is to be measured.
+ * whose mixture is the token itself: all experts read all of it. This is another function than the one that was trained;
+ * with one matrix as its controller and nothing else that is trained beside the experts, a run therefore ends its training as a
+ * `token-choice` layer of the same weights: the transition of Antoniak et al. 2023, section 3.4.
  *
  * Axes: G groups, T tokens of a group, D model, E experts.
  */
@@ -101,6 +102,8 @@ export const mixtureOfTokens = defineFeedForward({
   decoding: "every token is a mixture of its own, for all experts",
   options,
   unitStep: "experts",
+  endsAs: ({ controllers = "shared", learnedTemperature, layerNorm: isNormed = false, ...config }) =>
+    controllers === "shared" && !learnedTemperature && !isNormed ? asTokenChoice(config, "controller.base") : undefined,
   check({ shuffle, groupAlong }, at) {
     if (shuffle !== undefined && groupAlong !== "time") at.refuse(`${at.option("shuffle")} needs groupAlong "time"`);
   },

@@ -16,7 +16,7 @@ import {
 } from "@finegrain/graph";
 import { expectAtMost } from "../../../config-error.ts";
 import type { Context } from "../../../context.ts";
-import { type Given, number, type Resolved, whole } from "../../../definition/option.ts";
+import { boolean, type Given, number, type Resolved, whole } from "../../../definition/option.ts";
 import { glorot } from "../../../init.ts";
 import { type DecodedLayer, type Param, param, type Weights } from "../../../layer.ts";
 import { defineFeedForward, type FeedForwardDimensions } from "../definition.ts";
@@ -44,6 +44,7 @@ const options = {
   loadBalancing: number({ least: 0, doc: "weight of the load-balancing loss", default: 0.01 }),
   zLoss: number({ least: 0, doc: "weight of the router z-loss", default: 0.001 }),
   ...expertOptions,
+  bias: boolean({ doc: "the experts' units have a bias", default: false }),
 };
 
 export type TokenChoiceConfig = FeedForwardDimensions & Given<typeof options>;
@@ -88,14 +89,15 @@ export const tokenChoice = defineFeedForward({
   build: layer,
   cases: [
     { options: { experts: 4, k: 2, capacityFactor: 4 } },
+    { options: { experts: 4, k: 2, capacityFactor: 4, bias: true } },
     { options: { experts: 4, capacityFactor: 0.5, gated: true, activation: "silu" }, decodes: { capacityFactor: 4 } },
   ],
 });
 
 function layer(config: FeedForwardDimensions & Resolved<typeof options>): TokenChoiceLayer {
-  const { dModel, dFf, experts: count, k, capacityFactor, loadBalancing, zLoss, activation, gated } = config;
+  const { dModel, dFf, experts: count, k, capacityFactor, loadBalancing, zLoss, activation, gated, bias } = config;
   const expertSize = dFf / count;
-  const inner = experts({ dModel, experts: count, expertSize, activation, gated });
+  const inner = experts({ dModel, experts: count, expertSize, activation, gated, bias });
 
   type W = Weights<TokenChoiceParams>;
   const flat = (x: Tensor): Tensor => reshape(x, [x.shape[0]! * x.shape[1]!, dModel]);
