@@ -1,7 +1,9 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
+import type { LaunchOptions } from "playwright";
 import { defineConfig } from "vitest/config";
-import { type ChromiumLaunch, DEVICES, findDevices } from "./test/devices.ts";
+import { DEVICES, findDevices } from "./test/devices.ts";
 import { inChromium } from "./vitest.chromium.ts";
 import { textInSources } from "./worker-text.ts";
 
@@ -10,7 +12,7 @@ declare module "vitest" {
     /** What there is to test on. */
     devices: readonly string[];
     /** The browser, where it is among {@link devices}. */
-    chromium: ChromiumLaunch | undefined;
+    chromium: LaunchOptions | undefined;
   }
 }
 
@@ -82,6 +84,8 @@ const packed = {
 export default defineConfig({
   test: {
     pool: "forks",
+    // One more than vitest's own choice, which leaves a processor to the main process: that has little to do.
+    maxWorkers: availableParallelism(),
     globalSetup: ["test/temporary-folder.ts", "test/say-missing.ts"],
     provide: { devices, chromium },
     projects: [...packages, workspace, ...workspaceInChromium, packed],

@@ -8,9 +8,10 @@ import {
   type ListGraph,
   referenceBackend,
 } from "@finegrain/graph";
-import { initialize, scalingLM } from "@finegrain/nn";
+import { initialize, type ModelConfig, scalingLM } from "@finegrain/nn";
 import { describe, expect, it } from "vitest";
 import { modelConfigs } from "./model-configs.ts";
+import { onceForEach } from "./once-for-each.ts";
 import { randomValue } from "./random-value.ts";
 import { expectAgreement, runGraph } from "./run-graph.ts";
 
@@ -48,24 +49,30 @@ export function describeSampling(backend: () => Backend): void {
     });
 
     it.each(Object.entries(modelConfigs))("and writes on with %s", async (_, config) => {
-      const model = scalingLM(config);
-      const weights = initialize(model.params, 3);
-      const prompt = randomValue({ dtype: "int32", shape: [10], below: config.vocabulary }, 1).data as Int32Array;
-      const write = async (on: Backend, way: WriteOptions) => {
-        await using generator = await createGenerator({ backend: on, model, weights });
-        using session = generator.start();
-        const tokens: number[] = [];
-        for await (const token of session.write(prompt, way)) tokens.push(token);
-        return tokens;
-      };
-      for (const way of ways) {
-        const tokens = await write(backend(), way);
-        expect(tokens.length).toBe(config.maxLength - prompt.length + 1);
-        expect(tokens, JSON.stringify(way)).toEqual(await write(referenceBackend(), way));
-      }
+      expect(await written(backend(), config)).toEqual(await writtenByReference(config));
     });
   });
 }
+
+const PROMPT = 10;
+
+/** What a model writes until its context is full, each way. */
+async function written(backend: Backend, config: ModelConfig): Promise<[way: WriteOptions, tokens: number[]][]> {
+  const model = scalingLM(config);
+  await using generator = await createGenerator({ backend, model, weights: initialize(model.params, 3) });
+  const prompt = randomValue({ dtype: "int32", shape: [PROMPT], below: config.vocabulary }, 1).data as Int32Array;
+  const all: [WriteOptions, number[]][] = [];
+  for (const way of ways) {
+    using session = generator.start();
+    const tokens: number[] = [];
+    for await (const token of session.write(prompt, way)) tokens.push(token);
+    expect(tokens.length).toBe(config.maxLength - PROMPT + 1);
+    all.push([way, tokens]);
+  }
+  return all;
+}
+
+const writtenByReference = onceForEach((config: ModelConfig) => written(referenceBackend(), config));
 
 /** The graph that draws a token of these logits, and its inputs. */
 function drawn(logits: HostTensor, way: WriteOptions, position: number): [program: ListGraph, values: HostTensor[]] {

@@ -1,15 +1,16 @@
 import { type Backend, referenceBackend } from "@finegrain/graph";
-import { scalingLM } from "@finegrain/nn";
+import { type ModelConfig, scalingLM } from "@finegrain/nn";
 import { adamW, createTrainer, type TrainerOptions, trainBatches } from "@finegrain/train";
 import { describe, expect, it } from "vitest";
 import { catalogModels, modelConfigs, trainedConfigs } from "./model-configs.ts";
+import { onceForEach } from "./once-for-each.ts";
 
 const STEPS = 20;
 const TOLERANCE = 1e-3;
 const SIZE = { batch: 2, length: 12 };
 
 /** Losses of the first steps of a small model on a text with some order in it. */
-async function losses(backend: Backend, config: (typeof modelConfigs)[string]): Promise<number[]> {
+async function losses(backend: Backend, config: ModelConfig): Promise<number[]> {
   const text = Int32Array.from({ length: 400 }, (_, i) => (i * i + (i % 7)) % config.vocabulary);
   const batches = trainBatches(text, { ...SIZE, seed: 1 });
   await using trainer = await createTrainer({
@@ -26,10 +27,12 @@ async function losses(backend: Backend, config: (typeof modelConfigs)[string]): 
   return found;
 }
 
+const referenceLosses = onceForEach((config: ModelConfig) => losses(referenceBackend(), config));
+
 /** Losses and last weights of four steps; with `stop`, of a run that ends after two and goes on from what was kept. */
 async function fourSteps(
   backend: Backend,
-  config: (typeof modelConfigs)[string],
+  config: ModelConfig,
   { accumulate, stop }: { readonly accumulate: number; readonly stop: boolean },
 ) {
   const text = Int32Array.from({ length: 400 }, (_, i) => (i * i + (i % 7)) % config.vocabulary);
@@ -74,7 +77,7 @@ export function describeTraining(backend: () => Backend): void {
     it.each([...configs, ...Object.entries(trainedConfigs)])(
       "%s",
       async (_, config) => {
-        const [found, expected] = [await losses(backend(), config), await losses(referenceBackend(), config)];
+        const [found, expected] = [await losses(backend(), config), await referenceLosses(config)];
         found.forEach((loss, step) => {
           expect(
             Math.abs(loss / expected[step]! - 1),
