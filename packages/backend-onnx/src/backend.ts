@@ -13,9 +13,9 @@ import {
   type TensorType,
 } from "@finegrain/graph";
 import type * as Ort from "onnxruntime-node";
-import type { Cell } from "./buffer.ts";
 import { emit } from "./emit.ts";
 import { type MakeTensor, OnnxProgram } from "./executable.ts";
+import type { Numbers } from "./program.ts";
 import { loadOnnxRuntime, openProvider, type Provider } from "./providers.ts";
 
 export interface OnnxOptions {
@@ -39,7 +39,7 @@ export async function onnxBackend({
   return createBackend(new OnnxDriver(ort, device, threads));
 }
 
-class OnnxDriver implements Driver<Cell> {
+class OnnxDriver implements Driver<Numbers> {
   readonly name: string;
   readonly device: DeviceInfo;
   readonly unsupported: ReadonlySet<OpName> = new Set();
@@ -47,7 +47,6 @@ class OnnxDriver implements Driver<Cell> {
   readonly #provider: Provider;
   readonly #threads: number;
   readonly #tensor: MakeTensor;
-  #queue: Promise<void> = Promise.resolve();
 
   constructor(ort: typeof Ort, provider: Provider, threads: number) {
     this.name = `onnx:${provider}`;
@@ -64,27 +63,21 @@ class OnnxDriver implements Driver<Cell> {
     this.#tensor = ({ dtype, shape }, data) => new ort.Tensor(dtype as "float32", data as Float32Array, shape);
   }
 
-  upload({ dtype, shape, data }: HostTensor): Cell {
+  upload({ dtype, shape, data }: HostTensor): Numbers {
     const own = hostTensor(dtype, shape, data instanceof Float64Array ? data : data.slice());
-    return { value: own.data as Float32Array, settled: Promise.resolve() }; // hostTensor gives the dtype's array
+    return own.data as Numbers; // hostTensor gives the dtype's array
   }
 
-  async read(cell: Cell, type: TensorType): Promise<HostTensor> {
-    await cell.settled;
-    if (cell.value === undefined) throw cell.error;
-    return { ...type, data: cell.value.slice() };
+  async read(numbers: Numbers, type: TensorType): Promise<HostTensor> {
+    return { ...type, data: numbers.slice() };
   }
 
-  free(): void {} // a cell is the collector's
+  free(): void {} // numbers are the collector's
 
   async compile(graph: Graph, { donate }: DriverOptions): Promise<OnnxProgram> {
     const program = emit(graph, donate);
     const session = program.model && (await this.#session(graph.name, program.model));
-    const enqueue = (task: () => Promise<void>) => {
-      this.#queue = this.#queue.then(task);
-      return this.#queue;
-    };
-    return new OnnxProgram({ graph, program, session, tensor: this.#tensor, enqueue, backend: this.name });
+    return new OnnxProgram({ program, session, tensor: this.#tensor });
   }
 
   /** @throws FinegrainError that names the graph, with ONNX Runtime's own reason. */
@@ -107,7 +100,5 @@ class OnnxDriver implements Driver<Cell> {
     }
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#queue;
-  }
+  async [Symbol.asyncDispose](): Promise<void> {}
 }

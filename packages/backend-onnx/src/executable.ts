@@ -1,8 +1,6 @@
 import {
   type DeviceProgram,
   evaluate,
-  FinegrainError,
-  type Graph,
   type HostTensor,
   philox,
   size,
@@ -10,63 +8,30 @@ import {
   uniformFromBits,
 } from "@finegrain/graph";
 import type { InferenceSession, Tensor as OrtTensor, TypedTensor } from "onnxruntime-node";
-import type { Cell, Numbers } from "./buffer.ts";
 import { writeRows } from "./patch.ts";
-import type { Draw, Feed, Program, Result } from "./program.ts";
+import type { Draw, Feed, Numbers, Program, Result } from "./program.ts";
 
 export type MakeTensor = (type: TensorType, data: Numbers) => OrtTensor;
-/** Runs after everything queued before it, and whatever became of that. */
-export type Enqueue = (task: () => Promise<void>) => Promise<void>;
 
 interface Options {
-  readonly graph: Graph;
   readonly program: Program;
   readonly session: InferenceSession | undefined;
   readonly tensor: MakeTensor;
-  readonly enqueue: Enqueue;
-  /** What messages call the backend. */
-  readonly backend: string;
 }
 
 /** A session and what the host does around its runs. What is donated is kept by an output, or left to the collector. */
-export class OnnxProgram implements DeviceProgram<Cell> {
+export class OnnxProgram implements DeviceProgram<Numbers> {
   readonly #options: Options;
 
   constructor(options: Options) {
     this.#options = options;
   }
 
-  run(inputs: readonly Cell[]): Cell[] {
-    const { program, enqueue } = this.#options;
-    const results = program.results.map((): Cell => ({ settled: Promise.resolve() }));
-    const settled = enqueue(() => this.#run(inputs, results));
-    for (const cell of results) cell.settled = settled;
-    return results;
-  }
-
-  async #run(given: readonly Cell[], results: readonly Cell[]): Promise<void> {
-    try {
-      const values = given.map(({ value, error }) => {
-        if (value === undefined) throw error;
-        return value;
-      });
-      const host = this.#hostValues(values);
-      const outputs = (await this.#options.session?.run(this.#feeds(values, host))) ?? {};
-      this.#options.program.results.forEach((result, i) => {
-        results[i]!.value = take(result, outputs, values, host);
-      });
-    } catch (cause) {
-      const error = cause instanceof FinegrainError ? cause : this.#failure(cause);
-      for (const cell of results) cell.error = error;
-    }
-  }
-
-  #failure(cause: unknown): FinegrainError {
-    const { graph, backend } = this.#options;
-    return new FinegrainError(
-      `graph "${graph.name}" failed on ${backend}: ${cause instanceof Error ? cause.message : cause}`,
-      { cause },
-    );
+  async run(values: readonly Numbers[]): Promise<Numbers[]> {
+    const { program, session } = this.#options;
+    const host = this.#hostValues(values);
+    const outputs = (await session?.run(this.#feeds(values, host))) ?? {};
+    return program.results.map((result) => take(result, outputs, values, host));
   }
 
   #hostValues(values: readonly Numbers[]): readonly HostTensor[] {
@@ -85,7 +50,7 @@ export class OnnxProgram implements DeviceProgram<Cell> {
   }
 
   [Symbol.dispose](): void {
-    void this.#options.enqueue(async () => this.#options.session?.release());
+    void this.#options.session?.release();
   }
 }
 

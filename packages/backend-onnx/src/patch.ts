@@ -1,5 +1,5 @@
 import { type Shape, size } from "@finegrain/graph";
-import type { Numbers } from "./buffer.ts";
+import type { Numbers } from "./program.ts";
 
 /**
  * Write `count` rows along `axis` into an array of `shape`, from `start` on.

@@ -1,5 +1,8 @@
 import type { ListGraph, TensorType } from "@finegrain/graph";
 
+/** A tensor in the host's memory, which is ONNX Runtime's on a CPU. */
+export type Numbers = Float32Array | Int32Array | Uint8Array;
+
 /** A model input: a graph input's numbers under a shape of its own, or a random draw of the host. */
 export type Feed = { readonly name: string; readonly type: TensorType } & (
   | { readonly input: number }

@@ -9,15 +9,15 @@ import {
   updateSlice,
 } from "@finegrain/graph";
 import { afterAll, describe, expect, test } from "vitest";
-import type { Cell } from "../src/buffer.ts";
 import { onnxBackend } from "../src/index.ts";
+import type { Numbers } from "../src/program.ts";
 
 const backend = await onnxBackend({ threads: 1 });
 afterAll(() => backend[Symbol.asyncDispose]());
 
 const floats = (shape: number[], data: ArrayLike<number>) => backend.upload(hostTensor("float32", shape, data));
 /** The array behind a buffer, which every one of this backend is. */
-const arrayOf = (buffer: Buffer) => (buffer as Buffer & { value(): Cell }).value().value;
+const arrayOf = (buffer: Buffer) => (buffer as Buffer & { cell(): { value?: Numbers } }).cell().value;
 const at = (position: number) => backend.upload(hostTensor("int32", [], [position]));
 const upTo = (n: number) => Array.from({ length: n }, (_, i) => i);
 

@@ -31,8 +31,7 @@ const driver = <H>(name: string, machine: Machine<H>): Driver<H> => ({
   read: (handle, type) => machine.read(handle, type),
   free: (handle) => machine.free(handle),
   async compile(graph, { donate }) {
-    const lowered = lower(graph, donate, machine);
-    return new TfjsProgram({ name: graph.name, lowered, machine, backend: name });
+    return new TfjsProgram({ lowered: lower(graph, donate, machine), machine });
   },
   async [Symbol.asyncDispose]() {},
 });

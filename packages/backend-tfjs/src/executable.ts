@@ -1,18 +1,17 @@
-import { type DeviceProgram, FinegrainError } from "@finegrain/graph";
+import type { DeviceProgram, Turns } from "@finegrain/graph";
 import type { Lowered } from "./lower.ts";
 import type { Machine } from "./machine.ts";
-import { runProgram } from "./program.ts";
+import { ProgramRun } from "./program.ts";
+
+/** Milliseconds between two turns. */
+const TURN = 5;
 
 interface Options<H> {
-  /** What messages call the graph. */
-  readonly name: string;
   readonly lowered: Lowered<H>;
   readonly machine: Machine<H>;
-  /** What messages call the backend. */
-  readonly backend: string;
 }
 
-/** A program with what happens around its runs. A run has happened when `run` returns, as far as the engine tells. */
+/** A program with what happens around its runs. */
 export class TfjsProgram<H> implements DeviceProgram<H> {
   readonly #options: Options<H>;
 
@@ -20,9 +19,38 @@ export class TfjsProgram<H> implements DeviceProgram<H> {
     this.#options = options;
   }
 
-  /** @throws FinegrainError where the engine fails. */
-  run(inputs: readonly H[]): H[] {
-    return this.#options.machine.scope(() => this.#run(inputs.map((handle, i) => this.#take(handle, i))));
+  /** @throws what the engine throws, as people read it. */
+  *run(inputs: readonly H[]): Turns<H> {
+    const { machine } = this.#options;
+    let run: ProgramRun<H> | undefined;
+    let isOver = false;
+    try {
+      while (!isOver) {
+        const end = performance.now() + TURN;
+        const handles = machine.scope(() => {
+          run ??= this.#begin(inputs);
+          run.go(() => performance.now() > end);
+          isOver = run.isOver;
+          return isOver ? run.outputs() : run.held();
+        });
+        if (isOver) return handles;
+        yield;
+      }
+      return [];
+    } catch (cause) {
+      throw this.#failure(cause);
+    } finally {
+      if (!isOver) for (const handle of run?.held() ?? []) machine.free(handle);
+    }
+  }
+
+  #begin(inputs: readonly H[]): ProgramRun<H> {
+    const { machine, lowered } = this.#options;
+    return new ProgramRun(
+      lowered.program,
+      inputs.map((handle, i) => this.#take(handle, i)),
+      machine,
+    );
   }
 
   /** A tensor as the program takes its input number `i`. */
@@ -33,16 +61,11 @@ export class TfjsProgram<H> implements DeviceProgram<H> {
     return handle;
   }
 
-  #run(handles: readonly H[]): H[] {
-    const { name, lowered, machine, backend } = this.#options;
-    try {
-      return runProgram(lowered.program, handles, machine);
-    } catch (cause) {
-      const message = cause instanceof Error ? cause.message : String(cause);
-      // TensorFlow's binding puts the number of the status on a line of its own.
-      const reason = message.replace(/^Invalid TF_Status: \d+\nMessage: /, "");
-      throw new FinegrainError(`graph "${name}" failed on ${backend}: ${reason}`, { cause });
-    }
+  /** TensorFlow's binding puts the number of the status on a line of its own. */
+  #failure(cause: unknown): unknown {
+    if (!(cause instanceof Error)) return cause;
+    const reason = cause.message.replace(/^Invalid TF_Status: \d+\nMessage: /, "");
+    return reason === cause.message ? cause : new Error(reason, { cause });
   }
 
   [Symbol.dispose](): void {

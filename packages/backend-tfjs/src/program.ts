@@ -56,33 +56,55 @@ export function schedule<H>(
   };
 }
 
-/**
- * Run a program over a handle for every input. Those that are spent are freed, or become outputs, even where a step throws.
- * @returns a handle of its own for every output.
- */
-export function runProgram<H>(program: Program<H>, inputs: readonly H[], memory: Memory<H>): H[] {
-  const values = new Array<H>(program.slots);
-  for (const [slot, handle] of program.constants) values[slot] = handle;
-  program.inputs.forEach((slot, i) => {
-    values[slot] = inputs[i]!;
-  });
-  for (const slot of program.unread) memory.free(values[slot]!);
-  let at = 0;
-  try {
-    for (; at < program.steps.length; at++) {
-      const { operands, result, call, dead } = program.steps[at]!;
-      values[result] = call(operands.map((slot) => values[slot]!));
-      for (const slot of dead) memory.free(values[slot]!);
-    }
-  } catch (error) {
-    // A tensor that was written into is in two slots.
-    for (const handle of new Set(alive(program, at).map((slot) => values[slot]!))) memory.free(handle);
-    throw error;
+/** A run of a program over a handle for every input. It owns those that are spent: they are freed, or become outputs. */
+export class ProgramRun<H> {
+  readonly #program: Program<H>;
+  readonly #memory: Memory<H>;
+  readonly #values: H[];
+  #at = 0;
+
+  constructor(program: Program<H>, inputs: readonly H[], memory: Memory<H>) {
+    this.#program = program;
+    this.#memory = memory;
+    this.#values = new Array<H>(program.slots);
+    for (const [slot, handle] of program.constants) this.#values[slot] = handle;
+    program.inputs.forEach((slot, i) => {
+      this.#values[slot] = inputs[i]!;
+    });
+    for (const slot of program.unread) memory.free(this.#values[slot]!);
   }
-  return program.outputs.map(({ slot, isShared }) => (isShared ? memory.share(values[slot]!) : values[slot]!));
+
+  get isOver(): boolean {
+    return this.#at === this.#program.steps.length;
+  }
+
+  /** Make the next calls, until `isEnough` says so after one of them. */
+  go(isEnough: () => boolean): void {
+    const { steps } = this.#program;
+    const values = this.#values;
+    while (this.#at < steps.length) {
+      const { operands, result, call, dead } = steps[this.#at]!;
+      values[result] = call(operands.map((slot) => values[slot]!));
+      for (const slot of dead) this.#memory.free(values[slot]!);
+      this.#at++;
+      if (isEnough()) return;
+    }
+  }
+
+  /** A handle of its own for every output, once it is over. */
+  outputs(): H[] {
+    return this.#program.outputs.map(({ slot, isShared }) =>
+      isShared ? this.#memory.share(this.#values[slot]!) : this.#values[slot]!,
+    );
+  }
+
+  /** What it holds on the way. A tensor that was written into is in two slots. */
+  held(): H[] {
+    return [...new Set(alive(this.#program, this.#at).map((slot) => this.#values[slot]!))];
+  }
 }
 
-/** What a run holds when the step number `at` fails. */
+/** The slots that a run holds before the step number `at`. */
 function alive<H>({ spent, written, unread, steps }: Program<H>, at: number): number[] {
   const held = new Set([...spent.filter((slot) => !unread.includes(slot)), ...written]);
   for (const { result, dead } of steps.slice(0, at)) {

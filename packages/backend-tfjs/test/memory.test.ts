@@ -70,7 +70,8 @@ test.each(fast)("%s holds nothing of a run that failed, nor of what was disposed
   const floats = (shape: number[]) => backend.upload(zeroTensor({ dtype: "float32", shape }));
   const int = (shape: number[], x: number) => backend.upload(hostTensor("int32", shape, [x]));
   const given = [floats([4, 2]), int([1], 99), floats([4, 2]), floats([4, 2]), floats([1, 2]), int([], 0)];
-  expect(() => lookup.run(given)).toThrow('graph "lookup" failed');
-  for (const each of [...given, lookup]) each[Symbol.dispose]();
+  const made = lookup.run(given);
+  await expect(made[0]!.read()).rejects.toThrow('graph "lookup" failed');
+  for (const each of [...given, ...made, lookup]) each[Symbol.dispose]();
   expect(held(device)).toEqual(before);
 });

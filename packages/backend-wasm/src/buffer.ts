@@ -4,25 +4,21 @@ import type { Memory } from "./memory.ts";
 
 /** Where a tensor is in the engine's memory. */
 export class Place {
-  readonly #address: number;
-  /** Why there are no numbers: the error of the run that should have made them. */
-  readonly #failure: unknown;
+  readonly address: number;
 
-  constructor(address: number, failure?: unknown) {
-    this.#address = address;
-    this.#failure = failure;
+  private constructor(address: number) {
+    this.address = address;
+  }
+
+  /** Room for a tensor, whose numbers are anything. */
+  static take(memory: Memory, type: TensorType): Place {
+    return new Place(memory.take(bytesOfType(type)));
   }
 
   static upload(memory: Memory, { dtype, shape, data }: HostTensor): Place {
-    const address = memory.take(bytesOfType({ dtype, shape }));
-    memory.view(dtype, address, data.length).set(data);
-    return new Place(address);
-  }
-
-  /** @throws the error of the run that should have made the numbers. */
-  get address(): number {
-    if (this.#failure !== undefined) throw this.#failure;
-    return this.#address;
+    const place = Place.take(memory, { dtype, shape });
+    memory.view(dtype, place.address, data.length).set(data);
+    return place;
   }
 
   /** A copy of the numbers. */
@@ -31,6 +27,6 @@ export class Place {
   }
 
   free(memory: Memory, type: TensorType): void {
-    if (this.#failure === undefined) memory.give(this.#address, bytesOfType(type));
+    memory.give(this.address, bytesOfType(type));
   }
 }

@@ -15,6 +15,10 @@ export class Clock {
 
   start(): void {
     this.#runs++;
+  }
+
+  /** What was done since the last step is none of the next one's. */
+  goOn(): void {
     this.#last = performance.now();
   }
 

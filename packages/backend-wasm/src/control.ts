@@ -11,7 +11,7 @@ export const control = {
   sleeping: 192,
   /** Changes with everything that a waiting worker should look at. */
   wake: 256,
-  /** Runs begun. */
+  /** Runs begun, of parts of programs. */
   runs: 320,
   /** Which program the last run is of. */
   program: 384,
@@ -21,6 +21,8 @@ export const control = {
   failed: 512,
   /** Waits at barriers that are to be short, until a long one is tried again. */
   shortWaits: 576,
+  /** Which part of its program the last run is of. */
+  part: 640,
 } as const;
 
 /** Where buffers may begin. */

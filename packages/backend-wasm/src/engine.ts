@@ -4,7 +4,7 @@ import { Clock } from "./clock.ts";
 import { control } from "./control.ts";
 import { Memory } from "./memory.ts";
 import type { Target } from "./render/kernel.ts";
-import { type Layout, POINTER_BYTES, RenderedProgram } from "./render/render-program.ts";
+import { type Layout, POINTER_BYTES, partName, RenderedProgram } from "./render/render-program.ts";
 import { Workers } from "./workers.ts";
 
 /** A program in the engine's memory. */
@@ -18,7 +18,8 @@ export interface Loaded {
   readonly clock: Clock | undefined;
   /** Of the engine's programs. */
   readonly number: number;
-  readonly run: (thread: number, maySleep: number) => void;
+  /** What the thread that calls does of a run, part by part. */
+  readonly parts: readonly ((thread: number, maySleep: number) => void)[];
 }
 
 /** A memory, the threads over it, and the programs that they can run. */
@@ -67,7 +68,8 @@ export class Engine {
     });
     const number = this.#programs++;
     await this.#workers.load(number, module);
-    return { program, clock, layout, start, bytes, number, run: instance.exports.run as Loaded["run"] }; // as renderProgram wrote it
+    const calls = Array.from({ length: rendered.parts }, (_, part) => instance.exports[partName(part)]);
+    return { program, clock, layout, start, bytes, number, parts: calls as unknown as Loaded["parts"] }; // as partFunction wrote them
   }
 
   unload({ start, bytes, number }: Loaded): void {
@@ -75,17 +77,24 @@ export class Engine {
     this.#workers.drop(number);
   }
 
-  /** @throws what the program threw; after that the threads no longer agree on where they are, and nothing can be run. */
-  run({ number, run, clock }: Loaded): void {
-    if (this.#failed) throw new FinegrainError(`${this.name} cannot go on after a run that failed: open it again`);
+  /**
+   * Run a program, with a turn after each part.
+   * @throws what the program threw; after that the threads no longer agree on where they are, and nothing can be run.
+   */
+  *run({ number, parts, clock }: Loaded): Generator<undefined, void, undefined> {
     clock?.start();
-    this.#workers.begin(number);
-    try {
-      run(0, mayWait ? 1 : 0);
-    } catch (error) {
-      this.#failed = true;
-      new Int32Array(this.memory.memory.buffer)[control.failed / 4] = 1;
-      throw error;
+    for (const [part, run] of parts.entries()) {
+      if (part > 0) yield;
+      if (this.#failed) throw new FinegrainError(`${this.name} cannot go on after a run that failed: open it again`);
+      clock?.goOn();
+      this.#workers.begin(number, part);
+      try {
+        run(0, mayWait ? 1 : 0);
+      } catch (error) {
+        this.#failed = true;
+        new Int32Array(this.memory.memory.buffer)[control.failed / 4] = 1;
+        throw error;
+      }
     }
   }
 

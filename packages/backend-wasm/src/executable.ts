@@ -1,10 +1,9 @@
-import { bytesOfType } from "@finegrain/codegen";
-import { type DeviceProgram, type DriverOptions, FinegrainError, type KernelTime } from "@finegrain/graph";
+import type { DeviceProgram, DriverOptions, KernelTime, TensorType, Turns } from "@finegrain/graph";
 import { Place } from "./buffer.ts";
 import type { Engine, Loaded } from "./engine.ts";
 import { POINTER_BYTES } from "./render/render-program.ts";
 
-/** A module whose one call is a run. */
+/** A module whose calls, one behind the other, are a run. */
 export class WasmProgram implements DeviceProgram<Place> {
   readonly #engine: Engine;
   readonly #loaded: Loaded;
@@ -23,41 +22,36 @@ export class WasmProgram implements DeviceProgram<Place> {
     if (clock) this.profile = () => clock.take();
   }
 
-  run(inputs: readonly Place[]): Place[] {
-    const { inputs: types, outputs } = this.#loaded.program.graph;
-    const [addresses, failure] = this.#attempt(inputs);
-    for (const i of this.#donated)
-      if (failure !== undefined || !this.#kept.has(i)) inputs[i]!.free(this.#engine.memory, types[i]!);
-    return outputs.map((_, i) => new Place(addresses[i] ?? 0, failure));
-  }
-
-  /** The outputs' addresses, or why there are none. */
-  #attempt(given: readonly Place[]): [addresses: number[], failure?: unknown] {
-    const { program, layout } = this.#loaded;
+  *run(inputs: readonly Place[]): Turns<Place> {
+    const { program } = this.#loaded;
     const { memory } = this.#engine;
-    const taken: [address: number, bytes: number][] = [];
+    const { inputs: inputTypes, outputs: outputTypes } = program.graph;
+    const made: [place: Place, type: TensorType][] = [];
+    let isOver = false;
     try {
-      const inputs = given.map(({ address }) => address);
       const outputs = program.outputs.map(({ place }, i) => {
         if (place.kind === "input") return inputs[place.index]!;
-        const bytes = bytesOfType(program.graph.outputs[i]!);
-        const address = memory.take(bytes);
-        taken.push([address, bytes]);
-        return address;
+        const output = Place.take(memory, outputTypes[i]!);
+        made.push([output, outputTypes[i]!]);
+        return output;
       });
-      const words = memory.view("int32", layout.table, (POINTER_BYTES / 4) * (inputs.length + outputs.length));
-      [...inputs, ...outputs].forEach((address, i) => {
-        words[2 * i] = address;
-        words[2 * i + 1] = Math.floor(address / 2 ** 32);
-      });
-      this.#engine.run(this.#loaded);
-      return [outputs];
-    } catch (cause) {
-      for (const [address, bytes] of taken) memory.give(address, bytes);
-      if (cause instanceof FinegrainError) return [[], cause];
-      const reason = cause instanceof Error ? cause.message : cause;
-      return [[], new FinegrainError(`graph "${program.name}" failed on ${this.#engine.name}: ${reason}`, { cause })];
+      this.#tell([...inputs, ...outputs]);
+      yield* this.#engine.run(this.#loaded);
+      isOver = true;
+      return outputs;
+    } finally {
+      for (const [place, type] of isOver ? [] : made) place.free(memory, type);
+      for (const i of this.#donated) if (!isOver || !this.#kept.has(i)) inputs[i]!.free(memory, inputTypes[i]!);
     }
+  }
+
+  /** Write the table of a run. */
+  #tell(places: readonly Place[]): void {
+    const words = this.#engine.memory.view("int32", this.#loaded.layout.table, (POINTER_BYTES / 4) * places.length);
+    places.forEach(({ address }, i) => {
+      words[2 * i] = address;
+      words[2 * i + 1] = Math.floor(address / 2 ** 32);
+    });
   }
 
   [Symbol.dispose](): void {

@@ -3,7 +3,9 @@ export interface WorkerStart {
   readonly memory: WebAssembly.Memory;
   /** 1 or more: 0 is the thread that everything is called from. */
   readonly thread: number;
-  readonly control: Readonly<Record<"wake" | "runs" | "program" | "messages" | "failed" | "generation", number>>;
+  readonly control: Readonly<
+    Record<"wake" | "runs" | "program" | "part" | "messages" | "failed" | "generation", number>
+  >;
 }
 
 /** What a worker is told. */
@@ -35,7 +37,10 @@ export function workerLoop({ memory, thread, control }: WorkerStart, port: Port)
   const run = (): void => {
     const program = programs.get(Atomics.load(words, word("program")))!;
     try {
-      (program.exports.run as (thread: number, maySleep: number) => void)(thread, 1);
+      (program.exports[`run${Atomics.load(words, word("part"))}`] as (thread: number, maySleep: number) => void)(
+        thread,
+        1,
+      );
     } catch {
       // The thread that called meets this at its next barrier, and says it.
       Atomics.store(words, word("failed"), 1);

@@ -51,11 +51,12 @@ export class Workers {
     this.#post({ kind: "stop" });
   }
 
-  /** Have every worker run a program with the caller, who begins at once. @throws FinegrainError where one has ended. */
-  begin(program: number): void {
+  /** Have every worker run a part of a program with the caller, who begins at once. @throws FinegrainError where one has ended. */
+  begin(program: number, part: number): void {
     if (this.#failure) throw this.#failure;
     if (this.#threads.length === 0) return;
     Atomics.store(this.#words, control.program / 4, program);
+    Atomics.store(this.#words, control.part / 4, part);
     Atomics.add(this.#words, control.runs / 4, 1);
     this.#wake();
   }

@@ -5,7 +5,7 @@ import { control } from "../src/control.ts";
 import { Memory } from "../src/memory.ts";
 import { RenderedProgram } from "../src/render/render-program.ts";
 
-/** `run(0, 0)` of the program of exp, as one of two threads, of which the other has failed: who waits for it throws. */
+/** `run0(0, 0)` of the program of exp, as one of two threads, of which the other has failed: who waits for it throws. */
 async function runAlone(x: Tensor, profile: boolean): Promise<void> {
   const { memory, import: imported } = new Memory({ wide: false, shared: true });
   const program = fuse(graph({ name: "exp", inputs: [x], outputs: [exp(x)] }), []);
@@ -14,7 +14,7 @@ async function runAlone(x: Tensor, profile: boolean): Promise<void> {
   const code = rendered.encode({ arena: 4096, table: 1024, scratch: 8192 });
   const { instance } = await WebAssembly.instantiate(code, { env: { memory, mark() {} } });
   new Int32Array(memory.buffer)[control.failed / 4] = 1;
-  (instance.exports.run as (thread: number, maySleep: number) => void)(0, 0);
+  (instance.exports.run0 as (thread: number, maySleep: number) => void)(0, 0);
 }
 
 describe.each([{ profile: false }, { profile: true }])("a run with %j waits for every thread", ({ profile }) => {

@@ -84,7 +84,7 @@ test("a worker that ends later fails what waits for it, and all that follows", a
   FakeWorker.last.dispatchEvent(Object.assign(new Event("error"), { message: "out of memory" }));
   const sentence = "a thread of wasm ended (out of memory): open the backend again";
   await expect(loading).rejects.toThrow(sentence);
-  expect(() => workers.begin(0)).toThrow(sentence);
+  expect(() => workers.begin(0, 0)).toThrow(sentence);
   await expect(workers.load(1, new WebAssembly.Module(Uint8Array.of(0, 97, 115, 109, 1, 0, 0, 0)))).rejects.toThrow(
     sentence,
   );

@@ -1,9 +1,11 @@
 import {
   type Backend,
+  createBackend,
   gather,
   type HostTensor,
   hostTensor,
   referenceBackend,
+  referenceDriver,
   reshape,
   slice,
   type Tensor,
@@ -140,20 +142,70 @@ describe("generate", () => {
     expect((await write({ cycle: "aé€" }, { maxTokens: 4 })).text).toBe("é\ufffd");
   });
 
-  test("ends after the token at hand on an abort", async () => {
+  test.each([
+    [undefined, "bcd"],
+    ["cdx", "bcd"], // of which "cd" was held back
+  ])("ends after the token at hand on an abort, with what was held back for %s", async (stop, expected) => {
     const controller = new AbortController();
     await using generator = await createGenerator({
       backend: referenceBackend(),
       model: bigrams(64),
       weights: writing("abcd"),
     });
-    let text = "";
-    const options = { maxTokens: 50, tokenizer, signal: controller.signal };
+    const pieces: Generated[] = [];
+    const options = { maxTokens: 50, tokenizer, signal: controller.signal, ...(stop && { stop: [stop] }) };
     for await (const piece of generator.generate(tokenizer.encode("a"), options)) {
-      text += piece.text;
-      if (text.length === 3) controller.abort();
+      pieces.push(piece);
+      if (pieces.length === 3) controller.abort();
     }
-    expect(text).toBe("bcd");
+    expect(pieces.map(({ text }) => text).join("")).toBe(expected);
+    expect(pieces.at(-1)).toEqual({ text: stop ? "cd" : "", end: "abort" });
+    expect(pieces.filter(({ end }) => end)).toHaveLength(1);
+  });
+
+  test("an abort ends a prompt under way, and what it was given is given back", async () => {
+    const config = { ...dense, vocabulary: 256, dModel: 64, dFf: 256, maxLength: 1024 };
+    const model = scalingLM(config);
+    const driver = referenceDriver();
+    let held = 0;
+    const backend = createBackend({
+      ...driver,
+      upload(value) {
+        held++;
+        return driver.upload(value);
+      },
+      free: () => void held--,
+      async compile(graph, options) {
+        const program = await driver.compile(graph, options);
+        return {
+          ...program,
+          *run(inputs) {
+            held -= options.donate.length;
+            const outputs = yield* program.run(inputs);
+            held += outputs.length;
+            return outputs;
+          },
+        };
+      },
+    });
+    await using generator = await createGenerator({ backend, model, weights: initialize(model.params, 2) });
+    const before = held;
+    const controller = new AbortController();
+    let aborted = 0;
+    setTimeout(() => {
+      aborted = performance.now();
+      controller.abort();
+    }, 200);
+    const options = { maxTokens: 5, tokenizer, signal: controller.signal };
+    const pieces: Generated[] = [];
+    for await (const piece of generator.generate(new Int32Array(1000).fill(65), options)) pieces.push(piece);
+    expect(performance.now() - aborted, "milliseconds from the abort").toBeLessThan(100);
+    expect(pieces).toEqual([{ text: "", end: "abort" }]);
+    expect(held).toBe(before);
+    const again: Generated[] = [];
+    for await (const piece of generator.generate(tokenizer.encode("ab"), { maxTokens: 2, tokenizer }))
+      again.push(piece);
+    expect(again).toHaveLength(2);
   });
 
   test("the seed decides the text", async () => {
@@ -163,7 +215,7 @@ describe("generate", () => {
       await using generator = await createGenerator({ backend: referenceBackend(), model, weights });
       const tokens: number[] = [];
       for await (const { token } of generator.generate(Int32Array.of(65), { maxTokens: 12, tokenizer, seed, topK: 50 }))
-        tokens.push(token);
+        tokens.push(token!); // nothing is aborted
       return tokens;
     };
     const first = await sample(1);

@@ -32,18 +32,19 @@ export interface GenerateOptions extends SamplingOptions {
    * Default: all that, and the text ends with it.
    */
   readonly context?: number | undefined;
-  /** An abort ends the output after the token at hand. */
+  /** An abort ends the output at once, whatever is under way. */
   readonly signal?: AbortSignal;
 }
 
-/** Why a text ended: a stop sequence, as many tokens as were asked for, or no more room in the model's context. */
-export type End = "stop" | "maxTokens" | "context";
+/** Why a text ended: a stop sequence, as many tokens as were asked for, no more room in the model's context, or an abort. */
+export type End = "stop" | "maxTokens" | "context" | "abort";
 
 /** A token that was drawn, and the text that can be shown now: whole characters that are part of no stop sequence. */
 export interface Generated {
-  readonly token: number;
+  /** Left out where an abort ends the text: then there is none. */
+  readonly token?: number;
   readonly text: string;
-  /** With the last token only. */
+  /** With the last of them only. */
   readonly end?: End;
 }
 
@@ -107,7 +108,7 @@ async function* generate(
   prompt: Int32Array,
   options: GenerateOptions,
 ): AsyncGenerator<Generated, void, undefined> {
-  const { maxTokens, tokenizer, stop = [], signal, context } = options;
+  const { maxTokens, tokenizer, stop = [], context } = options;
   const { maxLength } = decoder.model.config;
   checkSampling(options);
   if (!(maxTokens >= 1)) throw new FinegrainError(`the tokens to write must be at least 1, not ${maxTokens}`);
@@ -119,8 +120,9 @@ async function* generate(
       `the prompt has ${prompt.length} tokens, more than the model's context of ${maxLength}: a window can slide over it (context, --context ${maxLength})`,
     );
   const [stream, stops] = [tokenizer.stream(), stopSequences(stop)];
-  if (signal?.aborted) return;
   using session = startSession(decoder);
+  /** What was held back in case more was to come. */
+  const rest = (): string => stops.push(stream.flush()).text + stops.flush();
   let count = 0;
   for await (const token of context === undefined
     ? session.write(prompt, options)
@@ -128,12 +130,9 @@ async function* generate(
     count++;
     const { text, stopped } = stops.push(stream.push(token));
     if (stopped) return yield { token, text, end: "stop" };
-    if (count >= maxTokens || (context === undefined && prompt.length + count > maxLength)) {
-      // What was held back in case more was to come is shown now.
-      const rest = stops.push(stream.flush()).text + stops.flush();
-      return yield { token, text: text + rest, end: count >= maxTokens ? "maxTokens" : "context" };
-    }
+    if (count >= maxTokens || (context === undefined && prompt.length + count > maxLength))
+      return yield { token, text: text + rest(), end: count >= maxTokens ? "maxTokens" : "context" };
     yield { token, text };
-    if (signal?.aborted) return;
   }
+  yield { text: rest(), end: "abort" };
 }

@@ -1,4 +1,3 @@
-import type { Buffer } from "@finegrain/graph";
 import { type Decoder, Stream } from "./stream.ts";
 import { type WriteOptions, write } from "./write.ts";
 
@@ -12,9 +11,10 @@ export interface Session extends Disposable {
   /**
    * Put the next tokens behind those that are there.
    * @returns float32 [vocabulary]: logits of the token after the last.
+   * @param signal an abort ends it at once, with the signal's reason as the error: the session is of no use any more.
    * @throws FinegrainError where there are none, more than the model's `maxLength` in all, or one outside its vocabulary.
    */
-  prefill(tokens: Int32Array): Promise<Float32Array>;
+  prefill(tokens: Int32Array, signal?: AbortSignal): Promise<Float32Array>;
   /** {@link prefill} of one token. */
   step(token: number): Promise<Float32Array>;
   /**
@@ -27,7 +27,7 @@ export interface Session extends Disposable {
 
 export function startSession(decoder: Decoder): Session {
   const stream = new Stream(decoder);
-  const prefill = (tokens: Int32Array) => logitsBehind(stream, tokens);
+  const prefill = (tokens: Int32Array, signal?: AbortSignal) => logitsBehind(stream, tokens, signal);
   return {
     get position() {
       return stream.position;
@@ -39,17 +39,10 @@ export function startSession(decoder: Decoder): Session {
   };
 }
 
-async function logitsBehind(stream: Stream, tokens: Int32Array): Promise<Float32Array> {
+async function logitsBehind(stream: Stream, tokens: Int32Array, signal?: AbortSignal): Promise<Float32Array> {
   stream.check(tokens);
   await stream.reserve(tokens.length);
-  let logits: Buffer | undefined;
-  for (let at = 0; at < tokens.length; ) {
-    const count = CHUNKS.find((chunk) => chunk <= tokens.length - at)!; // the last is 1
-    logits?.[Symbol.dispose]();
-    logits = await stream.read(tokens.subarray(at, at + count));
-    at += count;
-  }
-  const { data } = await logits!.read(); // there is at least one token
-  logits![Symbol.dispose]();
+  using logits = (await stream.readInPieces(tokens, CHUNKS, signal))!; // there is at least one token
+  const { data } = await logits.read(signal);
   return data instanceof Float32Array ? data : Float32Array.from(data);
 }

@@ -28,7 +28,7 @@ test.each([1, 2, 7, 10])(
       expect(window.length).toBeGreaterThan(context - slideOf(context));
       const logits = forward(model, weights, window).at(-1)!;
       expect(token).toBe(logits.indexOf(Math.max(...logits)));
-      text.push(token);
+      text.push(token!);
     }
     expect(text.length).toBe(prompt.length + 23);
   },

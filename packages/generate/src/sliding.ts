@@ -6,6 +6,8 @@ export interface SlidingOptions extends SamplingOptions {
   readonly maxTokens: number;
   /** Tokens of a window, at most the model's `maxLength`. */
   readonly context: number;
+  /** As in `WriteOptions`. */
+  readonly signal?: AbortSignal;
 }
 
 /** Tokens by which a window of `context` tokens slides: half of them, so that each token has at least the other half before it. */
@@ -42,5 +44,6 @@ export async function* writeSliding(
       left--;
       yield token;
     }
+    if (options.signal?.aborted) return;
   }
 }

@@ -109,6 +109,33 @@ export class Stream implements Disposable {
     return logits;
   }
 
+  /**
+   * Read tokens in runs of these sizes, the largest that fits first. No more than two are under way, so that little is left to be done after an
+   * abort.
+   * @returns the logits behind the last; undefined where there are no tokens.
+   * @throws the signal's reason where that is aborted.
+   */
+  async readInPieces(tokens: Int32Array, sizes: readonly number[], signal?: AbortSignal): Promise<Buffer | undefined> {
+    let [before, last]: (Buffer | undefined)[] = [];
+    try {
+      for (let at = 0; at < tokens.length; ) {
+        const count = sizes.find((size) => size <= tokens.length - at)!; // the sizes are chosen for it
+        await before?.read(signal);
+        before?.[Symbol.dispose]();
+        before = last;
+        last = await this.read(tokens.subarray(at, at + count));
+        at += count;
+      }
+      signal?.throwIfAborted();
+      return last;
+    } catch (error) {
+      last?.[Symbol.dispose]();
+      throw error;
+    } finally {
+      before?.[Symbol.dispose]();
+    }
+  }
+
   /** Write a token over the caches, which have room for it. What is given stays the caller's, but for the position. */
   async write(kind: DrawKind, given: Written): Promise<{ readonly position: Buffer; readonly token: Buffer }> {
     const executable = await this.decoder.write(kind, this.#capacity);

@@ -2,12 +2,14 @@ import { type Buffer, disposeTree, type HostTensor, hostTensor } from "@finegrai
 import { checkSampling, type DrawKind, drawKind, drawNumbers, type SamplingOptions, tokenOf } from "./sampling.ts";
 import type { Stream } from "./stream.ts";
 
-/** Tokens of a prompt that a run takes, longest first. What is left is read one by one, by the steps that write. */
+/** Tokens of a prompt that a run takes, longest first, each a multiple of the next. What is left is read one by one, by the steps that write. */
 const CHUNKS = [64, 8] as const;
 
 export interface WriteOptions extends SamplingOptions {
   /** Default: as many as the model's context has room for. */
   readonly maxTokens?: number;
+  /** An abort ends the writing at once, whatever is under way. */
+  readonly signal?: AbortSignal;
 }
 
 /** See `write` of a `Session`. */
@@ -17,22 +19,36 @@ export async function* write(
   options: WriteOptions,
 ): AsyncGenerator<number, void, undefined> {
   const { maxLength } = stream.decoder.model.config;
-  const { maxTokens = maxLength } = options;
+  const { maxTokens = maxLength, signal } = options;
   checkSampling(options);
   stream.check(tokens);
   await stream.reserve(tokens.length);
-  let at = 0;
-  for (const count of CHUNKS)
-    for (; at + count < tokens.length; at += count)
-      (await stream.read(tokens.subarray(at, at + count)))[Symbol.dispose]();
+  const least = CHUNKS.at(-1)!; // there are some
+  const whole = Math.floor((tokens.length - 1) / least) * least;
+  try {
+    (await stream.readInPieces(tokens.subarray(0, whole), CHUNKS, signal))?.[Symbol.dispose]();
+    yield* writeOn(stream, tokens.subarray(whole), { ...options, maxTokens });
+  } catch (error) {
+    if (!signal?.aborted) throw error;
+  }
+}
+
+/** Write on behind tokens that are read one by one. */
+async function* writeOn(
+  stream: Stream,
+  tokens: Int32Array,
+  options: WriteOptions & { readonly maxTokens: number },
+): AsyncGenerator<number, void, undefined> {
+  const { maxLength } = stream.decoder.model.config;
+  const { maxTokens, signal } = options;
   using pen = new Pen(stream, options);
-  let drawn = await pen.read(tokens.subarray(at));
+  let drawn = await pen.read(tokens);
   let next: Buffer | undefined;
   try {
     for (let count = 1; ; count++) {
       const { position } = stream;
       next = count < maxTokens && position < maxLength ? await pen.step(drawn) : undefined;
-      yield tokenOf((await drawn.read()).data[0]!, position);
+      yield tokenOf((await drawn.read(signal)).data[0]!, position);
       if (next === undefined) return;
       drawn[Symbol.dispose]();
       drawn = next;

@@ -1,5 +1,6 @@
 import type { Backend } from "./backend/backend.ts";
-import { createBackend, type Driver } from "./backend/driver.ts";
+import { createBackend } from "./backend/create-backend.ts";
+import type { DeviceProgram, Driver, DriverOptions, Turns } from "./backend/driver.ts";
 import { catalog, type OpName } from "./catalog.ts";
 import { FinegrainError } from "./errors.ts";
 import type { Graph } from "./graph.ts";
@@ -22,10 +23,14 @@ export function evaluate<I, O>(graph: Graph<I, O>, inputs: Like<I, HostTensor>):
         `input ${takes.paths[i]} of graph "${graph.name}" is ${typeName(values[i]!)}, expected ${typeName(expected)}`,
       );
   const program = decompose(graph as unknown as Graph); // its passes see the lists
-  return new Outline(graph.gives).tree(interpret(program, values));
+  const turns = interpret(program, values);
+  let turn = turns.next();
+  while (!turn.done) turn = turns.next();
+  return new Outline(graph.gives).tree(turn.value);
 }
 
-function interpret(graph: Graph, inputs: readonly HostTensor[]): HostTensor[] {
+/** A turn for every op. */
+function* interpret(graph: Graph, inputs: readonly HostTensor[]): Turns<HostTensor> {
   const values = new Map<Tensor, HostTensor>(graph.inputs.map((tensor, i) => [tensor, inputs[i]!]));
   for (const node of graph.nodes) {
     if (values.has(node)) continue;
@@ -33,6 +38,7 @@ function interpret(graph: Graph, inputs: readonly HostTensor[]): HostTensor[] {
     if (!("evaluate" in op)) throw new FinegrainError(`${node.op} is not a primitive`);
     const operands = node.inputs.map((x) => values.get(x)!);
     values.set(node, store(node, op.evaluate(operands, node.attrs, node)));
+    yield;
   }
   return graph.outputs.map((tensor) => values.get(tensor)!);
 }
@@ -54,8 +60,17 @@ function store({ dtype, shape }: TensorType, data: ArrayLike<number>): HostTenso
 /** The oracle as a backend: float64 on the host. For tests and for small things; never the default. */
 export const referenceBackend = (): Backend => createBackend(referenceDriver());
 
+/** A driver whose runs are sure to come in turns. */
+interface ReferenceDriver extends Driver<HostTensor> {
+  compile(graph: Graph, options: DriverOptions): Promise<ReferenceProgram>;
+}
+
+interface ReferenceProgram extends DeviceProgram<HostTensor> {
+  run(inputs: readonly HostTensor[]): Turns<HostTensor>;
+}
+
 /** What is behind {@link referenceBackend}: for a backend that counts, or rounds, or fails. */
-export const referenceDriver = (): Driver<HostTensor> => ({
+export const referenceDriver = (): ReferenceDriver => ({
   name: "reference",
   device: {
     kind: "reference",

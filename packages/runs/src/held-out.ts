@@ -113,7 +113,7 @@ export async function evaluateHeldOut({
     const sum = { nats: 0, tokens: 0 };
     for (const [done, window] of windows.entries()) {
       signal?.throwIfAborted();
-      const { nats, tokens } = await evaluator.evaluate(uploaded, [window]);
+      const { nats, tokens } = await evaluator.evaluate(uploaded, [window], signal);
       sum.nats += nats;
       sum.tokens += tokens;
       const soFar = { tokens: sum.tokens, bitsPerByte: bitsPerByte(sum, corpus) };

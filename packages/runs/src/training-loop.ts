@@ -187,12 +187,10 @@ class Loop {
     const { evaluateEvery, checkpointEvery } = config.training;
     const trainer = this.#trainer;
     while (trainer.step < until && !signal?.aborted) {
-      // A backend that computes at once would otherwise never let a signal through.
-      await turn();
       await this.#step();
-      const last = trainer.step === until || signal?.aborted === true;
-      if (!signal?.aborted && (last || trainer.step % evaluateEvery === 0)) await this.#evaluate();
-      if (last || trainer.step % checkpointEvery === 0) await this.#save();
+      const isLast = () => trainer.step === until || signal?.aborted === true;
+      if (!signal?.aborted && (isLast() || trainer.step % evaluateEvery === 0)) await this.#evaluate();
+      if (isLast() || trainer.step % checkpointEvery === 0) await this.#save();
     }
     const outcome = {
       step: trainer.step,
@@ -221,7 +219,13 @@ class Loop {
   async #evaluate(): Promise<void> {
     if (this.#heldOut.length === 0) return;
     const { step } = this.#trainer;
-    const found = bitsPerByte(await this.#trainer.evaluate(this.#heldOut), this.#input.corpus);
+    const { signal, corpus } = this.#input;
+    const sum = await this.#trainer.evaluate(this.#heldOut, signal).catch((error: unknown) => {
+      if (signal?.aborted) return undefined;
+      throw error;
+    });
+    if (sum === undefined) return;
+    const found = bitsPerByte(sum, corpus);
     this.#evaluated = { step, bitsPerByte: found };
     this.#metrics.append({ step: step - 1, heldOutBitsPerByte: found });
     this.#input.onEvaluation?.({ step, bitsPerByte: found });
@@ -259,13 +263,6 @@ export function lastBitsPerByte(checkpoint: Checkpoint | undefined): number | un
   const { bitsPerByte: last } = (checkpoint?.state ?? {}) as { readonly bitsPerByte?: unknown }; // as #save wrote it
   return typeof last === "number" ? last : undefined;
 }
-
-/** Let what waits have its turn: signals, a page's drawing. */
-const turn = (): Promise<void> =>
-  new Promise((resolve) => {
-    if ("setImmediate" in globalThis) setImmediate(resolve);
-    else setTimeout(resolve);
-  });
 
 export const median = (values: readonly number[]) => [...values].sort((a, b) => a - b)[values.length >> 1];
 

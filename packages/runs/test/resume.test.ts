@@ -34,7 +34,12 @@ function float32Backend(): Backend {
     upload: keep,
     async compile(graph, options) {
       const program = await driver.compile(graph, options);
-      return { ...program, run: (inputs) => program.run(inputs).map(keep) };
+      return {
+        ...program,
+        *run(inputs) {
+          return (yield* program.run(inputs)).map(keep);
+        },
+      };
     },
   });
 }

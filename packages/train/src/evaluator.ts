@@ -9,10 +9,12 @@ export interface Evaluator extends AsyncDisposable {
    * has to tell.
    *
    * @param weights the model's on the backend, by path, in the types of `storedTypes`.
+   * @param signal an abort ends it at once, with the signal's reason as the error.
    */
   evaluate(
     weights: ReadonlyMap<string, Buffer>,
     batches: Iterable<HeldOutBatch>,
+    signal?: AbortSignal,
   ): Promise<{ nats: number; tokens: number }>;
 }
 
@@ -31,17 +33,20 @@ export function createEvaluator({ backend, ...config }: EvaluatorOptions): Evalu
     return known;
   };
   return {
-    async evaluate(weights, batches) {
+    async evaluate(weights, batches, signal) {
       let [nats, tokens] = [0, 0];
       const given = Object.fromEntries(weights);
       for (const batch of batches) {
         const executable = await compiled(batch.mask);
         const own = { tokens: backend.upload(batch.tokens), mask: backend.upload(batch.mask) };
         const sums = executable.run({ weights: given, ...own });
-        const [sum, count] = await Promise.all([numberOf(sums.nats), numberOf(sums.targets)]);
-        nats += sum;
-        tokens += count;
-        disposeTree([own, sums]);
+        try {
+          const [sum, count] = await Promise.all([numberOf(sums.nats, signal), numberOf(sums.targets, signal)]);
+          nats += sum;
+          tokens += count;
+        } finally {
+          disposeTree([own, sums]);
+        }
       }
       return { nats, tokens };
     },
@@ -51,4 +56,4 @@ export function createEvaluator({ backend, ...config }: EvaluatorOptions): Evalu
   };
 }
 
-const numberOf = async (buffer: Buffer): Promise<number> => (await buffer.read()).data[0]!;
+const numberOf = async (buffer: Buffer, signal?: AbortSignal): Promise<number> => (await buffer.read(signal)).data[0]!;

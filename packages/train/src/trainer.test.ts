@@ -153,9 +153,9 @@ function counting(): { backend: Backend; alive: Set<HostTensor> } {
       const program = await driver.compile(graph, options);
       return {
         ...program,
-        run(inputs) {
+        *run(inputs) {
           for (const [i] of options.donate) alive.delete(inputs[i]!);
-          return program.run(inputs).map(keep);
+          return (yield* program.run(inputs)).map(keep);
         },
       };
     },

@@ -72,8 +72,14 @@ export interface Trainer extends AsyncDisposable {
    *   finite; weights and slots are then those before the step.
    */
   run(batches: readonly HostTensor[]): Promise<StepReport>;
-  /** Negative log-likelihood of held-out targets, in nats, summed. */
-  evaluate(batches: Iterable<HeldOutBatch>): Promise<{ readonly nats: number; readonly tokens: number }>;
+  /**
+   * Negative log-likelihood of held-out targets, in nats, summed.
+   * @param signal an abort ends it at once, with the signal's reason as the error.
+   */
+  evaluate(
+    batches: Iterable<HeldOutBatch>,
+    signal?: AbortSignal,
+  ): Promise<{ readonly nats: number; readonly tokens: number }>;
   weights(): Promise<Map<string, HostTensor>>;
   state(): Promise<TrainerState>;
   /** The weights on the device, as they are until the next step. */
@@ -268,8 +274,8 @@ class ModelTrainer implements Trainer {
     };
   }
 
-  evaluate(batches: Iterable<HeldOutBatch>): Promise<{ nats: number; tokens: number }> {
-    return this.#evaluator.evaluate(this.buffers(), batches);
+  evaluate(batches: Iterable<HeldOutBatch>, signal?: AbortSignal): Promise<{ nats: number; tokens: number }> {
+    return this.#evaluator.evaluate(this.buffers(), batches, signal);
   }
 
   buffers(): Map<string, Buffer> {

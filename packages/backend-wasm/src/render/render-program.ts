@@ -3,6 +3,7 @@ import { Code, type Local } from "../assembler/code.ts";
 import { type MemoryImport, Module } from "../assembler/module.ts";
 import { arriveFunction, releaseFunction } from "./barrier.ts";
 import type { RenderedKernel, Target } from "./kernel.ts";
+import { inParts, type Part, type Piece, rangeOf } from "./parts.ts";
 import { buffersOf, kernelKey, renderKernel } from "./render-kernel.ts";
 import { Schedule, type Step } from "./schedule.ts";
 
@@ -34,6 +35,7 @@ export class RenderedProgram {
   readonly #module: Module;
   readonly #schedule: Schedule;
   readonly #barrier: Barrier | undefined;
+  readonly #parts: readonly Part[];
 
   /** Of the function that is told when a step ends. */
   readonly #mark: number | undefined;
@@ -56,6 +58,7 @@ export class RenderedProgram {
       }
       this.#schedule.add(kernel, known.rendered, known.index);
     }
+    this.#parts = inParts(profile ? this.steps.map((step) => [step]) : this.#schedule.groups);
     this.plan = planMemory(
       program,
       this.#schedule.groups.map((group) => group.map(({ kernel }) => kernel)),
@@ -71,18 +74,23 @@ export class RenderedProgram {
     return this.#schedule.groups.flat();
   }
 
-  /** The module: a function for every kernel that differs from the others, and `run(thread, maySleep)`, which every thread calls. */
+  /** How many parts a run has. */
+  get parts(): number {
+    return this.#parts.length;
+  }
+
+  /** The module: a function for every kernel that differs from the others, and one for every part of a run, see {@link partName}. */
   encode(layout: Layout): Uint8Array<ArrayBuffer> {
     const [program, plan, target, barrier] = [this.#program, this.plan, this.#target, this.#barrier];
-    const caller = new Caller({ program, plan, target, layout, scratchBytes: this.scratchBytes });
-    const run =
-      this.#mark === undefined
-        ? runFunction(this.#schedule.groups, caller, barrier)
-        : markedRunFunction(this.steps, caller, barrier, this.#mark);
-    this.#module.add(run, "run");
+    const site = { program, plan, target, layout, scratchBytes: this.scratchBytes };
+    for (const [at, part] of this.#parts.entries())
+      this.#module.add(partFunction(part, new Caller(site), barrier, this.#mark), partName(at));
     return this.#module.encode();
   }
 }
+
+/** What the module calls a part: a function of the thread that it is called from and whether that may sleep, which every thread calls. */
+export const partName = (part: number): string => `run${part}`;
 
 /** Numbers of the functions that make one. */
 interface Barrier {
@@ -95,39 +103,29 @@ const barrier = (module: Module, target: Target): Barrier => ({
   release: module.add(releaseFunction(target)),
 });
 
-/** Goes through the whole program: all threads meet after each group, where the last to come does what is only one thread's. */
-function runFunction(groups: readonly (readonly Step[])[], caller: Caller, barrier: Barrier | undefined): Code {
-  const isForOne = (at: number) => groups[at]?.every(({ by }) => by === "first");
-  for (let at = 0; at < groups.length; at++) {
-    caller.all(groups[at]!);
-    if (barrier === undefined) continue;
-    caller.meet(barrier, isForOne(at + 1) ? groups[++at]! : []);
-  }
-  if (groups.length === 0) meetOnce(caller, barrier);
-  return caller.code;
-}
-
-/** Goes through the whole program step by step: all threads meet after each, and the first says that it is done. */
-function markedRunFunction(steps: readonly Step[], caller: Caller, barrier: Barrier | undefined, mark: number): Code {
-  const { code } = caller;
-  for (const [at, step] of steps.entries()) {
-    caller.all([step]);
-    if (barrier !== undefined) caller.meet(barrier, []);
-    code
-      .get(code.parameter(0))
-      .do("i32.eqz")
-      .if(() => code.i32(at).call(mark));
-  }
-  if (steps.length === 0) meetOnce(caller, barrier);
-  return code;
-}
-
 /**
- * Nobody ends a run that somebody has not begun, even where there is nothing to do: who comes late would look for a program that may be dropped by
- * then, or take the next run for this one.
+ * Goes through a part: all threads meet after each group, where the last to come does what is only one thread's.
+ * @param mark is told by the first thread when a step is done: then every step is a group.
  */
-function meetOnce(caller: Caller, barrier: Barrier | undefined): void {
-  if (barrier !== undefined) caller.meet(barrier, []);
+function partFunction(groups: Part, caller: Caller, barrier: Barrier | undefined, mark: number | undefined): Code {
+  const { code } = caller;
+  const isForOne = (at: number) => mark === undefined && groups[at]?.every(({ step }) => step.by === "first");
+  for (let at = 0; at < groups.length; at++) {
+    const group = groups[at]!;
+    caller.all(group);
+    if (barrier !== undefined) caller.meet(barrier, isForOne(at + 1) ? groups[++at]! : []);
+    if (mark === undefined) continue;
+    for (const { number, nth, of } of group)
+      if (nth === of - 1)
+        code
+          .get(code.parameter(0))
+          .do("i32.eqz")
+          .if(() => code.i32(number).call(mark));
+  }
+  // Nobody ends a run that somebody has not begun, even where there is nothing to do: who comes late would look for a program that may be
+  // dropped by then, or take the next run for this one.
+  if (groups.length === 0 && barrier !== undefined) caller.meet(barrier, []);
+  return code;
 }
 
 interface Site {
@@ -162,56 +160,78 @@ class Caller {
     if (this.code.wide) this.code.do("i64.extend_i32_u");
   }
 
-  /** The steps of a group, or what the function's thread does of them. */
-  all(steps: readonly Step[]): void {
+  /** The pieces of a group, or what the function's thread does of them. */
+  all(pieces: readonly Piece[]): void {
     const { code } = this;
-    for (let at = 0; at < steps.length; ) {
-      if (steps[at]!.by !== "first") {
-        this.#share(steps[at++]!);
+    for (let at = 0; at < pieces.length; ) {
+      if (pieces[at]!.step.by !== "first") {
+        this.#share(pieces[at++]!);
         continue;
       }
       const from = at;
-      while (steps[at]?.by === "first") at++;
+      while (pieces[at]?.step.by === "first") at++;
       code
         .get(code.parameter(0))
         .do("i32.eqz")
         .if(() => {
-          for (const step of steps.slice(from, at)) this.#whole(step);
+          for (const piece of pieces.slice(from, at)) this.#whole(piece);
         });
     }
   }
 
-  /** All threads wait for each other, and one goes through these steps before they go on. */
-  meet({ arrive, release }: Barrier, steps: readonly Step[]): void {
+  /** All threads wait for each other, and one goes through these pieces before they go on. */
+  meet({ arrive, release }: Barrier, pieces: readonly Piece[]): void {
     const { code } = this;
     code.get(code.parameter(1)).call(arrive);
     code.if(() => {
-      for (const step of steps) this.#whole(step);
+      for (const piece of pieces) this.#whole(piece);
       code.call(release);
     });
   }
 
-  #whole(step: Step): void {
+  #whole(piece: Piece): void {
+    const { step } = piece;
+    const { begin, end } = rangeOf(piece, step.rendered.units);
     this.#pointers(step);
-    this.code.address(0).address(step.rendered.units).get(this.#scratch).call(step.index);
+    this.code.address(begin).address(end).get(this.#scratch).call(step.index);
   }
 
   /** The part of the thread that the function's parameter names. */
-  #share(step: Step): void {
-    const { units, grain } = step.rendered;
-    const { threads } = this.#site.target;
-    const part = step.by === "rows" ? units / threads : Math.ceil(units / threads / grain) * grain;
+  #share(piece: Piece): void {
+    const { step } = piece;
     const { code } = this;
     const [begin, end] = [code.local("pointer"), code.local("pointer")];
-    const smaller = (local: Local) =>
-      code.tee(local).address(units).get(local).address(units).pointerOp("lt_u").do("select").set(local);
-    this.#thread();
-    code.address(part).pointerOp("mul");
-    smaller(begin);
-    code.get(begin).address(part).pointerOp("add");
-    smaller(end);
+    if (step.by === "rows") this.#shareRows(piece, begin, end);
+    else this.#shareUnits(piece, begin, end);
     this.#pointers(step);
     code.get(begin).get(end).get(this.#scratch).call(step.index);
+  }
+
+  /** The same rows for a thread in every step of a group: a piece of those. */
+  #shareRows(piece: Piece, begin: Local, end: Local): void {
+    const { code } = this;
+    const own = piece.step.rendered.units / this.#site.target.threads;
+    const range = rangeOf(piece, own);
+    this.#thread();
+    code.address(own).pointerOp("mul").address(range.begin).pointerOp("add").tee(begin);
+    code
+      .address(range.end - range.begin)
+      .pointerOp("add")
+      .set(end);
+  }
+
+  #shareUnits(piece: Piece, begin: Local, end: Local): void {
+    const { code } = this;
+    const { units, grain } = piece.step.rendered;
+    const range = rangeOf(piece, units);
+    const own = Math.ceil((range.end - range.begin) / this.#site.target.threads / grain) * grain;
+    const noFurther = (local: Local) =>
+      code.tee(local).address(range.end).get(local).address(range.end).pointerOp("lt_u").do("select").set(local);
+    this.#thread();
+    code.address(own).pointerOp("mul").address(range.begin).pointerOp("add");
+    noFurther(begin);
+    code.get(begin).address(own).pointerOp("add");
+    noFurther(end);
   }
 
   /** Of the buffers of this call, in the order of those of the function that it shares with others. */

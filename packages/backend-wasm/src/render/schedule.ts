@@ -9,6 +9,8 @@ export interface Step {
   readonly index: number;
   /** Of all threads each does its equal part of the rows, or of the units; or the first does all. */
   readonly by: "rows" | "units" | "first";
+  /** Values that it reads or makes, roughly. */
+  readonly operations: number;
 }
 
 /** A kernel with less work than this is not worth a barrier on both sides. */
@@ -44,7 +46,7 @@ export class Schedule {
   add(kernel: Kernel, rendered: RenderedKernel, index: number): void {
     const task = taskOf(kernel);
     const { by, at } = this.#threads === 1 ? this.#alone() : this.#place(task, rendered);
-    const placed: Placed = { kernel, rendered, index, by, task, at };
+    const placed: Placed = { kernel, rendered, index, by, task, at, operations: task.work.operations };
     this.#groups[at] ??= [];
     this.#groups[at].push(placed);
     this.#dependencies.add(placed);

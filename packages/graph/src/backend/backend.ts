@@ -61,7 +61,7 @@ export interface CompileOptions {
   readonly profile?: boolean;
 }
 
-/** What one kernel of a program took, over all runs since it was compiled or last asked. */
+/** What one kernel of a program took, over all runs that have ended since it was compiled or last asked. */
 export interface KernelTime {
   /** The ops that it computes. */
   readonly name: string;
@@ -72,7 +72,10 @@ export interface KernelTime {
   readonly bytes: number;
 }
 
-/** A compiled graph. Calls are queued in order; results stay on the device until they are read. */
+/**
+ * A compiled graph. Calls are queued in order; results stay on the device until they are read. Where the caller's own thread computes, it is held
+ * for some milliseconds at a time: the rest is done in later turns of the event loop. A run whose results were all disposed is left.
+ */
 export interface Executable<I = Tree<Tensor>, O = Tree<Tensor>> extends Disposable {
   /**
    * A tree of buffers like the graph's inputs, for one like its outputs.
@@ -86,10 +89,11 @@ export interface Executable<I = Tree<Tensor>, O = Tree<Tensor>> extends Disposab
   profile?(): KernelTime[];
 }
 
-/** A tensor on the device. The only asynchronous thing about it is reading it. */
+/** A tensor on the device. The only asynchronous thing about it is reading it, by which the error of the run comes out that should have made it. */
 export interface Buffer extends Disposable {
   readonly type: TensorType;
-  read(): Promise<HostTensor>;
+  /** @param signal an abort ends the wait for the run that makes the numbers, with the signal's reason as the error. */
+  read(signal?: AbortSignal): Promise<HostTensor>;
 }
 
 /** What a graph of the type `G` is compiled to. */

@@ -35,12 +35,12 @@ export async function generate(flags: Flags, [path]: readonly string[]): Promise
       started = performance.now();
       show(prompt);
     }
-    ids.push(token);
+    if (token !== undefined) ids.push(token);
     ended = end;
     text += piece;
     show(piece);
   }
-  const tokensPerSecond = (1000 * (ids.length - 1)) / (performance.now() - started);
+  const tokensPerSecond = (1000 * Math.max(0, ids.length - 1)) / (performance.now() - started);
   if (flags.json)
     out.write(`${JSON.stringify({ prompt, text, tokens: ids, end: ended, tokensPerSecond, ...ranOn(backend) })}\n`);
   else out.print();
