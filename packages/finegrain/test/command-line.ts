@@ -20,8 +20,8 @@ export interface RunSettings {
   readonly stdin?: string;
   /** What its environment has besides the tests' own. */
   readonly env?: NodeJS.ProcessEnv;
-  /** Called with all of stdout so far, and a way to send a signal. */
-  onOutput?(stdout: string, kill: (signal: NodeJS.Signals) => void): void;
+  /** Called with all of stdout and of stderr so far, and a way to send a signal. */
+  onOutput?(stdout: string, kill: (signal: NodeJS.Signals) => void, stderr: string): void;
 }
 
 /** Run the built command as a shell would. */
@@ -31,12 +31,14 @@ export function finegrain(args: readonly string[], { cwd, stdin, env, onOutput }
   child.stdin.end(stdin ?? "");
   let stdout = "";
   let stderr = "";
+  const tell = () => onOutput?.(stdout, (signal) => child.kill(signal), stderr);
   child.stdout.setEncoding("utf8").on("data", (piece: string) => {
     stdout += piece;
-    onOutput?.(stdout, (signal) => child.kill(signal));
+    tell();
   });
   child.stderr.setEncoding("utf8").on("data", (piece: string) => {
     stderr += piece;
+    tell();
   });
   return new Promise((resolve, reject) => {
     child.on("error", reject);

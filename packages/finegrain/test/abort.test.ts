@@ -1,0 +1,91 @@
+import { rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { initialize, type ModelConfig, scalingLM } from "@finegrain/nn";
+import { saveCheckpoint } from "@finegrain/runs";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { type Ended, emptyFolder, finegrain } from "./command-line.ts";
+
+/** Has the command say when it listens to signals: before that one ends it anyway. */
+const SAY_LISTENING = `data:text/javascript,const {on} = process; process.on = function (name, ...rest) {
+  if (name === "SIGINT") process.stderr.write("LISTENING");
+  return on.call(this, name, ...rest);
+}`.replaceAll(/\s+/g, "%20");
+
+/** A prompt of its length takes many seconds, on any engine. */
+const long = { vocabulary: 256, dModel: 64, dFf: 256, layers: 2, heads: 2, maxLength: 16_384 };
+/** Its windows are short, so that an evaluation is of many batches. */
+const short = { ...long, maxLength: 128 };
+
+let folder: string;
+/** Milliseconds that a command takes to do nothing, on a machine that does other things too. */
+let idle: number;
+beforeAll(async () => {
+  folder = await emptyFolder();
+  await writeFile(join(folder, "text.txt"), "It was the best of times, it was the worst of times. ".repeat(40_000));
+  await save("long", long);
+  await save("short", short);
+  idle = (await finegrain(["--version"])).milliseconds;
+}, 120_000);
+afterAll(() => rm(folder, { recursive: true }));
+
+function save(name: string, config: ModelConfig): Promise<unknown> {
+  const model = initialize(scalingLM(config).params, 1);
+  return saveCheckpoint(join(folder, name), { step: 1, model, optimizer: new Map(), config, state: {} });
+}
+
+interface Stopped extends Ended {
+  /** From the signal to the end. */
+  readonly late: number;
+}
+
+/** Run a command until it has worked for a while behind the moment that `isReady` knows, and interrupt it. */
+async function interrupted(args: readonly string[], isReady: (written: string) => boolean): Promise<Stopped> {
+  let sent: number | undefined;
+  const env = { NODE_OPTIONS: `--import ${SAY_LISTENING}` };
+  const ended = await finegrain(args, {
+    env,
+    onOutput(stdout, kill, stderr) {
+      if (sent !== undefined || !isReady(stdout + stderr)) return;
+      sent = Number.POSITIVE_INFINITY;
+      setTimeout(() => {
+        sent = performance.now();
+        kill("SIGINT");
+      }, 700);
+    },
+  });
+  return { ...ended, late: performance.now() - sent! };
+}
+
+describe.each([
+  ["wasm", "--backend", "wasm"],
+  ["onnx", "--backend", "onnx"],
+  ["tfjs:wasm", "--backend", "tfjs", "--device", "wasm"],
+  ["tfjs:cpu", "--backend", "tfjs", "--device", "cpu"],
+  ["reference", "--backend", "reference"],
+])("SIGINT on %s ends within 100 ms", (_, ...flags) => {
+  const generate = (...more: string[]) => ["generate", join(folder, "long"), ...flags, ...more];
+
+  test("a prompt under way", async () => {
+    const args = generate("--prompt", "x".repeat(16_000), "--json");
+    const { code, stdout, late } = await interrupted(args, (written) => written.includes("LISTENING"));
+    expect(code).toBe(130);
+    expect(late).toBeLessThan(100 + idle);
+    expect(JSON.parse(stdout)).toMatchObject({ tokens: [], text: "", end: "abort", tokensPerSecond: 0 });
+  }, 60_000);
+
+  test("a text under way, of which all is shown", async () => {
+    const args = generate("--prompt", "It was", "-n", "16000", "--greedy");
+    const { code, stdout, late } = await interrupted(args, (written) => written.includes("It was"));
+    expect(code).toBe(130);
+    expect(late).toBeLessThan(100 + idle);
+    expect(stdout.length).toBeGreaterThan("It was".length);
+  }, 60_000);
+
+  test("an evaluation under way", async () => {
+    const args = ["evaluate", join(folder, "short"), ...flags, "--data", join(folder, "text.txt"), "--batch", "1"];
+    const { code, stdout, late } = await interrupted(args, (written) => written.includes("LISTENING"));
+    expect(code).toBe(130);
+    expect(late).toBeLessThan(100 + idle);
+    expect(stdout).not.toContain("bits per byte on");
+  }, 60_000);
+});
