@@ -16,8 +16,9 @@ type Native = keyof typeof PACKAGES;
 
 /** What each of the packages that are not ours needs. Its own binary is of libtensorflow 2.9.1. */
 const NEEDS: Readonly<Record<Native, string>> = {
-  cuda: "its download is built for CUDA 11.2 and cuDNN 8, and scripts/build-tfjs-node.sh --cuda builds it for CUDA 12.9 and cuDNN 9",
-  native: "npm install @tensorflow/tfjs-node downloads it, and scripts/build-tfjs-node.sh builds it without a download",
+  cuda: "its download is built for CUDA 11.2 and cuDNN 8, and scripts/build-tfjs-node.sh --cuda of finegrain's sources builds it for CUDA 12.9 and cuDNN 9",
+  native:
+    "npm install @tensorflow/tfjs-node downloads it, and scripts/build-tfjs-node.sh of finegrain's sources builds it without a download",
 };
 
 /** One package has TensorFlow's library in this process: two would fight over its symbols. */

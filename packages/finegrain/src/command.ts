@@ -17,6 +17,8 @@ interface Description<F extends Flags> {
   readonly summary: string;
   readonly operands: readonly Operand[];
   readonly flags: F;
+  /** Flags that belong together, as sections of help before that of the others. */
+  readonly sections?: readonly (readonly [title: string, flags: readonly (keyof F & string)[]])[];
   /** More flags, whose tables take a moment to load: those of a model's layers. */
   readonly layerFlags?: () => Promise<readonly FlagGroup[]>;
   /** Command lines as a person would type them, with what they do. */
@@ -26,14 +28,16 @@ interface Description<F extends Flags> {
 }
 
 /** A command, its flags' types forgotten: what help and the main program see. */
-export interface Command extends Omit<Description<Flags>, "load"> {
+export interface Command extends Omit<Description<Flags>, "load" | "sections"> {
+  readonly sections: readonly (readonly [title: string, flags: readonly string[]])[];
   /** Read the arguments, load the command and run it. */
   run(args: readonly string[]): Promise<ExitCode>;
 }
 
-export function command<const F extends Flags>({ load, ...description }: Description<F>): Command {
+export function command<const F extends Flags>({ load, sections = [], ...description }: Description<F>): Command {
   return {
     ...description,
+    sections,
     async run(args) {
       // Arguments are read before anything heavy is loaded, so that a slip costs no time.
       const groups = (await description.layerFlags?.()) ?? [];

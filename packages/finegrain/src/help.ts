@@ -1,7 +1,9 @@
 import type { Flag, Flags, Operand } from "./arguments.ts";
 import type { Command, FlagGroup } from "./command.ts";
+import { wrap } from "./output/wrap.ts";
 
-const WIDTH = 100;
+/** No wider than the terminal. */
+const WIDTH = Math.min(100, process.stdout.columns ?? 100);
 
 /** The page of `finegrain --help`. */
 export function mainHelp(commands: readonly Command[], version: string): string {
@@ -31,7 +33,10 @@ export async function commandHelp(command: Command): Promise<string> {
     `finegrain ${name}: ${summary}`,
     section("Usage", [["finegrain", name, ...operands.map(shownOperand), "[flags]"].join(" ")]),
     ...(operands.length > 0 ? [section("Arguments", table(operands.map((o) => [o.name, o.help])))] : []),
-    section("Flags", table([...flagRows(flags), ["-h, --help", "show this page"]])),
+    ...command.sections.map(([title, names]) =>
+      section(title, table(flagRows(names.map((flag) => [flag, flags[flag]!])))),
+    ),
+    section("Flags", table([...flagRows(Object.entries(unsectioned(command))), ["-h, --help", "show this page"]])),
     ...groups.map(groupHelp),
     section(
       "Examples",
@@ -41,10 +46,14 @@ export async function commandHelp(command: Command): Promise<string> {
 }
 
 const groupHelp = ({ title, flags, notes }: FlagGroup): string =>
-  section(title, [...table(flagRows(flags)), "", ...table(notes)]);
+  section(title, [...table(flagRows(Object.entries(flags))), "", ...table(notes)]);
 
-const flagRows = (flags: Flags): [string, string][] =>
-  Object.entries(flags).map(([flag, spec]) => [shownFlag(flag, spec), shownHelp(spec)]);
+/** Flags that are in no section. */
+const unsectioned = ({ flags, sections }: Command): Flags =>
+  Object.fromEntries(Object.entries(flags).filter(([flag]) => !sections.some(([, names]) => names.includes(flag))));
+
+const flagRows = (flags: readonly (readonly [string, Flag])[]): [string, string][] =>
+  flags.map(([flag, spec]) => [shownFlag(flag, spec), shownHelp(spec)]);
 
 function shownOperand({ name, required, repeated }: Operand): string {
   const shown = repeated ? `${name}...` : name;
@@ -75,14 +84,4 @@ function table(rows: readonly (readonly [string, string])[]): string[] {
     const head = left.length > longest ? [left, indent + first] : [left.padEnd(longest + 2) + first];
     return [...head, ...rest.map((line) => indent + line)];
   });
-}
-
-function wrap(text: string, width: number): string[] {
-  const lines: string[] = [];
-  for (const word of text.split(" ")) {
-    const last = lines.at(-1);
-    if (last !== undefined && last.length + 1 + word.length <= width) lines[lines.length - 1] = `${last} ${word}`;
-    else lines.push(word);
-  }
-  return lines;
 }

@@ -10,6 +10,7 @@ const version = (): string =>
 
 async function main(args: readonly string[]): Promise<ExitCode> {
   const [name, ...rest] = args;
+  if (name === "help" && rest[0] !== undefined) return main([rest[0], "--help"]);
   if (name === undefined || name === "--help" || name === "-h" || name === "help") {
     process.stdout.write(mainHelp(commands, version()));
     return name === undefined ? EXIT.usage : EXIT.ok;

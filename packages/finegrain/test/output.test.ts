@@ -34,7 +34,7 @@ test("a table is as wide as its cells", () => {
 });
 
 test("progress tells the part, the facts and the time left", () => {
-  expect(progressLine(25, 100, 10, ["step 25"])).toBe("━━━━━───────────────   25 %  step 25  30 s left");
+  expect(progressLine(25, 100, 10, ["step 25"])).toBe("━━━━━───────────────   25 %  30 s left  step 25");
   // Of a run that went on: the share of all, and the time by the pace since.
   expect(progressLine(80, 200, 10, [], 60)).toBe("━━━━━━━━────────────   40 %  1 min 00 s left");
 });

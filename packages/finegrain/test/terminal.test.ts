@@ -63,5 +63,5 @@ test("the table of a case fills in over the line that tells the time left", () =
   vi.advanceTimersByTime(3000);
   show({ case: "small", activity: "measuring", done: 1, of: 4, soFar: () => [failure] });
   expect(written).toContain("dense failed: out of memory\n━━━━━─");
-  expect(written).toMatch(/25 % {2}onnx:cpu {2}small: mea/);
+  expect(written).toMatch(/25 % {2}9\.0 s left {2}onnx:cpu/);
 });

@@ -3,7 +3,7 @@ import { duration } from "./format.ts";
 const BAR = 20;
 
 /**
- * `━━━━━─────  42 %`, then what is given, then the time left.
+ * `━━━━━─────  42 %`, then the time left, then what is given: where the terminal is narrow, that is what is cut.
  *
  * @param seconds since `first` of the total were done.
  */
@@ -18,5 +18,5 @@ export function progressLine(
   const full = Math.round(part * BAR);
   const left = done === first ? "" : `${duration((seconds / (done - first)) * (total - done))} left`;
   const bar = "━".repeat(full) + "─".repeat(BAR - full);
-  return [bar, `${String(Math.floor(part * 100)).padStart(3)} %`, ...facts, left].filter(Boolean).join("  ");
+  return [bar, `${String(Math.floor(part * 100)).padStart(3)} %`, left, ...facts].filter(Boolean).join("  ");
 }

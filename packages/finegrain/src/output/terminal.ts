@@ -1,4 +1,5 @@
 import type { WriteStream } from "node:tty";
+import { wrap } from "./wrap.ts";
 
 /** Where a command writes: results to stdout, progress to stderr. */
 export interface Terminal {
@@ -49,7 +50,7 @@ export function terminal({ quiet = false }: { readonly quiet?: boolean } = {}): 
     print(line = "") {
       if (quiet) return;
       clear();
-      stdout.write(`${line}\n`);
+      stdout.write(`${fitting(line, stdout)}\n`);
     },
     write(text) {
       clear();
@@ -58,14 +59,14 @@ export function terminal({ quiet = false }: { readonly quiet?: boolean } = {}): 
     progress(lines) {
       if (!live || performance.now() - last < LEAST_INTERVAL) return;
       last = performance.now();
-      const fitting = (typeof lines === "string" ? lines : lines()).split("\n").slice(-mostLines(stderr));
-      stderr.write(erased() + fitting.map((line) => fit(line, stderr)).join("\n"));
-      shown = fitting.length;
+      const shownLines = (typeof lines === "string" ? lines : lines()).split("\n").slice(-mostLines(stderr));
+      stderr.write(erased() + shownLines.map((line) => fit(line, stderr)).join("\n"));
+      shown = shownLines.length;
     },
     note(line) {
       if (quiet) return;
       clear();
-      stderr.write(`${line}\n`);
+      stderr.write(`${fitting(line, stderr)}\n`);
     },
     clear,
     style: style(coloured),
@@ -74,6 +75,15 @@ export function terminal({ quiet = false }: { readonly quiet?: boolean } = {}): 
 
 /** What scrolled away could not be erased. */
 const mostLines = ({ rows = 24 }: Partial<WriteStream>) => Math.max(1, rows - 1);
+
+/** A paragraph between whose words a terminal of some width begins a new line. */
+const fitting = (text: string, { isTTY, columns = 80 }: Partial<WriteStream>): string =>
+  isTTY === true && !/[─━]| {3}/.test(text)
+    ? text
+        .split("\n")
+        .flatMap((line) => wrap(line, columns))
+        .join("\n")
+    : text;
 
 const fit = (line: string, { columns = 80 }: Partial<WriteStream>) =>
   line.length < columns ? line : `${line.slice(0, columns - 2)}…`;

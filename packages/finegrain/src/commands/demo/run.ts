@@ -18,6 +18,7 @@ import type { Values } from "../../arguments.ts";
 import { EXIT, type ExitCode } from "../../exit.ts";
 import { interruptible } from "../../interrupt.ts";
 import { count, digits, duration, whole } from "../../output/format.ts";
+import { hint } from "../../output/hint.ts";
 import { table } from "../../output/table.ts";
 import { type Terminal, terminal } from "../../output/terminal.ts";
 import { openNoting } from "../open-backend.ts";
@@ -145,7 +146,7 @@ async function trainBoth(out: Terminal, { folder, ...rest }: Training): Promise<
       const run = await train({ ...rest, model, training, out: own, ...trainingProgress(out, label) });
       out.clear();
       if (run.outcome?.interrupted) {
-        out.print(`stopped after step ${run.step}; go on with: finegrain train --resume ${own}`);
+        out.print(`stopped after step ${run.step}; go on with: ${hint("train", "--resume", own)}`);
         return undefined;
       }
       steps = run.config.training.steps;
@@ -233,9 +234,9 @@ async function compareWide(out: Terminal, backend: Backend, signal: AbortSignal)
 }
 
 function printNext(out: Terminal, folder: string): void {
-  out.print(`  npm run finegrain -- generate ${folder}/sparse --prompt "The state of the Union is "`);
-  out.print(`  npm run finegrain -- evaluate ${folder}/dense`);
-  out.print("  npm run finegrain -- train --data FOLDER-OF-TEXTS --out runs/mine");
-  out.print("  npm run bench -- paper-800m --quick      # all 24 layers, every sparse part on its own");
-  out.print("  npm run finegrain -- devices             # what else could run it");
+  out.print(`  ${hint("generate", join(folder, "sparse"), "--prompt", "The state of the Union is ")}`);
+  out.print(`  ${hint("evaluate", join(folder, "dense"))}`);
+  out.print(`  ${hint("train", "--data", "FOLDER-OF-TEXTS", "--out", "runs/mine")}`);
+  out.print(`  ${hint("bench", "paper-800m", "--quick")}      # all 24 layers, every sparse part on its own`);
+  out.print(`  ${hint("devices")}             # what else could run it`);
 }

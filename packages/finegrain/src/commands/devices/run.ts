@@ -6,6 +6,7 @@ import type { Values } from "../../arguments.ts";
 import { EXIT, type ExitCode, failure, UsageError } from "../../exit.ts";
 import { bytes, whole } from "../../output/format.ts";
 import { terminal } from "../../output/terminal.ts";
+import { wrap } from "../../output/wrap.ts";
 import type { devicesFlags } from "./flags.ts";
 
 interface Found {
@@ -31,16 +32,29 @@ export async function devices(values: Values<typeof devicesFlags>): Promise<Exit
   const found = await Promise.all(asked.map(values.only === undefined ? lookApart : look));
   const out = terminal({ quiet: values.json });
   if (values.json) out.write(`${JSON.stringify(found, null, 2)}\n`);
-  const width = Math.max(...found.map(({ backend, device }) => `${backend}:${device}`.length));
-  for (const { backend, device, available, description, features, limits } of found) {
-    const there = available ? out.style.green("yes") : "no ";
-    out.print(`${`${backend}:${device}`.padEnd(width)}  ${there}  ${description}`);
-    const more = Object.entries(limits ?? {}).map(([name, limit]) => `${name} ${whole(limit)}`);
-    for (const facts of [features ?? [], more])
-      if (facts.length > 0) out.print(out.style.dim(`${" ".repeat(width + 7)}${facts.join(", ")}`));
+  const width = Math.max(...found.map((one) => nameOf(one).length));
+  const indent = " ".repeat(width + 7);
+  const told = new Map<string, string>();
+  for (const one of found) {
+    out.print(`${nameOf(one).padEnd(width)}  ${one.available ? out.style.green("yes") : "no "}  ${one.description}`);
+    const lines = factsOf(one);
+    const facts = lines.join();
+    const before = told.get(facts);
+    told.set(facts, before ?? nameOf(one));
+    for (const line of before === undefined ? lines : [`with what ${before} has`])
+      for (const part of wrap(line, (process.stdout.columns ?? Number.POSITIVE_INFINITY) - indent.length))
+        out.print(out.style.dim(indent + part));
   }
   return EXIT.ok;
 }
+
+const nameOf = ({ backend, device }: Pick<Found, "backend" | "device">) => `${backend}:${device}`;
+
+/** Features in one line, limits in another, where there are any. */
+const factsOf = ({ features = [], limits = {} }: Found): string[] =>
+  [features, Object.entries(limits).map(([name, limit]) => `${name} ${whole(limit)}`)]
+    .filter((facts) => facts.length > 0)
+    .map((facts) => facts.join(", "));
 
 type Asked = ReturnType<typeof knownDevices>[number];
 
@@ -61,9 +75,10 @@ async function lookApart(asked: Asked): Promise<Found> {
 async function look({ backend: name, device }: Asked): Promise<Found> {
   try {
     await using backend = await openBackend(backendOptions(name, device));
-    const { description, provider, memory, threads, features, limits } = backend.device;
+    const { description, provider, memory, threads, software, features, limits } = backend.device;
     const facts = [
       description,
+      software && "no GPU but software",
       provider,
       threads !== undefined && `${threads} threads`,
       memory !== undefined && bytes(memory),

@@ -17,6 +17,7 @@ import {
 import type { Values } from "../../arguments.ts";
 import { EXIT, type ExitCode } from "../../exit.ts";
 import { interruptible } from "../../interrupt.ts";
+import { hint } from "../../output/hint.ts";
 import { type Terminal, terminal } from "../../output/terminal.ts";
 import { benchProgress } from "../bench/progress.ts";
 import { openNoting } from "../open-backend.ts";
@@ -47,7 +48,7 @@ export async function study(values: Values<typeof studyFlags>, [file]: readonly 
     out.print(`${inWords(result)}: ${result.bitsPerByte.toFixed(4)} bits per byte`);
   }
   if (signal.aborted) {
-    out.print(`stopped; go on with: finegrain study ${file} --json ${json} --out ${folder}`);
+    out.print(`stopped; go on with: ${hint("study", file!, "--json", json, "--out", folder)}`);
     return EXIT.interrupted;
   }
   const isKnown = before.results.some((result) => result.suite === plan.name);

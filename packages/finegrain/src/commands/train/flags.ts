@@ -140,6 +140,15 @@ export const train = command({
   summary: "train a language model on text",
   operands: [],
   flags: trainFlags,
+  sections: [
+    ["The run", ["out", "resume", "new-data", "config", "data", "tokenizer"]],
+    ["How long it learns", ["minutes", "steps", "evaluate-every", "checkpoint-every"]],
+    ["The model's size", ["model", "layers", "d-model", "d-ff", "heads", "length", "objective"]],
+    [
+      "How it learns",
+      ["batch", "accumulate", "optimizer", "learning-rate", "schedule", "warmup", "weight-decay", "clip", "seed"],
+    ],
+  ],
   examples: [
     ["finegrain train --out runs/first", "a small sparse model on the speeches that come along"],
     [
