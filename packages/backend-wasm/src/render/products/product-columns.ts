@@ -4,10 +4,8 @@ import type { Local } from "../../assembler/code.ts";
 import type { Opening } from "../kernel.ts";
 import { type Count, type Division, strides } from "../loops/loop-renderer.ts";
 import { Strip } from "../loops/strip.ts";
+import { type ColumnsPlan, planColumns } from "./plan-columns.ts";
 import { type ProductOptions, ProductRenderer } from "./product-renderer.ts";
-
-/** Rows of the matrix that one pass over the result adds: as many streams as a processor follows. */
-const BLOCK = 8;
 
 /** Rows of the matrix, and how far each is from the next. */
 interface Block {
@@ -20,20 +18,17 @@ interface Block {
  * pass over the result, so that memory is read in long runs.
  */
 export class ColumnProductRenderer extends ProductRenderer {
-  readonly #few: number;
-  readonly #column: number;
+  readonly #plan: ColumnsPlan;
 
   constructor(kernel: LoopKernel, reduction: Reduction, opening: Opening, options: ProductOptions) {
     super(kernel, reduction, opening, options);
-    const { product } = options;
-    this.#few = this.extentOf(product.rows);
-    this.#column = product.columns.at(-1)!;
+    this.#plan = planColumns(options.product, reduction.until !== undefined);
   }
 
   render(): Division {
     const { kernel, code, frame, opening } = this;
     const { batch, columns } = this.product;
-    const column = this.#column;
+    const column = this.#plan.column;
     const outer = [...batch, ...columns.slice(0, -1)].map((loop) => ({ loop, extent: kernel.extents[loop]! }));
     const length = kernel.extents[column]!;
     if (outer.length > 0) {
@@ -52,22 +47,17 @@ export class ColumnProductRenderer extends ProductRenderer {
     const { code, frame, reduction } = this;
     const { summed } = this;
     const length = reduction.extents[0]!;
-    const block = this.#few === 1 ? BLOCK : BLOCK / 2;
+    const { block, passes, apart, step, first, rest, ends } = this.#plan;
     const at = code.local("pointer");
     frame.coordinates.set(summed, at);
-    const passes = Math.floor(length / block);
-    const end = reduction.until && length % block === 0 ? this.whole(reduction.until) : undefined;
+    const end = ends ? this.whole(reduction.until!) : undefined; // without it a sum does not end early
     code.address(0).set(at);
-    // The first pass stores, the others add to what is there. Of each, a row is as far from the next as can be, so that from pass to pass each
-    // follows memory of its own without a gap; but side by side where the sum may end before the last.
-    const [apart, step] = end ? [1, block] : [passes, 1];
-    const first = passes > 0 ? { rows: block, apart } : { rows: Math.min(1, length), apart: 1 };
-    this.#pass(first, count, true);
+    // The first pass stores, the others add to what is there.
+    this.#pass({ rows: first, apart: passes > 0 ? apart : 1 }, count, true);
     const to = () => (end ? code.get(end) : code.address(passes));
     code.count(at, { from: () => code.address(step), to, step }, () =>
       this.#pass({ rows: block, apart }, count, false),
     );
-    const rest = Math.max(passes * block, first.rows);
     if (length > rest)
       code.count(at, { from: () => code.address(rest), to: () => code.address(length) }, () =>
         this.#pass({ rows: 1, apart: 1 }, count, false),
@@ -80,15 +70,21 @@ export class ColumnProductRenderer extends ProductRenderer {
   #pass(block: Block, count: Count, fresh: boolean): void {
     const { code, frame, kernel } = this;
     const { y, rows } = this.product;
-    const few = Array.from({ length: this.#few }, (_, k) => k);
+    const few = Array.from({ length: this.#plan.few }, (_, k) => k);
     const { factors, sources } = this.#block(block);
     const target: Load = { kind: "load", dtype: "float32", from: kernel.to, at: kernel.at };
     const sums = few.map((k) => {
       if (rows.length > 0) code.address(k).set(this.#fewAt());
-      return new Strip(frame, { roots: [target], store: kernel, along: this.#column, vector: this.#column, lanes: 4 });
+      return new Strip(frame, {
+        roots: [target],
+        store: kernel,
+        along: this.#plan.column,
+        vector: this.#plan.column,
+        lanes: 4,
+      });
     });
     const [row, sum] = [code.local("v128"), few.map(() => code.local("v128"))];
-    strides(code, count, this.#few === 1 ? 4 : 1, (vectors, lanes) => {
+    strides(code, count, this.#plan.unrolled, (vectors, lanes) => {
       for (let v = 0; v < vectors; v++) {
         few.forEach((k) => {
           if (fresh) code.splat(0, "f32");
@@ -116,7 +112,7 @@ export class ColumnProductRenderer extends ProductRenderer {
     const { summed } = this;
     const start = frame.coordinates.get(summed)!;
     const at = code.local("pointer");
-    const factors: Local[][] = Array.from({ length: this.#few }, () => []);
+    const factors: Local[][] = Array.from({ length: this.#plan.few }, () => []);
     const sources: Strip[] = [];
     frame.coordinates.set(summed, at);
     for (let i = 0; i < count; i++) {
@@ -125,8 +121,10 @@ export class ColumnProductRenderer extends ProductRenderer {
         .address(i * apart)
         .pointerOp("add")
         .set(at);
-      sources.push(new Strip(frame, { roots: [y.value], along: this.#column, vector: this.#column, lanes: 4 }));
-      for (let k = 0; k < this.#few; k++) {
+      sources.push(
+        new Strip(frame, { roots: [y.value], along: this.#plan.column, vector: this.#plan.column, lanes: 4 }),
+      );
+      for (let k = 0; k < this.#plan.few; k++) {
         if (rows.length > 0) code.address(k).set(this.#fewAt());
         const local = code.local("v128");
         new Strip(frame, { roots: [x.value], lanes: 4 }).writer().write(x.value);
@@ -152,13 +150,13 @@ export class ColumnProductRenderer extends ProductRenderer {
     if (kernel.result.kind === "reduced") return;
     const sum: Load = { kind: "load", dtype: "float32", from: kernel.to, at: kernel.at };
     const reduced = code.local("v128");
-    for (let k = 0; k < this.#few; k++) {
+    for (let k = 0; k < this.#plan.few; k++) {
       if (this.product.rows.length > 0) code.address(k).set(this.#fewAt());
       const strip = new Strip(frame, {
         roots: [sum, kernel.result],
         store: kernel,
-        along: this.#column,
-        vector: this.#column,
+        along: this.#plan.column,
+        vector: this.#plan.column,
         lanes: 4,
       });
       strides(code, count, 1, (_, lanes) => {

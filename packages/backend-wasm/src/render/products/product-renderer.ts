@@ -1,5 +1,4 @@
 import type { Expression, LoopKernel, Product, Reduction } from "@finegrain/codegen";
-import { size } from "@finegrain/graph";
 import type { Local } from "../../assembler/code.ts";
 import type { Opening, Target } from "../kernel.ts";
 import { ReducingRenderer } from "../loops/loop-renderer.ts";
@@ -23,11 +22,6 @@ export abstract class ProductRenderer extends ReducingRenderer {
 
   protected get summed(): number {
     return this.product.summed[0]!;
-  }
-
-  /** Iterations of these loops together. */
-  protected extentOf(loops: readonly number[]): number {
-    return size(loops.map((loop) => this.kernel.extents[loop]!));
   }
 
   /** The value of an int32 that no loop changes, as a pointer-sized integer with its sign. */

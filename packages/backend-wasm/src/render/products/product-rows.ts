@@ -11,10 +11,9 @@ import type { Local } from "../../assembler/code.ts";
 import type { Opening } from "../kernel.ts";
 import { type Division, strides } from "../loops/loop-renderer.ts";
 import { Strip } from "../loops/strip.ts";
+import { planRows, type RowsPlan } from "./plan-rows.ts";
 import { type ProductOptions, ProductRenderer } from "./product-renderer.ts";
 
-/** Accumulators that fit into the processor's registers beside the operands. */
-const ACCUMULATORS = 8;
 /** Vectors of a row that a turn of the loop reads. */
 const UNROLLED = 2;
 
@@ -23,28 +22,24 @@ const UNROLLED = 2;
  * of memory are under way.
  */
 export class RowProductRenderer extends ProductRenderer {
-  readonly #few: number;
-  readonly #block: number;
-  readonly #vectors: number;
-  readonly #last: number;
+  readonly #plan: RowsPlan;
   /** How many columns are wanted, where that is known when the kernel runs only. */
   readonly #wanted: Expression | undefined;
 
   constructor(kernel: LoopKernel, reduction: Reduction, opening: Opening, options: ProductOptions) {
     super(kernel, reduction, opening, options);
     const { product } = options;
-    const rows = this.extentOf(product.rows);
-    this.#few = [4, 3, 2, 1].find((n) => rows % n === 0)!;
-    this.#last = product.columns.at(-1)!;
+    this.#plan = planRows(product);
     this.#wanted = wantedColumns(kernel, product);
-    this.#block = [8, 4, 2, 1].find((n) => kernel.extents[this.#last]! % n === 0 && n * this.#few <= ACCUMULATORS)!;
-    this.#vectors = Math.max(1, Math.floor(ACCUMULATORS / (this.#block * this.#few)));
   }
 
   render(): Division {
     const { kernel } = this;
     const { batch, columns, rows } = this.product;
-    const shared = new Map([[this.#last, this.#block], ...rows.map((loop) => [loop, this.#few] as const)]);
+    const shared = new Map([
+      [this.#plan.last, this.#plan.block],
+      ...rows.map((loop) => [loop, this.#plan.few] as const),
+    ]);
     const outer = [...batch, ...columns, ...rows].map((loop) => ({
       loop,
       extent: kernel.extents[loop]! / (shared.get(loop) ?? 1),
@@ -59,19 +54,19 @@ export class RowProductRenderer extends ProductRenderer {
     const { code, frame, reduction } = this;
     const { x, y, rows } = this.product;
     const { summed } = this;
-    const units = [this.#last, ...rows].map((loop) => [loop, frame.coordinates.get(loop)!] as const);
-    const row = this.#stand(this.#last, this.#block);
-    const few = rows[0] === undefined ? () => {} : this.#stand(rows[0], this.#few);
+    const units = [this.#plan.last, ...rows].map((loop) => [loop, frame.coordinates.get(loop)!] as const);
+    const row = this.#stand(this.#plan.last, this.#plan.block);
+    const few = rows[0] === undefined ? () => {} : this.#stand(rows[0], this.#plan.few);
     const along = { along: summed, vector: summed, lanes: 4 as const };
-    const strips = this.#strips(y.load, this.#last, this.#block, (k) => {
+    const strips = this.#strips(y.load, this.#plan.last, this.#plan.block, (k) => {
       row(k);
       return new Strip(frame, { roots: [y.value], ...along });
     });
-    const vectors = this.#strips(x.load, rows[0], this.#few, (k) => {
+    const vectors = this.#strips(x.load, rows[0], this.#plan.few, (k) => {
       few(k);
       return new Strip(frame, { roots: [x.value], ...along });
     });
-    const sums = strips.map(() => vectors.map(() => this.accumulators(this.#vectors)));
+    const sums = strips.map(() => vectors.map(() => this.accumulators(this.#plan.vectors)));
     for (const sum of sums.flat(2)) sum.reset();
     const [xs, ys] = [vectors.map(() => code.local("v128")), code.local("v128")];
     const multiply = (count: number, lanes: 1 | 4) => {
@@ -84,7 +79,8 @@ export class RowProductRenderer extends ProductRenderer {
           strip.writer({ shift: 4 * k, displacement }, lanes).write(y.value);
           code.set(ys);
           // Of single elements x has zeros in the other lanes, which add nothing.
-          for (const [i, local] of xs.entries()) this.multiplyAdd(local, ys, sums[j]![i]![k % this.#vectors]!.result);
+          for (const [i, local] of xs.entries())
+            this.multiplyAdd(local, ys, sums[j]![i]![k % this.#plan.vectors]!.result);
         });
       }
       for (const strip of new Set([...vectors, ...strips].map((of) => of.strip))) strip.advance(lanes * count);
@@ -92,7 +88,7 @@ export class RowProductRenderer extends ProductRenderer {
     code.block(() => {
       if (wanted) {
         row(0);
-        code.get(frame.coordinates.get(this.#last)!).get(wanted).pointerOp("ge_u").branchIf(0);
+        code.get(frame.coordinates.get(this.#plan.last)!).get(wanted).pointerOp("ge_u").branchIf(0);
       }
       strides(code, { known: reduction.extents[0]! }, UNROLLED, multiply);
     });
@@ -128,7 +124,7 @@ export class RowProductRenderer extends ProductRenderer {
   }
 
   #isBeside(loop: number): boolean {
-    return loop === this.#last && this.#wanted !== undefined;
+    return loop === this.#plan.last && this.#wanted !== undefined;
   }
 
   /** How far the places of a unit are apart. */

@@ -4,29 +4,8 @@ import type { Local } from "../../assembler/code.ts";
 import { type Opening, WORD } from "../kernel.ts";
 import type { Division } from "../loops/loop-renderer.ts";
 import { packPanels } from "./pack.ts";
+import { planTiles, TILE_COLUMNS, type TilesPlan } from "./plan-tiles.ts";
 import { type ProductOptions, ProductRenderer } from "./product-renderer.ts";
-
-/**
- * The tile of the result that is kept in registers. Of x64's 16 vectors V8 keeps one for itself; a fused multiply-add leaves room for 12 sums,
- * a product of its own for 10, and so does a vector whose lanes are the factors (see `#factors`).
- */
-const TILE = { rows: { fused: 6, separate: 5, inVectors: 5 }, columns: 8 };
-/**
- * Packed operands that stay in the second level of cache: a block of rows, and the columns that pass by it. Rows may be
- * packed all at once where the third level holds them.
- */
-const BLOCK_BYTES = { rows: 256 * 1024, columns: 512 * 1024, whole: 4 * 2 ** 20 };
-/** For so few columns at a time, packing the rows again would cost more than what it saves. */
-const FEW_COLUMNS = 64;
-/** Fewer rows than this are read as they lie: they stay in the first level of cache. */
-const WORTH_PACKING = 24;
-
-/** How x lies where the tiles read it: `across` from a row to the next, `step` along the summed loop. y is always in panels. */
-interface Layout {
-  readonly packed: boolean;
-  readonly across: number;
-  readonly step: number;
-}
 
 type Tile = readonly (readonly [left: Local, right: Local])[];
 
@@ -35,35 +14,11 @@ type Tile = readonly (readonly [left: Local, right: Local])[];
  * pays: Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplication" (2008). A thread has columns of its own.
  */
 export class TileProductRenderer extends ProductRenderer {
-  readonly #row: number;
-  readonly #column: number;
-  /** Extents of the product. */
-  readonly #m: number;
-  readonly #n: number;
-  readonly #k: number;
-  /** Rows of a tile. */
-  readonly #tall: number;
-  /** Rows and columns of a block. */
-  readonly #rows: number;
-  readonly #columns: number;
-  readonly #x: Layout;
+  readonly #plan: TilesPlan;
 
   constructor(kernel: LoopKernel, reduction: Reduction, opening: Opening, options: ProductOptions) {
     super(kernel, reduction, opening, options);
-    const { product, target } = options;
-    this.#row = product.rows[0]!;
-    this.#column = product.columns[0]!;
-    this.#m = kernel.extents[this.#row]!;
-    this.#n = kernel.extents[this.#column]!;
-    this.#k = reduction.extents[0]!;
-    const packed = this.#m > WORTH_PACKING;
-    const { fused, separate, inVectors } = TILE.rows;
-    const tallest = target.wide && packed ? inVectors : target.relaxed ? fused : separate;
-    this.#tall = Math.ceil(this.#m / Math.ceil(this.#m / tallest));
-    this.#x = layout(product.x.load, this.#row, this.summed, packed ? this.#tall : 0);
-    this.#columns = blockOf(this.#n, TILE.columns, BLOCK_BYTES.columns / WORD / this.#k);
-    const again = WORD * this.#m * this.#k > BLOCK_BYTES.whole || this.#columns > FEW_COLUMNS;
-    this.#rows = this.#x.packed && again ? blockOf(this.#m, this.#tall, BLOCK_BYTES.rows / WORD / this.#k) : this.#m;
+    this.#plan = planTiles(options.product, options.target);
   }
 
   render(): Division {
@@ -72,32 +27,23 @@ export class TileProductRenderer extends ProductRenderer {
     const outer = batch.map((loop) => ({ loop, extent: kernel.extents[loop]! }));
     const times = size(outer.map(({ extent }) => extent));
     const [first, end] = [code.local("pointer"), code.local("pointer")];
-    const scratch = this.#tileOffset + WORD * this.#tall * TILE.columns;
+    const scratch = this.#plan.scratch.end;
     if (times >= 2 * this.target.threads) {
       this.forUnitsOf(outer, () => {
-        code.address(0).set(first).address(this.#n).set(end);
+        code.address(0).set(first).address(this.#plan.n).set(end);
         this.#all(first, end);
       });
       return { units: times, grain: 1, rows: this.rowsOf(outer), scratch };
     }
-    code.get(opening.begin).address(TILE.columns).pointerOp("mul").set(first);
-    code.get(opening.end).address(TILE.columns).pointerOp("mul").set(end);
-    this.#atMost(end, () => code.address(this.#n));
+    code.get(opening.begin).address(TILE_COLUMNS).pointerOp("mul").set(first);
+    code.get(opening.end).address(TILE_COLUMNS).pointerOp("mul").set(end);
+    this.#atMost(end, () => code.address(this.#plan.n));
     this.nest(
       batch,
       outer.map(({ extent }) => extent),
       () => this.#all(first, end),
     );
-    return { units: Math.ceil(this.#n / TILE.columns), grain: 1, rows: 1, scratch };
-  }
-
-  /** In the thread's own memory, the panels of x, those of y, and a tile. */
-  get #yOffset(): number {
-    return this.#x.packed ? WORD * Math.ceil(this.#rows / this.#tall) * this.#tall * this.#k : 0;
-  }
-
-  get #tileOffset(): number {
-    return this.#yOffset + WORD * this.#columns * this.#k;
+    return { units: Math.ceil(this.#plan.n / TILE_COLUMNS), grain: 1, rows: 1, scratch };
   }
 
   /** All rows of the columns from `first` to before `end`. */
@@ -106,30 +52,30 @@ export class TileProductRenderer extends ProductRenderer {
     const [x, y] = [this.product.x.load, this.product.y.load];
     const [column, row, columns, rows, yPanels] = this.#pointers(5) as [Local, Local, Local, Local, Local];
     const [xFrom, yFrom] = [this.#start(x), this.#start(y)];
-    code.get(opening.scratch).address(this.#yOffset).pointerOp("add").set(yPanels);
+    code.get(opening.scratch).address(this.#plan.scratch.y).pointerOp("add").set(yPanels);
     const packRows = () => {
-      const panels = { from: xFrom, begin: row, end: rows, to: opening.scratch, width: this.#tall };
-      if (this.#x.packed) this.#pack(x, this.#row, panels);
+      const panels = { from: xFrom, begin: row, end: rows, to: opening.scratch, width: this.#plan.tall };
+      if (this.#plan.x.packed) this.#pack(x, this.#plan.row, panels);
     };
     // One block of rows serves all columns; several take turns at each block of columns.
-    const once = this.#rows >= this.#m;
+    const once = this.#plan.rows >= this.#plan.m;
     if (once) {
-      code.address(0).set(row).address(this.#m).set(rows);
+      code.address(0).set(row).address(this.#plan.m).set(rows);
       packRows();
     }
-    code.count(column, { from: () => code.get(first), to: () => code.get(end), step: this.#columns }, () => {
-      code.get(column).address(this.#columns).pointerOp("add").set(columns);
+    code.count(column, { from: () => code.get(first), to: () => code.get(end), step: this.#plan.columns }, () => {
+      code.get(column).address(this.#plan.columns).pointerOp("add").set(columns);
       this.#atMost(columns, () => code.get(end));
-      this.#pack(y, this.#column, { from: yFrom, begin: column, end: columns, to: yPanels, width: TILE.columns });
+      this.#pack(y, this.#plan.column, { from: yFrom, begin: column, end: columns, to: yPanels, width: TILE_COLUMNS });
       const tiles = () =>
-        this.#tiles({ row, rows, column, columns }, this.#x.packed ? opening.scratch : xFrom, yPanels);
+        this.#tiles({ row, rows, column, columns }, this.#plan.x.packed ? opening.scratch : xFrom, yPanels);
       if (once) {
         tiles();
         return;
       }
-      code.count(row, { to: () => code.address(this.#m), step: this.#rows }, () => {
-        code.get(row).address(this.#rows).pointerOp("add").set(rows);
-        this.#atMost(rows, () => code.address(this.#m));
+      code.count(row, { to: () => code.address(this.#plan.m), step: this.#plan.rows }, () => {
+        code.get(row).address(this.#plan.rows).pointerOp("add").set(rows);
+        this.#atMost(rows, () => code.address(this.#plan.m));
         packRows();
         tiles();
       });
@@ -144,7 +90,7 @@ export class TileProductRenderer extends ProductRenderer {
     const { strides } = at;
     packPanels(this.code, {
       ...panels,
-      length: this.#k,
+      length: this.#plan.k,
       panel: strides[across]!,
       step: strides[this.summed]!,
     });
@@ -178,17 +124,17 @@ export class TileProductRenderer extends ProductRenderer {
   ): void {
     const { code, frame } = this;
     const [m, n, x, y] = this.#pointers(4) as [Local, Local, Local, Local];
-    frame.coordinates.set(this.#row, m).set(this.#column, n);
-    const { packed, across } = this.#x;
+    frame.coordinates.set(this.#plan.row, m).set(this.#plan.column, n);
+    const { packed, across } = this.#plan.x;
     const next = (at: Local, elements: number) =>
       code
         .get(at)
         .address(WORD * elements)
         .pointerOp("add")
         .set(at);
-    const rest = this.#m % this.#tall;
+    const rest = this.#plan.m % this.#plan.tall;
     code.get(yPanels).set(y);
-    code.count(n, { from: () => code.get(column), to: () => code.get(columns), step: TILE.columns }, () => {
+    code.count(n, { from: () => code.get(column), to: () => code.get(columns), step: TILE_COLUMNS }, () => {
       code.get(xFrom);
       if (!packed)
         code
@@ -199,10 +145,10 @@ export class TileProductRenderer extends ProductRenderer {
       code.set(x).get(row).set(m);
       code.block(() =>
         code.loop(() => {
-          code.get(rows).get(m).pointerOp("sub").address(this.#tall).pointerOp("lt_u").branchIf(1);
-          this.#tile(this.#tall, { m, n, x, y });
-          next(x, this.#tall * (packed ? this.#k : across));
-          code.get(m).address(this.#tall).pointerOp("add").set(m).branch(0);
+          code.get(rows).get(m).pointerOp("sub").address(this.#plan.tall).pointerOp("lt_u").branchIf(1);
+          this.#tile(this.#plan.tall, { m, n, x, y });
+          next(x, this.#plan.tall * (packed ? this.#plan.k : across));
+          code.get(m).address(this.#plan.tall).pointerOp("add").set(m).branch(0);
         }),
       );
       // Only the last block can end within a tile.
@@ -212,10 +158,10 @@ export class TileProductRenderer extends ProductRenderer {
           .get(rows)
           .pointerOp("lt_u")
           .if(() => this.#tile(rest, { m, n, x, y }));
-      next(y, TILE.columns * this.#k);
+      next(y, TILE_COLUMNS * this.#plan.k);
     });
-    frame.coordinates.delete(this.#row);
-    frame.coordinates.delete(this.#column);
+    frame.coordinates.delete(this.#plan.row);
+    frame.coordinates.delete(this.#plan.column);
   }
 
   /** One tile of so many rows. */
@@ -224,11 +170,11 @@ export class TileProductRenderer extends ProductRenderer {
     const tile: Tile = Array.from({ length: height }, () => [code.local("v128"), code.local("v128")] as const);
     for (const local of tile.flat()) code.splat(0, "f32").set(local);
     this.#multiply(tile, x, y);
-    if (this.#n % TILE.columns === 0) {
+    if (this.#plan.n % TILE_COLUMNS === 0) {
       this.#finishWhole(tile, m);
       return;
     }
-    code.address(this.#n).get(n).pointerOp("sub").address(TILE.columns).pointerOp("ge_u");
+    code.address(this.#plan.n).get(n).pointerOp("sub").address(TILE_COLUMNS).pointerOp("ge_u");
     code.if(
       () => this.#finishWhole(tile, m),
       () => this.#finishPart(tile, m, n),
@@ -240,17 +186,18 @@ export class TileProductRenderer extends ProductRenderer {
     const { code } = this;
     const [x, y, k] = this.#pointers(3) as [Local, Local, Local];
     const [low, high, factor] = [1, 2, 3].map(() => code.local("v128")) as [Local, Local, Local];
-    const { turns, factor: writeFactor } = this.#factors(x);
+    const { turns } = this.#plan;
+    const writeFactor = this.#factors(x);
     code.get(xFrom).set(x).get(yFrom).set(y);
-    code.count(k, { to: () => code.address(this.#k), step: turns }, () => {
+    code.count(k, { to: () => code.address(this.#plan.k), step: turns }, () => {
       for (let turn = 0; turn < turns; turn++) {
         code
           .get(y)
-          .vectorAccess("v128.load", WORD * TILE.columns * turn)
+          .vectorAccess("v128.load", WORD * TILE_COLUMNS * turn)
           .set(low);
         code
           .get(y)
-          .vectorAccess("v128.load", WORD * (TILE.columns * turn + 4))
+          .vectorAccess("v128.load", WORD * (TILE_COLUMNS * turn + 4))
           .set(high);
         tile.forEach(([left, right], row) => {
           writeFactor(turn, row);
@@ -261,34 +208,28 @@ export class TileProductRenderer extends ProductRenderer {
       }
       code
         .get(y)
-        .address(WORD * TILE.columns * turns)
+        .address(WORD * TILE_COLUMNS * turns)
         .pointerOp("add")
         .set(y);
       code
         .get(x)
-        .address(WORD * this.#x.step * turns)
+        .address(WORD * this.#plan.x.step * turns)
         .pointerOp("add")
         .set(x);
     });
   }
 
-  /** How many turns of the summed loop are written out, and what pushes an element of x, from its address at their start, in all lanes. */
-  #factors(x: Local): { turns: number; factor(turn: number, row: number): void } {
+  /** What pushes an element of x, so many turns and rows from its address, in all lanes. */
+  #factors(x: Local): (turn: number, row: number) => void {
     const { code } = this;
-    const { packed, across, step } = this.#x;
-    const turns = [2, 1].find((n) => this.#k % n === 0)!;
-    const inVectors = this.target.wide && packed && [4, 2, 1].find((n) => this.#k % n === 0 && (n * step) % 4 === 0);
-    if (!inVectors)
-      return {
-        turns,
-        factor: (turn, row) => {
-          code.get(x).vectorAccess("v128.load32_splat", WORD * (step * turn + across * row));
-        },
+    const { across, step } = this.#plan.x;
+    if (!this.#plan.factorsInVectors)
+      return (turn, row) => {
+        code.get(x).vectorAccess("v128.load32_splat", WORD * (step * turn + across * row));
       };
-    // The bounds of every access to a 64-bit memory are checked, which takes longer than to take a lane of four that were read at once.
     const four = code.local("v128");
     let held = -1;
-    const factor = (turn: number, row: number) => {
+    return (turn, row) => {
       const at = step * turn + row;
       const [vector, lane] = [Math.floor(at / 4), at % 4];
       if (vector !== held)
@@ -299,24 +240,23 @@ export class TileProductRenderer extends ProductRenderer {
       held = vector;
       code.get(four).get(four).shuffle([lane, lane, lane, lane]);
     };
-    return { turns: inVectors, factor };
   }
 
   #finishWhole(tile: Tile, m: Local): void {
     const { code, frame } = this;
     const at = code.local("pointer");
-    frame.coordinates.set(this.#row, at);
+    frame.coordinates.set(this.#plan.row, at);
     tile.forEach((vectors, row) => {
       code.get(m).address(row).pointerOp("add").set(at);
-      this.finish(vectors, this.#column, 4);
+      this.finish(vectors, this.#plan.column, 4);
     });
-    frame.coordinates.set(this.#row, m);
+    frame.coordinates.set(this.#plan.row, m);
   }
 
   /** Where the columns end within the tile: by way of memory, element by element. */
   #finishPart(tile: Tile, m: Local, n: Local): void {
     const { code, frame, opening } = this;
-    const offset = this.#tileOffset;
+    const offset = this.#plan.scratch.tile;
     tile.flat().forEach((local, i) => {
       code
         .get(opening.scratch)
@@ -325,21 +265,21 @@ export class TileProductRenderer extends ProductRenderer {
     });
     const [row, column, end, from] = this.#pointers(4) as [Local, Local, Local, Local];
     const value = code.local("v128");
-    frame.coordinates.set(this.#row, row).set(this.#column, column);
+    frame.coordinates.set(this.#plan.row, row).set(this.#plan.column, column);
     code.get(opening.scratch).set(from).get(m).address(tile.length).pointerOp("add").set(end);
     code.count(row, { from: () => code.get(m), to: () => code.get(end) }, () => {
-      code.count(column, { from: () => code.get(n), to: () => code.address(this.#n) }, () => {
+      code.count(column, { from: () => code.get(n), to: () => code.address(this.#plan.n) }, () => {
         code.get(from).vectorAccess("v128.load32_splat", offset).set(value);
         this.finish([value], undefined, 1);
         code.get(from).address(WORD).pointerOp("add").set(from);
       });
       code
         .get(from)
-        .address(WORD * (TILE.columns - (this.#n % TILE.columns)))
+        .address(WORD * (TILE_COLUMNS - (this.#plan.n % TILE_COLUMNS)))
         .pointerOp("add")
         .set(from);
     });
-    frame.coordinates.set(this.#row, m).set(this.#column, n);
+    frame.coordinates.set(this.#plan.row, m).set(this.#plan.column, n);
   }
 
   #pointers(count: number): Local[] {
@@ -356,13 +296,3 @@ export class TileProductRenderer extends ProductRenderer {
     code.pointerOp("lt_u").do("select").set(local);
   }
 }
-
-/** @param width of the panels that the operand is packed into; 0 where it is read as it lies. */
-const layout = ({ at }: Load, across: number, summed: number, width: number): Layout =>
-  width > 0
-    ? { packed: true, across: 1, step: width }
-    : { packed: false, across: at.strides[across]!, step: at.strides[summed]! };
-
-/** The extent of a block: a multiple of the tile's, not more than the matrix has, within a number of elements. */
-const blockOf = (extent: number, tile: number, elements: number): number =>
-  Math.min(Math.ceil(extent / tile) * tile, Math.max(tile, Math.floor(elements / tile) * tile));

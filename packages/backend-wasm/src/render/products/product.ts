@@ -1,5 +1,12 @@
-import { asProduct, type Factor, type LoopKernel, type Reduction, variesAlong } from "@finegrain/codegen";
-import { size } from "@finegrain/graph";
+import {
+  asProduct,
+  extentOf,
+  type Factor,
+  type LoopKernel,
+  type Product,
+  type Reduction,
+  variesAlong,
+} from "@finegrain/codegen";
 import type { Opening, Target } from "../kernel.ts";
 import type { Division } from "../loops/loop-renderer.ts";
 import { ColumnProductRenderer } from "./product-columns.ts";
@@ -10,6 +17,33 @@ import { TileProductRenderer } from "./product-tiles.ts";
 const FEW_ROWS = 4;
 /** Up to so many are multiplied with it as it lies, some at a time: there are too few to be worth a copy. */
 const SOME_ROWS = 16;
+/** Products of fewer multiplications are not worth tiles. */
+const WORTH_TILES = 4096;
+
+/** The ways in which a product is written; see the renderers. */
+const WAYS = { rows: RowProductRenderer, columns: ColumnProductRenderer, tiles: TileProductRenderer };
+
+/** A kernel's product and the way to write it, where it is one that has a better way than loops. */
+export function planProduct(kernel: LoopKernel): { product: Product; way: keyof typeof WAYS } | undefined {
+  const product = asProduct(kernel);
+  if (product === undefined || product.summed.length !== 1) return undefined;
+  const { x, y, rows, columns, summed } = product;
+  const last = columns.at(-1);
+  if (last === undefined) return undefined;
+  const height = extentOf(product, rows);
+  const contiguous = ({ load }: Factor, loop: number) =>
+    load.at.strides[loop] === 1 && load.at.dynamic.every(({ value }) => !variesAlong(value, loop));
+  const alongSum = x.value === x.load && [x, y].every((factor) => contiguous(factor, summed[0]!));
+  if (rows.length <= 1 && height <= SOME_ROWS && alongSum) return { product, way: "rows" };
+  const isStatic = kernel.at.dynamic.length === 0;
+  if (rows.length <= 1 && height <= FEW_ROWS) {
+    const stored = kernel.at.strides[last] === 1 && isStatic && last === kernel.extents.length - 1;
+    return contiguous(y, last) && stored ? { product, way: "columns" } : undefined;
+  }
+  const regular = [x, y].every(({ value, load }) => value === load && load.at.dynamic.length === 0) && isStatic;
+  const large = height * extentOf(product, [...columns, ...summed]) >= WORTH_TILES;
+  return large && regular && rows.length === 1 && columns.length === 1 ? { product, way: "tiles" } : undefined;
+}
 
 /** A matrix product, where the kernel is one that has a better way than loops; else undefined. */
 export function renderProduct(
@@ -18,34 +52,6 @@ export function renderProduct(
   opening: Opening,
   target: Target,
 ): Division | undefined {
-  const product = asProduct(kernel);
-  if (product === undefined || product.summed.length !== 1) return undefined;
-  const { x, y, rows, columns } = product;
-  const [summed] = product.summed as [number];
-  const extent = (loops: readonly number[]) => size(loops.map((loop) => kernel.extents[loop]!));
-  const last = columns.at(-1);
-  if (last === undefined) return undefined;
-  const contiguous = ({ load }: Factor, loop: number) =>
-    load.at.strides[loop] === 1 && load.at.dynamic.every(({ value }) => !variesAlong(value, loop));
-  const options = { product, target };
-  if (
-    rows.length <= 1 &&
-    extent(rows) <= SOME_ROWS &&
-    x.value === x.load &&
-    contiguous(y, summed) &&
-    contiguous(x, summed)
-  )
-    return new RowProductRenderer(kernel, reduction, opening, options).render();
-  if (rows.length <= 1 && extent(rows) <= FEW_ROWS) {
-    const stored =
-      kernel.at.strides[last] === 1 && kernel.at.dynamic.length === 0 && last === kernel.extents.length - 1;
-    return contiguous(y, last) && stored
-      ? new ColumnProductRenderer(kernel, reduction, opening, options).render()
-      : undefined;
-  }
-  const large = extent(rows) * extent(columns) * reduction.extents[0]! >= 4096;
-  const regular =
-    [x, y].every(({ value, load }) => value === load && load.at.dynamic.length === 0) && kernel.at.dynamic.length === 0;
-  if (!large || !regular || rows.length !== 1 || columns.length !== 1) return undefined;
-  return new TileProductRenderer(kernel, reduction, opening, options).render();
+  const plan = planProduct(kernel);
+  return plan && new WAYS[plan.way](kernel, reduction, opening, { product: plan.product, target }).render();
 }
