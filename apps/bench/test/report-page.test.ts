@@ -6,6 +6,7 @@ import { pathToFileURL } from "node:url";
 import { type Browser, chromium, type LaunchOptions, type Page } from "playwright";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { reportPage } from "../src/report/index.ts";
+import { STYLE } from "../src/report/style.ts";
 import type { Result } from "../src/results/result.ts";
 import { everySection, measurement, metrics } from "./report-lines.ts";
 
@@ -102,6 +103,87 @@ describe.each([390, 1280])("at %i px", (width) => {
     await page.close();
   });
 });
+
+test("no label is cut, in a chart of many steps neither", async () => {
+  const long = run("runs/demo/dense/metrics.jsonl", 1.2);
+  const metrics = long.metrics.map((line, i) => ({ ...line, step: i * 1000 }));
+  const html = await reportPage([{ ...long, metrics: [...metrics, { step: 1_000_000, loss: 1 }] }]);
+  const page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
+  await page.setContent(html);
+  const cut = await page.evaluate(`[...document.querySelectorAll("figure svg text")].filter((text) => {
+    const [own, around] = [text.getBoundingClientRect(), text.closest("svg").getBoundingClientRect()];
+    return own.width > 0 && (own.left < around.left - 1 || own.right > around.right + 1);
+  }).map((text) => text.textContent)`);
+  expect(cut).toEqual([]);
+  expect(await page.title()).toBe("finegrain training runs");
+  expect(await page.locator("#training tbody th").textContent()).toBe("runs/demo/dense");
+  await page.close();
+});
+
+test("a table that goes on beyond its edge shows a shadow there", async () => {
+  const { page } = await opened(1280, "light");
+  const table = page.locator("#results .scroll");
+  expect((await table.boundingBox())!.width).toBeGreaterThan(1200);
+  // The colours of a column of pixels at the right edge, before and after scrolling to the end.
+  const edge = async () => {
+    const box = (await table.boundingBox())!;
+    const shot = await page.screenshot({
+      clip: { x: box.x + box.width - 6, y: box.y + 40, width: 4, height: 1 },
+      fullPage: true,
+    });
+    return shot.toString("base64");
+  };
+  const before = await edge();
+  const more = await table.evaluate("(at) => at.scrollWidth - at.clientWidth" as never);
+  await page.evaluate('document.querySelector("#results .scroll").scrollLeft = 1e6');
+  expect((await edge()) === before).toBe(Number(more) <= 0);
+  await page.close();
+});
+
+test("colours are far from each other, and from what is behind them", () => {
+  const value = (scheme: string, name: string) => new RegExp(`--${name}: (#[0-9a-f]{6})`).exec(scheme)![1]!;
+  const [light, dark] = [STYLE, STYLE.slice(STYLE.indexOf("prefers-color-scheme"))];
+  for (const scheme of [light, dark]) {
+    const colours = Array.from({ length: 8 }, (_, i) => value(scheme, `series-${i}`));
+    const card = value(scheme, "card");
+    for (const [i, one] of colours.entries()) {
+      expect(contrast(one, card), one).toBeGreaterThan(3);
+      for (const other of colours.slice(0, i)) expect(distance(one, other), `${one} ${other}`).toBeGreaterThan(0.17);
+    }
+  }
+});
+
+/** Red, green and blue, linear. */
+const linear = (hex: string): number[] =>
+  [1, 3, 5]
+    .map((at) => Number.parseInt(hex.slice(at, at + 2), 16) / 255)
+    .map((c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4));
+const sum = (weights: number[], values: number[]) => weights.reduce((all, weight, i) => all + weight * values[i]!, 0);
+
+/** Of WCAG 2: 3 is what graphics need. */
+function contrast(one: string, other: string): number {
+  const [low, high] = [one, other]
+    .map((hex) => sum([0.2126, 0.7152, 0.0722], linear(hex)) + 0.05)
+    .sort((a, b) => a - b);
+  return high! / low!;
+}
+
+/** In Ottosson's OKLab (2020), where 0.02 is just seen. */
+function distance(one: string, other: string): number {
+  const [a, b] = [one, other].map((hex) => {
+    const cones = [
+      [0.4122214708, 0.5363325363, 0.0514459929],
+      [0.2119034982, 0.6806995451, 0.1073969566],
+      [0.0883024619, 0.2817188376, 0.6299787005],
+    ].map((weights) => Math.cbrt(sum(weights, linear(hex))));
+    return [
+      [0.2104542553, 0.793617785, -0.0040720468],
+      [1.9779984951, -2.428592205, 0.4505937099],
+      [0.0259040371, 0.7827717662, -0.808675766],
+    ].map((weights) => sum(weights, cones));
+  });
+  return Math.hypot(...a!.map((x, i) => x - b![i]!));
+}
 
 test("nothing in the page needs scripts or leads to a network", async () => {
   const { page, requests } = await opened(390, "light", false);

@@ -24,7 +24,7 @@ export async function reportPage(evidence: readonly Evidence[]): Promise<string>
   const all = evidence.flatMap(({ results }) => results);
   const results = newest(all);
   const series = seriesOf(results);
-  return page(summary(evidence), [
+  return page(all.length > 0 ? "finegrain benchmarks" : "finegrain training runs", summary(evidence), [
     {
       id: "speed-up",
       title: "Against the paper",

@@ -2,7 +2,7 @@ import * as Plot from "@observablehq/plot";
 import { xAxis, yAxis } from "./axes.ts";
 import { figure, type Key, type symbol } from "./chart.ts";
 import type { Html } from "./html.ts";
-import { ticks } from "./ticks.ts";
+import { tickLabel, ticks } from "./ticks.ts";
 
 export interface Point {
   readonly x: number;
@@ -41,6 +41,9 @@ export interface LineChart {
   readonly keys: readonly Key[];
 }
 
+/** Of a letter of a label, about. */
+const LETTER = 8;
+
 interface Drawn extends Point {
   readonly line: Line;
   readonly index: number;
@@ -66,7 +69,7 @@ function plot({ x, y, lines }: Pick<LineChart, "x" | "y" | "lines">, width: numb
   return {
     height: isNarrow ? 290 : 400,
     marginLeft: 48,
-    marginRight: 14,
+    marginRight: Math.max(14, (LETTER / 2) * tickLabel(across[1]).length + 4), // of the last label half is beyond the axis
     marginTop: 30,
     marginBottom: 44,
     style: { fontSize: "13px" },

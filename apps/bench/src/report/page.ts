@@ -13,7 +13,7 @@ export interface Section {
 export const GENERATOR = `<meta name="generator" content="finegrain report">`;
 
 /** The whole page: styles and drawings are in it, it asks for nothing and runs nothing. */
-export function page(subtitle: string, sections: readonly Section[]): string {
+export function page(title: string, subtitle: string, sections: readonly Section[]): string {
   const shown = sections.filter(({ content }) => content.length > 0);
   const links = shown.map(({ id, title }) => html`<li><a href="#${id}">${title}</a></li>`);
   const body = shown.map(
@@ -32,12 +32,12 @@ ${content}</section>
 ${new Html(GENERATOR)}
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; img-src data:">
 <link rel="icon" href="data:,">
-<title>finegrain benchmarks</title>
+<title>${title}</title>
 <style>${new Html(STYLE)}</style>
 </head>
 <body>
 <header>
-<h1>finegrain benchmarks</h1>
+<h1>${title}</h1>
 <p>${subtitle}</p>
 <nav aria-label="Sections"><ul>${links}</ul></nav>
 </header>

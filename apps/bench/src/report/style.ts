@@ -4,15 +4,17 @@ export const STYLE = `
   color-scheme: light dark;
   --page: #f6f6f4; --card: #ffffff; --text: #1d2026; --quiet: #5b616b; --rule: #e3e4e6; --link: #1d5fd1;
   --reference: #1d2026; --mark: #fdecc8; --bar: #1f6feb; --bad: #a61b1b;
-  --series-0: #1f6feb; --series-1: #c2500b; --series-2: #0b7a6f; --series-3: #7a3fd0;
-  --series-4: #b8286f; --series-5: #4f7a10; --series-6: #0b6c94; --series-7: #77675c;
+  --shade: rgb(0 0 0 / 0.22);
+  --series-0: #1f6feb; --series-1: #c2500b; --series-2: #00a700; --series-3: #920da0;
+  --series-4: #5f001a; --series-5: #035807; --series-6: #fb03fb; --series-7: #14009b;
 }
 @media (prefers-color-scheme: dark) {
   :root {
     --page: #14161a; --card: #1c1f25; --text: #e8e9ec; --quiet: #a3a9b4; --rule: #343943; --link: #8ab4ff;
     --reference: #f2f2f2; --mark: #5a4510; --bar: #79aaff; --bad: #ff9a93;
-    --series-0: #79aaff; --series-1: #ff9f5f; --series-2: #4fd0c0; --series-3: #bd9cff;
-    --series-4: #ff8fc2; --series-5: #a9d65c; --series-6: #6cc7ef; --series-7: #cbbcb0;
+    --shade: rgb(0 0 0 / 0.8);
+    --series-0: #79aaff; --series-1: #ff9f5f; --series-2: #0dff7a; --series-3: #ff8cff;
+    --series-4: #2af1ff; --series-5: #da5e88; --series-6: #4bb98a; --series-7: #fddeff;
   }
 }
 * { box-sizing: border-box; }
@@ -47,7 +49,18 @@ figure { padding: 14px 14px 10px; }
   .drawing.wide svg { max-width: none; }
 }
 .drawing text { white-space: pre; }
-.scroll { overflow-x: auto; }
+/* A shadow stands at each side on which a table goes on: covers of the card's colour scroll with it, the shadows do not. */
+.scroll {
+  overflow-x: auto;
+  background:
+    linear-gradient(to right, var(--card) 40%, transparent) 0 0 / 48px 100% no-repeat local,
+    linear-gradient(to left, var(--card) 40%, transparent) 100% 0 / 48px 100% no-repeat local,
+    linear-gradient(to right, var(--shade), transparent) 0 0 / 16px 100% no-repeat scroll,
+    linear-gradient(to left, var(--shade), transparent) 100% 0 / 16px 100% no-repeat scroll,
+    var(--card);
+}
+/* The table of all results has all the page's width. */
+#results .scroll { --room: min(1720px, 100vw - 40px); width: max(100%, var(--room)); margin-inline: min(0px, (100% - var(--room)) / 2); }
 .scroll:focus-visible { outline: 2px solid var(--link); }
 table { border-collapse: collapse; width: 100%; font-size: 0.875rem; font-variant-numeric: tabular-nums; }
 caption { text-align: left; color: var(--quiet); padding: 10px 14px 4px; }

@@ -43,10 +43,10 @@ export async function readEvidence(path: string): Promise<Evidence> {
   return { path, results, metrics, studies };
 }
 
-/** What a run is called: its folder, where the file has the name that every run's metrics have. */
+/** What a run is called: the path of its folder, where the file has the name that every run's metrics have. */
 export const runName = (path: string): string => {
   const file = basename(path).replace(/\.jsonl?$/, "");
-  return file === "metrics" ? basename(dirname(path)) : file;
+  return file === "metrics" ? dirname(path) : file;
 };
 
 function parsed(line: string, at: string): Readonly<Record<string, unknown>> {
