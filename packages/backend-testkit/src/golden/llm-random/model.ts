@@ -4,6 +4,7 @@ import {
   gather,
   gradient,
   graph,
+  type HostTensor,
   hostTensor,
   input,
   mean,
@@ -120,6 +121,13 @@ export const auxiliaryNames = [
   ["loss.z", "routerZ"],
 ] as const;
 
+/** The losses that float32 settles: all, unless the case says how many, and why. */
+function settledLosses(given: Given): HostTensor {
+  const { data, shape } = given.stored("train.losses");
+  const count = Number(given.metadata.train_settled ?? shape[0]);
+  return hostTensor("float32", [count], data.slice(0, count));
+}
+
 /** (weights, moments, step, tokens, targets) -> (weights, moments, step, loss before the step). */
 function training(given: Given, loss: (weights: Named, tokens: Tensor, targets: Tensor) => Tensor): Iteration {
   const names = given.weightNames();
@@ -140,7 +148,7 @@ function training(given: Given, loss: (weights: Named, tokens: Tensor, targets: 
     }),
   );
   const slots = (name: string) => moved.map(({ slots: after }) => after[name]!);
-  const expected = given.stored("train.losses");
+  const expected = settledLosses(given);
   return {
     graph: graph({
       name: "optimizer step",
