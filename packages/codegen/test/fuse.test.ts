@@ -35,6 +35,21 @@ const loops = (...given: Parameters<typeof kernelsOf>) => kernelsOf(...given) as
 const [x, y] = [input([4, 6], "float32", "x"), input([4, 6], "float32", "y")];
 
 describe("fusion", () => {
+  test("stores what a large product's epilogue would read in more loops than the product has", () => {
+    const [batch, time, width] = [2, 16, 32];
+    const h = input([batch, time, width], "float32", "h");
+    const w = input([width, width], "float32", "w");
+    const table = input([8, width], "float32", "table");
+    // Rows of a matrix that is one wider: their numbers are no multiple of each other.
+    const tokens = input([batch, time + 1], "int32", "tokens");
+    const rows = gather(table, slice(tokens, { starts: [0, 0], ends: [batch, time] }));
+    const kernels = loops([add(einsum(h, w, "B T I, I O -> B T O"), rows)], [h, w, table, tokens]);
+    expect(kernels).toHaveLength(2);
+    expect(kernels.find(({ reduction }) => reduction)!.extents).toEqual([batch * time, width]);
+    const close = add(einsum(h, w, "B T I, I O -> B T O"), mul(h, h));
+    expect(loops([close], [h, w])).toHaveLength(1);
+  });
+
   test("writes a chain of element-wise ops as one kernel", () => {
     expect(names([relu(add(mul(x, y), x))], [x, y])).toEqual(["max"]);
   });

@@ -89,6 +89,12 @@ const WORTH_COPYING = 2 ** 14;
 /** Up to so many times an operand is read where its elements have to be picked, or lie apart. */
 const FEW_READS = 4;
 
+/** Whether a kernel is a product that is worth a copy of what it reads. */
+export function isLargeProduct(kernel: LoopKernel): boolean {
+  const product = asProduct(kernel);
+  return product !== undefined && size(product.extents) >= WORTH_COPYING;
+}
+
 /**
  * The operand that a product would read in a better order from a copy of its own: its elements are picked one by one or made of fewer bits, and read again
  * and again, or lie so that loops stay apart that could be one. Found by its buffer.

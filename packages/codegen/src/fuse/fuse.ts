@@ -1,7 +1,8 @@
 import { type Donations, type Graph, optimize, size, type Tensor } from "@finegrain/graph";
-import { bufferToCopy } from "../analysis/product.ts";
+import { bufferToCopy, isLargeProduct } from "../analysis/product.ts";
 import type { ProgramBuffer } from "../ir/buffer.ts";
 import { Domain } from "../ir/domain.ts";
+import { literal } from "../ir/expression.ts";
 import { SplitLoop } from "../ir/index-form.ts";
 import type { Kernel, LoopKernel, Reduction } from "../ir/kernel.ts";
 import type { Program } from "../ir/program.ts";
@@ -158,7 +159,10 @@ class Fusion {
     for (;;) {
       try {
         const kernel = collapse(factorScales(this.#attempt(x, reduced, domain, target)));
-        const operand = reduced && this.#copyOperands && this.#operandToCopy(reduced, kernel);
+        const operand =
+          reduced &&
+          this.#copyOperands &&
+          (this.#operandToCopy(reduced, kernel) ?? this.#valueToStore(x, reduced, kernel));
         if (operand) throw new NeedsBuffer(operand);
         return kernel;
       } catch (reason) {
@@ -174,6 +178,31 @@ class Fusion {
     const buffer = bufferToCopy(kernel);
     // A buffer of its own lies as well as can be.
     return buffer && reduced.inputs.find((x) => !this.#bufferOf(x) && this.#reads(x, buffer));
+  }
+
+  /**
+   * A value in the epilogue of a product, itself without a buffer, that is read in a way which keeps loops apart that the product
+   * would walk as one: rows picked by tokens that lie in a wider matrix.
+   */
+  #valueToStore(x: Tensor, reduced: Tensor, kernel: LoopKernel): Tensor | undefined {
+    if (!isLargeProduct(kernel)) return undefined;
+    const alone = collapse({ ...kernel, result: literal(0, "float32") });
+    return alone.extents.length < kernel.extents.length ? this.#besides(x, reduced) : undefined;
+  }
+
+  /** The first value without a buffer that x is made of besides the reduction. */
+  #besides(x: Tensor, reduced: Tensor): Tensor | undefined {
+    if (x === reduced || this.#bufferOf(x)) return undefined;
+    if (!this.#leadsTo(x, reduced)) return size(x.shape) > 1 ? x : undefined;
+    for (const part of x.inputs) {
+      const found = this.#besides(part, reduced);
+      if (found) return found;
+    }
+    return undefined;
+  }
+
+  #leadsTo(x: Tensor, reduced: Tensor): boolean {
+    return x === reduced || (!this.#bufferOf(x) && x.inputs.some((part) => this.#leadsTo(part, reduced)));
   }
 
   /** Whether a value that has no buffer is made of what this one holds. */
