@@ -3,6 +3,7 @@ import { createRequire } from "node:module";
 import { availableParallelism, cpus, totalmem } from "node:os";
 import { FinegrainError } from "@finegrain/graph";
 import type { Tensor } from "@tensorflow/tfjs-core";
+import { expectMemory, MOST_BYTES } from "./kernels/memory.ts";
 import type { Machine } from "./machine.ts";
 import type { Binding } from "./tensorflow/binding.ts";
 
@@ -58,6 +59,7 @@ async function openNative(engine: Native): Promise<Machine<number>> {
 /** tfjs's own backends, which load wherever Node does. */
 async function openKernels(engine: "wasm" | "cpu"): Promise<Machine<Tensor>> {
   const tf = await loadCore(engine);
+  if (engine === "wasm") expectMemory();
   if (!(await tf.setBackend(engine))) throw new FinegrainError(`TensorFlow.js's ${engine} backend does not start here`);
   tf.enableProdMode(); // no advice on the console
   const { KernelMachine } = await import("./kernels/machine.ts");
@@ -65,7 +67,7 @@ async function openKernels(engine: "wasm" | "cpu"): Promise<Machine<Tensor>> {
     kind: engine,
     description: cpuName(),
     provider: `TensorFlow.js ${tf.version_core} (@tensorflow/tfjs-backend-${engine})`,
-    memory: totalmem(),
+    memory: engine === "wasm" ? MOST_BYTES : totalmem(),
   });
 }
 

@@ -61,11 +61,8 @@ export class TfjsProgram<H> implements DeviceProgram<H> {
     return handle;
   }
 
-  /** TensorFlow's binding puts the number of the status on a line of its own. */
   #failure(cause: unknown): unknown {
-    if (!(cause instanceof Error)) return cause;
-    const reason = cause.message.replace(/^Invalid TF_Status: \d+\nMessage: /, "");
-    return reason === cause.message ? cause : new Error(reason, { cause });
+    return cause instanceof Error ? new Error(this.#options.machine.reasonOf(cause), { cause }) : cause;
   }
 
   [Symbol.dispose](): void {

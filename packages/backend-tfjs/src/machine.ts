@@ -13,6 +13,8 @@ export interface Machine<H> {
   share(handle: H): H;
   /** Do something with what has to be set up around it. Of the tensors made in it, those that it returns stay. */
   scope(body: () => H[]): H[];
+  /** What people are told of an error of the engine. */
+  reasonOf(error: Error): string;
   lowerings(builder: ProgramBuilder<H>): Lowerings;
   /** A value as whoever is not a lowering expects it: held under its own shape. */
   settled(builder: ProgramBuilder<H>, value: Value): Value;

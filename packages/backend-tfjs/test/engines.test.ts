@@ -1,6 +1,7 @@
-import { FinegrainError } from "@finegrain/graph";
+import { FinegrainError, hostTensor } from "@finegrain/graph";
 import { describe, expect, test } from "vitest";
 import { tfjsBackend } from "../src/index.ts";
+import { outOfMemory } from "../src/kernels/memory.ts";
 import { engines, isNativeTested } from "./engines.ts";
 
 test("what is not installed is a sentence that says which package, and which CUDA", async () => {
@@ -32,3 +33,22 @@ describe.each(engines)("%s", (device) => {
     expect(backend.unsupported.size).toBe(0);
   });
 });
+
+test("wasm refuses more tensors than its memory holds, in one sentence, before it writes over what is there", async () => {
+  await using backend = await tfjsBackend({ device: "wasm" });
+  const small = backend.upload(hostTensor("float32", [2], [1, 2]));
+  const numbers = { byteLength: 2.31e9 } as Float32Array; // which nobody reads
+  expect(() => backend.upload({ dtype: "float32", shape: [577_500_000], data: numbers })).toThrow(
+    /^tfjs:wasm holds at most 2\.20 GB of tensors, and 2\.31 GB are needed: the backends wasm and onnx hold larger models$/,
+  );
+  expect((await small.read()).data).toEqual(Float32Array.of(1, 2));
+  small[Symbol.dispose]();
+});
+
+test.each(["memory access out of bounds", "Aborted(). Build with -sASSERTIONS for more info."])(
+  "what wasm says of a full memory, %j, is said in words",
+  (message) => {
+    expect(outOfMemory(new Error(message))).toMatch(/^its memory of 4 GiB is full \(.+\): the backends wasm and onnx/);
+    expect(outOfMemory(new Error("index out of range"))).toBeUndefined();
+  },
+);

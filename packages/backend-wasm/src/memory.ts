@@ -28,10 +28,15 @@ export class Memory {
   readonly #arena = new Arena();
   #pages = FIRST_PAGES;
 
+  /** @throws FinegrainError where the system refuses it: why, and what would help. */
   constructor({ wide, shared }: { wide: boolean; shared: boolean }) {
     const maximum = wide ? MOST_PAGES.wide : MOST_PAGES.narrow;
     this.import = { initial: FIRST_PAGES, maximum, shared, wide };
-    this.memory = new WebAssembly.Memory(descriptor(this.import));
+    try {
+      this.memory = new WebAssembly.Memory(descriptor(this.import));
+    } catch (cause) {
+      throw new FinegrainError(refusal(cause), { cause });
+    }
   }
 
   /**
@@ -86,6 +91,15 @@ export class Memory {
     const help = wide ? "a machine with more memory, or weights of fewer bits," : `${wider} or weights of fewer bits`;
     return `${gib(wanted)} more is needed, ${gib(end)} in all, and this memory ends at ${gib(maximum * PAGE)}: ${help} would help`;
   }
+}
+
+/** V8 reserves addresses far beyond a memory, whatever its size, so that it need not check each access. */
+function refusal(cause: unknown): string {
+  const reason = cause instanceof Error ? cause.message : cause;
+  const help = globalThis.process?.versions?.node
+    ? "Node reserves more than 10 GiB of addresses for it, unless NODE_OPTIONS has --disable-wasm-trap-handler, and `ulimit -v` may leave fewer"
+    : "this runtime may have too many memories already";
+  return `WebAssembly's memory was refused (${reason}): ${help}`;
 }
 
 const gib = (bytes: number): string => `${(bytes / GIB).toFixed(2)} GiB`;

@@ -6,6 +6,7 @@ import type { ProgramBuilder, Value } from "../program-builder.ts";
 import { elementwise } from "./elementwise.ts";
 import { indexing } from "./indexing.ts";
 import { Kernels, type Numbers } from "./kernels.ts";
+import { expectRoom, outOfMemory } from "./memory.ts";
 import { products } from "./products.ts";
 import { random } from "./random.ts";
 import { reductions } from "./reductions.ts";
@@ -41,6 +42,7 @@ export class KernelMachine implements Machine<Tensor> {
     const { shape, data } = value;
     const dtype = expectComputeDType("tfjs", value);
     this.#activate();
+    if (this.#engine === "wasm") expectRoom(this.#tf.memory().numBytes, data.byteLength);
     const own = hostTensor(dtype, shape, data.slice());
     return this.#tf.keep(this.#tf.engine().makeTensor(own.data as Float32Array, [...shape], dtype)); // the dtype's array
   }
@@ -61,6 +63,10 @@ export class KernelMachine implements Machine<Tensor> {
   scope(body: () => Tensor[]): Tensor[] {
     this.#activate();
     return this.#tf.tidy(() => body().map((tensor) => this.#tf.keep(tensor)));
+  }
+
+  reasonOf(error: Error): string {
+    return (this.#engine === "wasm" ? outOfMemory(error) : undefined) ?? error.message;
   }
 
   lowerings(builder: ProgramBuilder<Tensor>): Lowerings {

@@ -53,6 +53,11 @@ export class TensorFlowMachine implements Machine<number> {
     return body();
   }
 
+  /** The binding puts the number of the status on a line of its own. */
+  reasonOf({ message }: Error): string {
+    return message.replace(/^Invalid TF_Status: \d+\nMessage: /, "");
+  }
+
   settled(builder: ProgramBuilder<number>, value: Value): Value {
     return new Operations(builder, this.#binding).settled(value);
   }
