@@ -1,4 +1,4 @@
-import { FinegrainError } from "@finegrain/graph";
+import { FinegrainError, Once } from "@finegrain/graph";
 import { type Failure, firstOf } from "./failure.ts";
 import type { Naps } from "./naps.ts";
 import { type Allocation, Pool } from "./pool.ts";
@@ -23,7 +23,7 @@ export class Device {
   readonly tensors: Pool;
   /** What the host reads. */
   readonly staging: Pool;
-  readonly #pipelines = new Map<string, Promise<GPUComputePipeline>>();
+  readonly #pipelines = new Once<string, GPUComputePipeline>();
   readonly #naps: Naps | undefined;
   /** Why nothing runs any more. */
   #end: string | undefined;
@@ -53,9 +53,7 @@ export class Device {
 
   /** The pipeline of a shader, compiled once for all that have the same text. @throws FinegrainError where it does not compile. */
   pipeline(shader: Shader): Promise<GPUComputePipeline> {
-    const made = this.#pipelines.get(shader.text) ?? this.#compile(shader);
-    this.#pipelines.set(shader.text, made);
-    return made;
+    return this.#pipelines.get(shader.text, () => this.#compile(shader));
   }
 
   async #compile({ text, name }: Shader): Promise<GPUComputePipeline> {

@@ -208,6 +208,34 @@ describe("generate", () => {
     expect(again).toHaveLength(2);
   });
 
+  test("a graph that did not compile is compiled anew by the next call, and concurrent ones are told", async () => {
+    const driver = referenceDriver();
+    let failures = 1;
+    const backend = createBackend({
+      ...driver,
+      async compile(graph, options) {
+        if (failures-- > 0) throw new Error("no memory just now");
+        return driver.compile(graph, options);
+      },
+    });
+    await using generator = await createGenerator({ backend, model: bigrams(64), weights: writing("abcd") });
+    const text = async (prompt: string, stop: string[] = []) => {
+      let written = "";
+      const options = { maxTokens: 3, tokenizer, stop };
+      for await (const piece of generator.generate(tokenizer.encode(prompt), options)) written += piece.text;
+      return written;
+    };
+    const broken = await Promise.allSettled([text("a"), text("b")]);
+    expect(broken.map(({ status }) => status)).toEqual(["rejected", "rejected"]);
+    const mixed = await Promise.allSettled([text("a"), text(""), text("b"), text("c", [""])]);
+    expect(mixed.map((one) => (one.status === "fulfilled" ? one.value : `${one.reason}`))).toEqual([
+      "bcd",
+      expect.stringContaining("the prompt is empty"),
+      "cda",
+      expect.stringContaining("a stop sequence must not be empty"),
+    ]);
+  });
+
   test("the seed decides the text", async () => {
     const model = scalingLM({ ...dense, vocabulary: 256 });
     const weights = initialize(model.params, 2);

@@ -1,4 +1,4 @@
-import { type Backend, type Buffer, FinegrainError, type HostTensor } from "@finegrain/graph";
+import { type Backend, type Buffer, FinegrainError, type HostTensor, Once } from "@finegrain/graph";
 import { type LanguageModel, type Storage, uploadWeights } from "@finegrain/nn";
 import { decodeGraph, writeGraph } from "./decode-graph.ts";
 import { checkSampling, type SamplingOptions } from "./sampling.ts";
@@ -68,14 +68,10 @@ export async function createGenerator(options: GeneratorOptions): Promise<Genera
   const { backend, model, weights, capacity = 1, storage = "float32" } = options;
   const buffers = uploadWeights(backend, model, weights, storage);
   const own = [...buffers].filter(([path, buffer]) => weights.get(path) !== buffer).map(([, buffer]) => buffer);
-  const executables = new Map<string, Promise<Disposable>>();
-  /** What was compiled under this key, once. A key is of one kind of graph. */
-  function once<E extends Disposable>(key: unknown[], compile: () => Promise<E>): Promise<E> {
-    const name = JSON.stringify(key);
-    const known = (executables.get(name) as Promise<E> | undefined) ?? compile();
-    executables.set(name, known);
-    return known;
-  }
+  const executables = new Once<string, Disposable>();
+  /** What was compiled under this key. A key is of one kind of graph. */
+  const once = <E extends Disposable>(key: unknown[], compile: () => Promise<E>): Promise<E> =>
+    executables.get(JSON.stringify(key), compile) as Promise<E>;
   const decoder: Decoder = {
     backend,
     model,
@@ -96,8 +92,7 @@ export async function createGenerator(options: GeneratorOptions): Promise<Genera
     start: () => startSession(decoder),
     generate: (prompt, options) => generate(decoder, prompt, options),
     async [Symbol.asyncDispose]() {
-      // One that did not compile has told so where it was needed.
-      for (const executable of executables.values()) (await executable.catch(() => undefined))?.[Symbol.dispose]();
+      for (const executable of await executables.clear()) executable[Symbol.dispose]();
       for (const buffer of own) buffer[Symbol.dispose]();
     },
   };

@@ -3,6 +3,7 @@ export * from "./backend/create-backend.ts";
 export * from "./backend/donations.ts";
 export * from "./backend/driver.ts";
 export * from "./backend/lowering.ts";
+export * from "./backend/once.ts";
 export * from "./backend/turn.ts";
 export * from "./broadcast.ts";
 export * from "./cases.ts";

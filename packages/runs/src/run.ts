@@ -5,7 +5,7 @@ import {
   type Generator,
   type Tokenizer,
 } from "@finegrain/generate";
-import { type Backend, FinegrainError, type HostTensor } from "@finegrain/graph";
+import { type Backend, FinegrainError, type HostTensor, Once } from "@finegrain/graph";
 import { type LanguageModel, matchTensors, type OwnLayers, paramTypes, type Storage, scalingLM } from "@finegrain/nn";
 import type { Corpus } from "@finegrain/train";
 import { type RunConfig, readSavedConfig, withSteps } from "./config.ts";
@@ -135,7 +135,7 @@ class OpenedRun implements Run {
   readonly #backend: Backend;
   readonly #store: RunStore | undefined;
   readonly #layers: OwnLayers;
-  readonly #generators = new Map<string, Promise<Generator>>();
+  readonly #generators = new Once<string, Generator>();
   #model: LanguageModel;
   #config: RunConfig;
   #checkpoint: Checkpoint;
@@ -231,10 +231,7 @@ class OpenedRun implements Run {
   }
 
   async close(): Promise<void> {
-    const generators = [...this.#generators.values()];
-    this.#generators.clear();
-    // One that could not be made has told so where it was needed.
-    for (const generator of generators) await (await generator.catch(() => undefined))?.[Symbol.asyncDispose]();
+    for (const generator of await this.#generators.clear()) await generator[Symbol.asyncDispose]();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -262,10 +259,8 @@ class OpenedRun implements Run {
   }
 
   #generator(storage: Storage, model: LanguageModel): Promise<Generator> {
-    const make = async () => createGenerator({ backend: this.#backend, model, weights: await this.weights(), storage });
-    const key = `${storage} ${model.config.maxLength}`;
-    const known = this.#generators.get(key) ?? make();
-    this.#generators.set(key, known);
-    return known;
+    return this.#generators.get(`${storage} ${model.config.maxLength}`, async () =>
+      createGenerator({ backend: this.#backend, model, weights: await this.weights(), storage }),
+    );
   }
 }

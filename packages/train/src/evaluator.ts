@@ -1,4 +1,4 @@
-import { type Backend, type Buffer, type Compiled, disposeTree } from "@finegrain/graph";
+import { type Backend, type Buffer, type Compiled, disposeTree, Once } from "@finegrain/graph";
 import type { BatchSize, HeldOutBatch } from "./data/index.ts";
 import { type EvaluationConfig, evaluationGraph } from "./train-step.ts";
 
@@ -24,13 +24,10 @@ export interface EvaluatorOptions extends Omit<EvaluationConfig, keyof BatchSize
 
 /** An evaluator compiles a graph for every size of batch that it is given, once. */
 export function createEvaluator({ backend, ...config }: EvaluatorOptions): Evaluator {
-  type Evaluation = Promise<Compiled<ReturnType<typeof evaluationGraph>>>;
-  const executables = new Map<string, Evaluation>();
-  const compiled = ({ shape }: HeldOutBatch["mask"]): Evaluation => {
+  const executables = new Once<string, Compiled<ReturnType<typeof evaluationGraph>>>();
+  const compiled = ({ shape }: HeldOutBatch["mask"]) => {
     const [batch, length] = shape as [number, number];
-    const known = executables.get(`${shape}`) ?? backend.compile(evaluationGraph({ ...config, batch, length }));
-    executables.set(`${shape}`, known);
-    return known;
+    return executables.get(`${shape}`, () => backend.compile(evaluationGraph({ ...config, batch, length })));
   };
   return {
     async evaluate(weights, batches, signal) {
@@ -51,7 +48,7 @@ export function createEvaluator({ backend, ...config }: EvaluatorOptions): Evalu
       return { nats, tokens };
     },
     async [Symbol.asyncDispose]() {
-      for (const executable of executables.values()) (await executable.catch(() => undefined))?.[Symbol.dispose]();
+      for (const executable of await executables.clear()) executable[Symbol.dispose]();
     },
   };
 }

@@ -6,6 +6,7 @@ import {
   FinegrainError,
   type HostTensor,
   hostTensor,
+  Once,
   type Shape,
   zeroTensor,
 } from "@finegrain/graph";
@@ -131,20 +132,18 @@ interface Stepped extends Held {
 /** What is compiled once it is needed. */
 class Lazy<E extends Disposable> {
   readonly #compile: () => Promise<E>;
-  #compiled: Promise<E> | undefined;
+  readonly #once = new Once<undefined, E>();
 
   constructor(compile: () => Promise<E>) {
     this.#compile = compile;
   }
 
   get(): Promise<E> {
-    this.#compiled ??= this.#compile();
-    return this.#compiled;
+    return this.#once.get(undefined, this.#compile);
   }
 
   async dispose(): Promise<void> {
-    // One that did not compile has told so where it was needed.
-    (await this.#compiled?.catch(() => undefined))?.[Symbol.dispose]();
+    for (const compiled of await this.#once.clear()) compiled[Symbol.dispose]();
   }
 }
 
