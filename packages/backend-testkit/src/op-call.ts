@@ -1,8 +1,6 @@
 import {
   type AnyCall,
   type AnyOp,
-  type CaseInput,
-  type Draw,
   gradient,
   graph,
   type HostTensor,
@@ -14,6 +12,7 @@ import {
   type Tensor,
   typeName,
 } from "@finegrain/graph";
+import type { CaseInput, Draw } from "@finegrain/graph/cases";
 import * as fc from "fast-check";
 import { randomValue } from "./random-value.ts";
 

@@ -1,4 +1,5 @@
-import { type CaseInput, type HostTensor, hostTensor, philox, size, uniformFromBits } from "@finegrain/graph";
+import { type HostTensor, hostTensor, philox, size, uniformFromBits } from "@finegrain/graph";
+import type { CaseInput } from "@finegrain/graph/cases";
 
 /**
  * A value for a case's input, the same for the same seed: floats standard normal or uniform in `range`, rounded to

@@ -1,3 +1,6 @@
+/*
+ * What ops declare to be tested on, for their own files and for those who test backends: `@finegrain/graph/cases`.
+ */
 import type { DType, Shape, TensorType } from "./tensor.ts";
 
 /** An input of a conformance case. Floats are standard normal, or uniform in `range`; integers uniform in [atLeast, below). */

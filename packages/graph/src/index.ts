@@ -6,10 +6,9 @@ export * from "./backend/lowering.ts";
 export * from "./backend/once.ts";
 export * from "./backend/turn.ts";
 export * from "./broadcast.ts";
-export * from "./cases.ts";
 export * from "./catalog.ts";
 export * from "./composites/index.ts";
-export * from "./cost.ts";
+export type { Cost } from "./cost.ts";
 export * from "./dequantized.ts";
 export * from "./einsum-spec.ts";
 export * from "./errors.ts";
@@ -19,12 +18,27 @@ export * from "./gradient.ts";
 export * from "./graph.ts";
 export * from "./graph-cost.ts";
 export * from "./json.ts";
-export * from "./op.ts";
+export {
+  type AnyCall,
+  type AnyComposite,
+  type AnyOp,
+  type AnyPrimitive,
+  type Call,
+  type Composite,
+  type CompositeOp,
+  type Op,
+  type Operand,
+  type Primitive,
+  type Pullback,
+  scalar,
+  splitCall,
+  type Vjp,
+} from "./op.ts";
 export * from "./ops/index.ts";
-export * from "./passes/index.ts";
+export { commonSubexpressions, decompose, foldConstants, optimize, rewrite, simplify } from "./passes/index.ts";
 export * from "./philox.ts";
 export * from "./print.ts";
-export * from "./reduction.ts";
+export type { ReduceAttrs } from "./reduction.ts";
 export * from "./tensor.ts";
 export * from "./tree.ts";
 export * from "./verify.ts";
