@@ -36,6 +36,37 @@ test("its threads load nothing that the program preloads", async () => {
   expect(await output(["--require", preload, "double.js"])).toEqual(doubled(2));
 });
 
+/** The README's example, made small. */
+const library = `
+import { openBackend, openRun, readText, train } from "finegrain";
+
+await using backend = await openBackend();
+await using run = await train({ backend, out: "runs/a", data: await readText("my.txt"),
+  model: { layers: 1, dModel: 32, heads: 2, feedForward: { type: "sparse", blockSize: 16 } },
+  training: { steps: 3, batch: 2, length: 16 } });
+let written = "";
+for await (const { text } of run.generate("It is ", { maxTokens: 4, temperature: 0 })) written += text;
+await using again = await openRun("runs/a", { backend });
+let repeated = "";
+for await (const { text } of again.generate("It is ", { maxTokens: 4, temperature: 0 })) repeated += text;
+const { name, device: { fallback } } = backend;
+console.log(JSON.stringify({ name, fallback, steps: again.step, bits: run.outcome.bitsPerByte > 0, same: written === repeated }));
+`;
+
+test("the library trains, writes and opens what it wrote, and says what it runs on", async () => {
+  const alone = join(folder, "library");
+  await mkdir(alone);
+  await writeFile(join(alone, "my.txt"), "It is a text to learn from. ".repeat(200));
+  await writeFile(join(alone, "main.mjs"), (await transform(library, { target: "node20" })).code);
+  expect(await output(["main.mjs"], {}, alone)).toEqual({
+    name: "wasm",
+    fallback: "wasm runs in place of onnx: onnxruntime-node is not installed: npm install onnxruntime-node",
+    steps: 3,
+    bits: true,
+    same: true,
+  });
+});
+
 test("a CommonJS program can require every package, and import it", async () => {
   const names = workspacePackages()
     .map(({ name, exports }) => (exports["."] ? name : undefined))

@@ -3,10 +3,12 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { extname, join } from "node:path";
+import { promisify } from "node:util";
 import { type BuildOptions, build } from "esbuild";
 import { type Browser, chromium } from "playwright";
 import { build as buildByVite } from "vite";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
+import { webpack } from "webpack";
 import { double, doubled } from "./program.ts";
 
 const { folder } = inject("installed");
@@ -91,6 +93,18 @@ async function byVite(name: string, files: Record<string, string>): Promise<void
   });
 }
 
+/** What webpack says is wrong, warnings too. */
+async function byWebpack(name: string, files: Record<string, string>): Promise<string> {
+  const context = await write(name, files);
+  const path = join(folder, "pages", name);
+  const output = { path, filename: "page.js", publicPath: "auto" };
+  const compiler = webpack({ mode: "production", target: "web", context, entry: "./page.js", output });
+  const stats = await promisify(compiler.run.bind(compiler))();
+  await promisify(compiler.close.bind(compiler))();
+  await writeFile(join(path, "index.html"), html);
+  return stats!.toString({ all: false, errors: true, warnings: true }); // a run that ends without an error has them
+}
+
 describe.each<[string, BuildOptions]>([
   ["plain", {}],
   ["names-kept", { keepNames: true }],
@@ -116,6 +130,18 @@ describe("Vite", () => {
   test("runs in a worker", async () => {
     await byVite("vite-worker", { "page.js": pageOfWorker, "inner.js": inWorker });
     expect(await said("vite-worker")).toEqual(doubled(2));
+  });
+});
+
+describe("webpack", () => {
+  test("runs in a page", async () => {
+    expect(await byWebpack("webpack", { "page.js": page({ threads: 2 }) })).toBe("");
+    expect(await said("webpack")).toEqual(doubled(2));
+  });
+
+  test("runs in a worker", async () => {
+    expect(await byWebpack("webpack-worker", { "page.js": pageOfWorker, "inner.js": inWorker })).toBe("");
+    expect(await said("webpack-worker")).toEqual(doubled(2));
   });
 });
 
