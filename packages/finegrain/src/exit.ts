@@ -20,6 +20,8 @@ export interface Failure {
 export function failure(error: unknown): Failure {
   if (error instanceof UsageError) return { text: error.message, code: EXIT.usage };
   if (!(error instanceof Error)) return { text: String(error), code: EXIT.failed };
+  // What went wrong first, where closing what was open then failed for the same reason.
+  if (error.name === "SuppressedError" && "suppressed" in error) return failure(error.suppressed);
   // By its field, not its class: the package with the class is not loaded by commands that do not need it.
   if (error.name === "UnknownNameError") return { text: error.message, code: EXIT.usage };
   if (isForPeople(error) || "syscall" in error) return { text: error.message, code: EXIT.failed };

@@ -24,6 +24,20 @@ export async function writeFileAtomically(path: string, content: FileContent): P
   await syncFolder(nodePath().dirname(path));
 }
 
+/**
+ * Make a folder, and those above it, where they are not there.
+ * @throws what the file system throws: on a read-only one Node's own recursion says that there is no such folder, which is no reason.
+ */
+export async function makeFolder(path: string): Promise<void> {
+  const { mkdir } = nodeFiles();
+  const failed = await mkdir(path, { recursive: true }).then(
+    () => undefined,
+    (error: NodeJS.ErrnoException) => error,
+  );
+  if (failed?.code === "ENOENT") await mkdir(path);
+  else if (failed !== undefined) throw failed;
+}
+
 /** Write a new file and wait until the disk has it. Its name is on the disk only after {@link syncFolder}. */
 export async function writeFileSynced(path: string, content: FileContent): Promise<void> {
   const file = await nodeFiles().open(path, "w");

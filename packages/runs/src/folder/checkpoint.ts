@@ -8,7 +8,7 @@ import {
 } from "@finegrain/graph";
 import { safetensorsChunks } from "@finegrain/nn";
 import { nodeFiles, nodePath } from "../node.ts";
-import { syncFolder, writeFileAtomically, writeFileSynced } from "./atomic-file.ts";
+import { makeFolder, syncFolder, writeFileAtomically, writeFileSynced } from "./atomic-file.ts";
 import { readTensorFile, readTensorHeader } from "./tensor-file.ts";
 
 /*
@@ -82,7 +82,7 @@ export async function saveCheckpoint(
   if (!Number.isInteger(keep) || keep < 1) {
     throw new FinegrainError(`the number of checkpoints to keep must be a whole number of at least 1, not ${keep}`);
   }
-  await nodeFiles().mkdir(folder, { recursive: true });
+  await makeFolder(folder);
   const aside = nodePath().join(folder, `${ASIDE}${process.pid}`);
   await removeLeftOver(folder);
   const name = unusedName(content.step, await checkpointNames(folder));

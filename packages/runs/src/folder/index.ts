@@ -1,4 +1,4 @@
-export { type FileContent, syncFolder, writeFileAtomically, writeFileSynced } from "./atomic-file.ts";
+export { type FileContent, makeFolder, syncFolder, writeFileAtomically, writeFileSynced } from "./atomic-file.ts";
 export {
   type Checkpoint,
   type CheckpointContent,

@@ -1,7 +1,7 @@
 import { FinegrainError } from "@finegrain/graph";
 import { nodeFiles, nodePath } from "../node.ts";
 import type { RunStore } from "../store.ts";
-import { WRITING, writeFileAtomically } from "./atomic-file.ts";
+import { makeFolder, WRITING, writeFileAtomically } from "./atomic-file.ts";
 import { hasCheckpoint, openCheckpoint, saveCheckpoint } from "./checkpoint.ts";
 import { openMetrics } from "./metrics.ts";
 
@@ -69,7 +69,7 @@ export function folderStore(folder: string): RunStore {
     folder,
     async begin(config, { json }) {
       await checkUnused(folder);
-      await nodeFiles().mkdir(folder, { recursive: true });
+      await makeFolder(folder);
       // From the config alone the run can begin again, so that a folder is of use from this moment on.
       await writeFileAtomically(paths.config, `${JSON.stringify(config, null, 2)}\n`);
       if (json !== undefined) await writeFileAtomically(paths.tokenizer, json);

@@ -1,8 +1,8 @@
-import { mkdir, readFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { GENERATOR, readEvidence, reportPage } from "@finegrain/bench/report";
 import { FinegrainError } from "@finegrain/graph";
-import { writeFileAtomically } from "@finegrain/runs";
+import { makeFolder, writeFileAtomically } from "@finegrain/runs";
 import type { Values } from "../../arguments.ts";
 import { EXIT, type ExitCode } from "../../exit.ts";
 import { bytes } from "../../output/format.ts";
@@ -15,7 +15,7 @@ export async function report({ out }: Values<typeof reportFlags>, files: readonl
   const path = join(out, "index.html");
   await refuseForeign(path);
   const page = await reportPage(evidence);
-  await mkdir(out, { recursive: true }).catch((error: NodeJS.ErrnoException) => {
+  await makeFolder(out).catch((error: NodeJS.ErrnoException) => {
     throw new FinegrainError(
       `cannot make the folder ${out}: ${error.code === "EEXIST" ? "it is a file" : error.message}`,
     );

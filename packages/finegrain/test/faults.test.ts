@@ -1,0 +1,142 @@
+import { execFile, execFileSync, spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import { readdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { beforeAll, describe, expect, test } from "vitest";
+import { quoted } from "../src/output/hint.ts";
+import { emptyFolder, finegrain, MAIN, TEXT, TINY } from "./command-line.ts";
+
+let folder: string;
+let text: string;
+
+beforeAll(async () => {
+  folder = await emptyFolder();
+  text = join(folder, "text.txt");
+  await writeFile(text, TEXT);
+});
+
+/** Files of the newest checkpoint that a run is in, and the losses of its steps. */
+async function stateOf(run: string) {
+  const checkpoints = join(run, "checkpoints");
+  const newest = join(checkpoints, (await readFile(join(checkpoints, "latest"), "utf8")).trim());
+  const read = (name: string) => readFile(join(newest, name), "base64");
+  const metrics = (await readFile(join(run, "metrics.jsonl"), "utf8")).trim().split("\n");
+  const losses = metrics.map((line) => JSON.parse(line)).flatMap(({ step, loss }) => (loss ? [[step, loss]] : []));
+  return { losses, model: await read("model.safetensors"), optimizer: await read("optimizer.safetensors") };
+}
+
+/** Kills, which `FINEGRAIN_KILLS` makes more. */
+const KILLS = Number(process.env.FINEGRAIN_KILLS ?? 2);
+// Not the reference: between steps it keeps more digits than a checkpoint has.
+const BACKENDS = ["onnx", "wasm", "tfjs:wasm", "tfjs:cpu"] as const;
+
+describe.each(BACKENDS)("training on %s that is killed", (named) => {
+  const [backend, device] = named.split(":");
+  const flags = [...TINY, "--steps", "40", "--checkpoint-every", "3", "--evaluate-every", "10"];
+  const which = ["--backend", backend!, ...(device === undefined ? [] : ["--device", device])];
+
+  test("goes on bit for bit as if it had not been", { timeout: 60_000 * (KILLS + 1) }, async () => {
+    const train = (out: string) => ["train", ...flags, ...which, "--data", text, "--out", out];
+    const whole = join(folder, `${backend}-${device}`);
+    const { code, milliseconds } = await finegrain(train(whole));
+    expect(code).toBe(0);
+    const expected = await stateOf(whole);
+    for (let kill = 0; kill < KILLS; kill++) {
+      const out = `${whole}-${kill}`;
+      const after = (0.15 + 0.8 * Math.random()) * milliseconds;
+      await killed(train(out), after);
+      const again = existsSync(join(out, "config.json")) ? ["train", "--resume", out, ...which] : train(out);
+      const resumed = await finegrain(again);
+      expect(resumed, `killed after ${after} ms`).toMatchObject({ code: 0, stderr: "" });
+      expect(await stateOf(out), `killed after ${after} ms`).toEqual(expected);
+      const left = (await readdir(join(out, "checkpoints"))).filter((name) => name.startsWith("."));
+      expect(left).toEqual([]);
+    }
+  });
+});
+
+/** Run the command, and kill it where it has not ended after some milliseconds. */
+function killed(args: readonly string[], milliseconds: number): Promise<void> {
+  const child = spawn(process.execPath, [MAIN, ...args], { stdio: "ignore" });
+  const timer = setTimeout(() => child.kill("SIGKILL"), milliseconds);
+  return new Promise((resolve) => {
+    child.on("close", () => {
+      clearTimeout(timer);
+      resolve();
+    });
+  });
+}
+
+const UNSHARE = ["--map-root-user", "--mount", "sh", "-c"];
+const MOUNT = 'mount -t tmpfs -o size="$SIZE" none "$DISK"';
+const canMount = ((): boolean => {
+  try {
+    execFileSync("unshare", [...UNSHARE, MOUNT], {
+      env: { ...process.env, SIZE: "16k", DISK: "/mnt" },
+      stdio: "ignore",
+    });
+    return true;
+  } catch {
+    return false;
+  }
+})();
+
+/** Run lines of a shell where `disk` is a file system of its own, of so many bytes, which is gone behind them. */
+async function onDisk(size: string, lines: readonly string[]) {
+  const env = { ...process.env, SIZE: size, DISK: join(folder, "disk") };
+  await promisify(execFile)("mkdir", ["-p", env.DISK]);
+  const ended = promisify(execFile)("unshare", [...UNSHARE, [MOUNT, ...lines].join("\n")], { env });
+  return ended.then(
+    ({ stdout, stderr }) => ({ code: 0, stdout, stderr }),
+    (error: { code: number; stdout: string; stderr: string }) => error,
+  );
+}
+const shell = (...args: string[]) => [process.execPath, MAIN, ...args].map(quoted).join(" ");
+const expectSentence = (stderr: string, says: RegExp) => {
+  expect(stderr).toMatch(says);
+  expect(stderr.trim().split("\n")).toHaveLength(1);
+  expect(stderr).not.toMatch(/^\s+at |mistake in finegrain/m);
+};
+
+describe.runIf(canMount)("a disk that is full", () => {
+  const disk = () => join(folder, "disk");
+  const flags = [...TINY, "--steps", "9", "--checkpoint-every", "1", "--evaluate-every", "3"];
+
+  test.each(["4k", "32k", "64k", "96k", "160k", "256k"])(
+    "of %s ends training in a sentence, and with room it goes on",
+    async (size) => {
+      const out = join(disk(), "run");
+      const train = shell("train", ...flags, "--data", text, "--out", out);
+      const { code, stderr, stdout } = await onDisk(size, [
+        `${train} > "$DISK.out" && exit 7`,
+        'mount -o remount,size=64m none "$DISK"',
+        `if [ -e ${quoted(join(out, "config.json"))} ]; then ${shell("train", "--resume", out, "--backend", "reference")}; else rm -rf ${quoted(out)}; ${train}; fi || exit 8`,
+      ]);
+      expectSentence(stderr, /ENOSPC|no space left/i);
+      expect(code, stderr).toBe(0);
+      expect(stdout).toMatch(/^done: /m);
+    },
+    60_000,
+  );
+
+  test("or read-only ends bench, report and train in a sentence, with what was there untouched", async () => {
+    const results = join(disk(), "results.jsonl");
+    const report = shell("report", join(folder, "lines.jsonl"), "--out", join(disk(), "report"));
+    await writeFile(join(folder, "lines.jsonl"), '{"step":0,"loss":1}\n{"step":1,"loss":0.5}\n');
+    const commands = [
+      report,
+      shell("bench", "ops", "--quick", "--backend", "reference", "--json", results),
+      shell("train", ...flags, "--data", text, "--out", join(disk(), "run")),
+    ];
+    for (const line of commands) {
+      const readOnly = await onDisk("1m", ['mount -o remount,ro none "$DISK"', line]);
+      expectSentence(readOnly.stderr, /EROFS|read-only/i);
+      expect(readOnly.code).toBe(1);
+      expect(readOnly.stdout).not.toMatch(/done: /);
+    }
+    const full = await onDisk("8k", [`${report} > "$DISK.out"; code=$?`, 'find "$DISK" -type f', "exit $code"]);
+    expectSentence(full.stderr, /ENOSPC|no space left/i);
+    expect(full).toMatchObject({ code: 1, stdout: "" });
+  }, 120_000);
+});
