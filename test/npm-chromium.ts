@@ -54,13 +54,15 @@ export async function unpack(archives: string, folder: string): Promise<void> {
   const made = await mkdtemp(`${folder}.`);
   try {
     const names = (await readdir(archives)).filter((name) => name.endsWith(".br"));
-    await Promise.all(
+    const unpacked = await Promise.allSettled(
       names.map((name) => {
         const isTar = name.endsWith(".tar.br");
         const written = isTar ? extract(made) : createWriteStream(join(made, basename(name, ".br")), { mode: 0o755 });
         return pipeline(createReadStream(join(archives, name)), createBrotliDecompress(), written);
       }),
     );
+    // Only when none of them writes any more is there something to give up.
+    for (const one of unpacked) if (one.status === "rejected") throw one.reason;
     await rename(made, folder).catch((error: unknown) => {
       if (!existsSync(folder)) throw error; // else another process was first
     });

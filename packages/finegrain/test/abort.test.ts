@@ -6,10 +6,13 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Ended, emptyFolder, finegrain } from "./command-line.ts";
 
 /** Has the command say when it listens to signals: before that one ends it anyway. */
-const SAY_LISTENING = `data:text/javascript,const {on} = process; process.on = function (name, ...rest) {
-  if (name === "SIGINT") process.stderr.write("LISTENING");
-  return on.call(this, name, ...rest);
-}`.replaceAll(/\s+/g, "%20");
+const SAY_LISTENING = `data:text/javascript,${encodeURIComponent(`
+  const { on } = process;
+  process.on = function (name, ...rest) {
+    if (name === "SIGINT") process.stderr.write("LISTENING");
+    return on.call(this, name, ...rest);
+  };
+`)}`;
 
 /** A prompt of its length takes many seconds, on any engine. */
 const long = { vocabulary: 256, dModel: 64, dFf: 256, layers: 2, heads: 2, maxLength: 16_384 };
@@ -21,7 +24,7 @@ let folder: string;
 let idle: number;
 beforeAll(async () => {
   folder = await emptyFolder();
-  await writeFile(join(folder, "text.txt"), "It was the best of times, it was the worst of times. ".repeat(40_000));
+  await writeFile(join(folder, "text.txt"), "It was the best of times, it was the worst of times. ".repeat(8_000));
   await save("long", long);
   await save("short", short);
   idle = (await finegrain(["--version"])).milliseconds;

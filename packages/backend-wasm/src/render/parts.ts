@@ -14,7 +14,7 @@ export interface Piece {
 export type Part = readonly (readonly Piece[])[];
 
 /** Values that a part reads or makes at most: some milliseconds' work, besides which a start of all threads is nothing. */
-const MOST = 2 ** 25;
+const MOST = 2 ** 24;
 
 /**
  * Groups of steps in parts. A step that would be too much by itself is cut into pieces.

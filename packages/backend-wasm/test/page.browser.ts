@@ -1,0 +1,72 @@
+/// <reference lib="dom" />
+import { add, type Buffer, einsum, graph, hostTensor, input, mul, relu } from "@finegrain/graph";
+import { expect, test } from "vitest";
+import { wasmBackend } from "../src/index.ts";
+
+const N = 640;
+/** Milliseconds of a task that a page calls long. */
+const LONG = 50;
+
+/** Products of [N, N], over two thousand million operations in all. */
+function large() {
+  const [x, w] = [input([N, N], "float32", "x"), input([N, N], "float32", "w")];
+  let y = x;
+  for (let i = 0; i < 4; i++) y = relu(add(einsum(y, w, "B D, D F -> B F"), mul(y, 0.5)));
+  return graph({ name: "large", inputs: [x, w], outputs: [y] });
+}
+
+/** The longest of the page's tasks while something goes on: 0 where none was long. */
+async function longestTask(work: () => Promise<unknown>): Promise<number> {
+  let longest = 0;
+  const observer = new PerformanceObserver((list) => {
+    for (const { duration } of list.getEntries()) longest = Math.max(longest, duration);
+  });
+  observer.observe({ type: "longtask" });
+  await work();
+  await new Promise((resolve) => setTimeout(resolve, 100)); // they are told afterwards
+  observer.disconnect();
+  return longest;
+}
+
+test("long tasks are seen", async () => {
+  const longest = await longestTask(async () => {
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    for (const end = performance.now() + 2 * LONG; performance.now() < end; );
+  });
+  expect(longest).toBeGreaterThan(LONG);
+});
+
+/** Five long runs of so many threads, while `beside` looks at the page. */
+async function runs(threads: number, beside: (work: () => Promise<void>) => Promise<number>): Promise<number> {
+  await using backend = await wasmBackend({ threads });
+  using executable = await backend.compile(large());
+  const numbers = Float32Array.from({ length: N * N }, (_, i) => Math.sin(i) / Math.sqrt(N));
+  const given = [0, 1].map(() => backend.upload(hostTensor("float32", [N, N], numbers)));
+  const started = performance.now();
+  const found = await beside(async () => {
+    for (let i = 0; i < 5; i++) {
+      await new Promise((resolve) => setTimeout(resolve));
+      const [result] = executable.run(given) as [Buffer];
+      await result.read();
+      result[Symbol.dispose]();
+    }
+  });
+  expect(performance.now() - started).toBeGreaterThan(3 * LONG);
+  return found;
+}
+
+test("a long run is no long task of the page", { timeout: 120_000, retry: 3 }, async () => {
+  expect(await runs(1, longestTask)).toBeLessThanOrEqual(LONG);
+});
+
+// How long the page's thread waits for another one at a barrier is the machine's affair, where all of its cores are taken.
+test("a long run on two threads is in many tasks of the page", { timeout: 120_000 }, async () => {
+  const turns = await runs(2, async (work) => {
+    let count = 0;
+    const timer = setInterval(() => count++, 1);
+    await work();
+    clearInterval(timer);
+    return count;
+  });
+  expect(turns).toBeGreaterThan(5 * 5);
+});
