@@ -1,4 +1,4 @@
-import { type Backend, type Buffer, type Compiled, disposeTree, Once } from "@finegrain/graph";
+import { type Backend, type Buffer, type Compiled, disposeTree, Once, type StopSignal } from "@finegrain/graph";
 import type { BatchSize, HeldOutBatch } from "./data/index.ts";
 import { type EvaluationConfig, evaluationGraph } from "./train-step.ts";
 
@@ -14,7 +14,7 @@ export interface Evaluator extends AsyncDisposable {
   evaluate(
     weights: ReadonlyMap<string, Buffer>,
     batches: Iterable<HeldOutBatch>,
-    signal?: AbortSignal,
+    signal?: StopSignal,
   ): Promise<{ nats: number; tokens: number }>;
 }
 
@@ -53,4 +53,4 @@ export function createEvaluator({ backend, ...config }: EvaluatorOptions): Evalu
   };
 }
 
-const numberOf = async (buffer: Buffer, signal?: AbortSignal): Promise<number> => (await buffer.read(signal)).data[0]!;
+const numberOf = async (buffer: Buffer, signal?: StopSignal): Promise<number> => (await buffer.read(signal)).data[0]!;

@@ -8,6 +8,7 @@ import {
   hostTensor,
   Once,
   type Shape,
+  type StopSignal,
   zeroTensor,
 } from "@finegrain/graph";
 import { initialize, matchTensors, paramTypes, seedKey } from "@finegrain/nn";
@@ -79,7 +80,7 @@ export interface Trainer extends AsyncDisposable {
    */
   evaluate(
     batches: Iterable<HeldOutBatch>,
-    signal?: AbortSignal,
+    signal?: StopSignal,
   ): Promise<{ readonly nats: number; readonly tokens: number }>;
   weights(): Promise<Map<string, HostTensor>>;
   state(): Promise<TrainerState>;
@@ -273,7 +274,7 @@ class ModelTrainer implements Trainer {
     };
   }
 
-  evaluate(batches: Iterable<HeldOutBatch>, signal?: AbortSignal): Promise<{ nats: number; tokens: number }> {
+  evaluate(batches: Iterable<HeldOutBatch>, signal?: StopSignal): Promise<{ nats: number; tokens: number }> {
     return this.#evaluator.evaluate(this.buffers(), batches, signal);
   }
 

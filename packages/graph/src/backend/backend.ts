@@ -89,11 +89,23 @@ export interface Executable<I = Tree<Tensor>, O = Tree<Tensor>> extends Disposab
   profile?(): KernelTime[];
 }
 
+/**
+ * What an `AbortSignal` has that a wait needs. The signal itself is of the DOM's types or of Node's, and declarations that name it would
+ * need one of these.
+ */
+export interface StopSignal {
+  readonly aborted: boolean;
+  readonly reason: unknown;
+  throwIfAborted(): void;
+  addEventListener(type: "abort", listener: () => void, options?: { readonly once?: boolean }): void;
+  removeEventListener(type: "abort", listener: () => void): void;
+}
+
 /** A tensor on the device. The only asynchronous thing about it is reading it, by which the error of the run comes out that should have made it. */
 export interface Buffer extends Disposable {
   readonly type: TensorType;
   /** @param signal an abort ends the wait for the run that makes the numbers, with the signal's reason as the error. */
-  read(signal?: AbortSignal): Promise<HostTensor>;
+  read(signal?: StopSignal): Promise<HostTensor>;
 }
 
 /** What a graph of the type `G` is compiled to. */

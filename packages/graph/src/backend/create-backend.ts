@@ -3,7 +3,7 @@ import type { Graph } from "../graph.ts";
 import type { HostTensor, Tensor, TensorType } from "../tensor.ts";
 import { sameType, typeName } from "../tensor.ts";
 import { type Like, Outline } from "../tree.ts";
-import type { Backend, Buffer, CompileOptions, Executable, KernelTime } from "./backend.ts";
+import type { Backend, Buffer, CompileOptions, Executable, KernelTime, StopSignal } from "./backend.ts";
 import { donations } from "./donations.ts";
 import type { DeviceProgram, Driver } from "./driver.ts";
 import { Cell, RunQueue } from "./queue.ts";
@@ -92,7 +92,7 @@ class DeviceBuffer<Value> implements Buffer {
     throw new FinegrainError(`a buffer of ${typeName(this.type)} was used after it was ${this.#gone}${as}`);
   }
 
-  async read(signal?: AbortSignal): Promise<HostTensor> {
+  async read(signal?: StopSignal): Promise<HostTensor> {
     const cell = this.cell();
     this.home.expectOpen();
     return this.home.queue.read(cell, (value) => this.home.driver.read(value, this.type), signal);

@@ -1,5 +1,6 @@
 import { FinegrainError } from "../errors.ts";
 import type { TensorType } from "../tensor.ts";
+import type { StopSignal } from "./backend.ts";
 import type { DeviceProgram, Driver, Turns } from "./driver.ts";
 import { Hold } from "./turn.ts";
 
@@ -76,7 +77,7 @@ export class RunQueue<Value> {
    * What `read` makes of a value: it is called before any later run.
    * @throws the error of the run that should have made the value; the signal's reason where that is aborted first.
    */
-  async read<T>(cell: Cell<Value>, read: (value: Value) => Promise<T>, signal?: AbortSignal): Promise<T> {
+  async read<T>(cell: Cell<Value>, read: (value: Value) => Promise<T>, signal?: StopSignal): Promise<T> {
     signal?.throwIfAborted();
     const found = await (cell.maker ? this.#readOnceMade(cell, read, signal) : readNow(cell, read));
     await this.#hold.rest();
@@ -95,7 +96,7 @@ export class RunQueue<Value> {
     if (this.#begun instanceof Promise) await this.#begun;
   }
 
-  #readOnceMade<T>(cell: Cell<Value>, read: (value: Value) => Promise<T>, signal?: AbortSignal): Promise<T> {
+  #readOnceMade<T>(cell: Cell<Value>, read: (value: Value) => Promise<T>, signal?: StopSignal): Promise<T> {
     cell.holders++;
     return new Promise((resolve, reject) => {
       const made = (): void => {
