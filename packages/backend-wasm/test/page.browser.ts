@@ -3,11 +3,11 @@ import { add, type Buffer, einsum, graph, hostTensor, input, mul, relu } from "@
 import { expect, test } from "vitest";
 import { wasmBackend } from "../src/index.ts";
 
-const N = 640;
+const N = 896;
 /** Milliseconds of a task that a page calls long. */
 const LONG = 50;
 
-/** Products of [N, N], over two thousand million operations in all. */
+/** Products of [N, N], over five thousand million operations in all. */
 function large() {
   const [x, w] = [input([N, N], "float32", "x"), input([N, N], "float32", "w")];
   let y = x;
@@ -36,27 +36,31 @@ test("long tasks are seen", async () => {
   expect(longest).toBeGreaterThan(LONG);
 });
 
-/** Five long runs of so many threads, while `beside` looks at the page. */
-async function runs(threads: number, beside: (work: () => Promise<void>) => Promise<number>): Promise<number> {
+/** What `beside` sees of the page during each of five long runs of so many threads. */
+async function runs(threads: number, beside: (work: () => Promise<void>) => Promise<number>): Promise<number[]> {
   await using backend = await wasmBackend({ threads });
   using executable = await backend.compile(large());
   const numbers = Float32Array.from({ length: N * N }, (_, i) => Math.sin(i) / Math.sqrt(N));
   const given = [0, 1].map(() => backend.upload(hostTensor("float32", [N, N], numbers)));
-  const started = performance.now();
-  const found = await beside(async () => {
-    for (let i = 0; i < 5; i++) {
-      await new Promise((resolve) => setTimeout(resolve));
-      const [result] = executable.run(given) as [Buffer];
-      await result.read();
-      result[Symbol.dispose]();
-    }
-  });
-  expect(performance.now() - started).toBeGreaterThan(3 * LONG);
+  const found: number[] = [];
+  for (let i = 0; i < 5; i++) {
+    found.push(
+      await beside(async () => {
+        await new Promise((resolve) => setTimeout(resolve));
+        const started = performance.now();
+        const [result] = executable.run(given) as [Buffer];
+        await result.read();
+        expect(performance.now() - started).toBeGreaterThan(1.5 * LONG);
+        result[Symbol.dispose]();
+      }),
+    );
+  }
   return found;
 }
 
-test("a long run is no long task of the page", { timeout: 120_000, retry: 3 }, async () => {
-  expect(await runs(1, longestTask)).toBeLessThanOrEqual(LONG);
+// A task may be long because another process had the processor. One that holds the page would be so in every run.
+test("a long run is no long task of the page", { timeout: 120_000 }, async () => {
+  expect(Math.min(...(await runs(1, longestTask)))).toBeLessThanOrEqual(LONG);
 });
 
 // How long the page's thread waits for another one at a barrier is the machine's affair, where all of its cores are taken.
@@ -68,5 +72,5 @@ test("a long run on two threads is in many tasks of the page", { timeout: 120_00
     clearInterval(timer);
     return count;
   });
-  expect(turns).toBeGreaterThan(5 * 5);
+  expect(Math.max(...turns)).toBeGreaterThan(5);
 });

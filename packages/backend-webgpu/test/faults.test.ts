@@ -91,7 +91,7 @@ describe("a device that is lost", () => {
     await expectRefusal(() => late!.read(), LOST);
     await expectRefusal(() => given.read(), LOST);
     await expectRefusal(async () => backend.upload(value), LOST);
-    await expectRefusal(async () => executable.run([given]), LOST);
+    await expectRefusal(() => executable.run([given])[0]!.read(), LOST);
     await expectRefusal(() => backend.compile(step), LOST);
     await worksAnew();
     for (const each of [made!, late!, given, executable]) each[Symbol.dispose]();
