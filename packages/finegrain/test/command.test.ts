@@ -203,8 +203,9 @@ test("the demo trains both models, lets them write, and leaves runs behind", asy
   const { code, stdout } = await finegrain(["demo", "--steps", "2", "--out", out]);
   expect(code).toBe(0);
   expect(stdout).toMatch(/the sparse model writes\nFellow citizens/);
-  expect(stdout).toMatch(/\nsparse +1\.\d+ M +[\d.]+ +[\d,]+ +[\d,]+\ndense +1\.\d+ M/);
+  expect(stdout).toMatch(/\nsparse +4\d\d k +[\d.]+( to [\d.]+)? +[\d,]+ +[\d,]+\ndense +4\d\d k/);
   expect(stdout).toMatch(/dense [\d.,]+ tokens\/s, sparse [\d.,]+ tokens\/s: [\d.]+ x/);
-  for (const run of ["sparse", "dense"])
+  expect(stdout).toMatch(/\nWith as many parameters the sparse model is .+ bits per byte against .+\.\n/);
+  for (const run of ["sparse", "dense", "sparse-2", "dense-2"])
     expect((await readdir(join(out, run))).sort()).toEqual(["checkpoints", "config.json", "metrics.jsonl"]);
 }, 240_000);
