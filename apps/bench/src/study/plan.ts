@@ -46,9 +46,9 @@ export function runsToMake(study: Study, results: readonly StudyResult[]): Study
   const isOpen = (run: StudyRun) => !own.some(isOf(run));
   const tuning = study.variants.flatMap((variant) => tuningRuns(study, variant)).filter(isOpen);
   const most = Math.max(...study.variants.map(({ seeds }) => seeds.length));
-  const [repeated, single] = [true, false].map((several) =>
-    study.variants.filter(({ seeds }) => seeds.length > 1 === several),
-  ) as [StudyVariant[], StudyVariant[]]; // one for each of the two
+  // The first variant is what the others are compared with, and so comes first.
+  const repeated = study.variants.filter(({ seeds }, i) => i === 0 || seeds.length > 1);
+  const single = study.variants.filter((variant) => !repeated.includes(variant));
   const rounds = [...Array.from({ length: most }, (_, i) => ({ i, variants: repeated })), { i: 0, variants: single }];
   const whole = rounds.flatMap(({ i, variants }) =>
     variants.flatMap((variant): StudyRun[] => {
