@@ -13,8 +13,11 @@ export interface Piece {
 /** What a run does before its thread may do something else: pieces in groups, between which all threads meet. */
 export type Part = readonly (readonly Piece[])[];
 
-/** Values that a part reads or makes at most: some milliseconds' work, besides which a start of all threads is nothing. */
-const MOST = 2 ** 24;
+/**
+ * Values that a part reads or makes at most. A page draws between parts, which are some milliseconds' work there. A product that is cut packs its
+ * operands once for each part, so that elsewhere a part is as much as an abort may wait for.
+ */
+const MOST = "document" in globalThis ? 2 ** 24 : 2 ** 28;
 
 /**
  * Groups of steps in parts. A step that would be too much by itself is cut into pieces.
