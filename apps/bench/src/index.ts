@@ -2,7 +2,7 @@ export { timeDecode } from "./cases/decode-case.ts";
 export { interleave } from "./measure/method.ts";
 export { type Profile, profileSuite } from "./measure/profile-suite.ts";
 export { casesOf, type Progress, type RunOptions, runSuite } from "./measure/run-suite.ts";
-export { interquartile, isWide, median, quantile, ratio, type Spread } from "./measure/statistics.ts";
+export { interquartile, isWide, mean, median, quantile, ratio, type Spread } from "./measure/statistics.ts";
 export { openPeers, peersNamed } from "./peers/open.ts";
 export type { Peer } from "./peers/peer.ts";
 export { appendResults } from "./results/append-results.ts";

@@ -87,6 +87,15 @@ export class ModelBuilder {
     return this.#initializer(dtype, shape, new Uint8Array(arrays[dtype].from(data).buffer));
   }
 
+  /** int32: 0, 1, 2, ... under a shape. */
+  range(...shape: readonly number[]): string {
+    return this.constant(
+      "int32",
+      shape,
+      Array.from({ length: size(shape) }, (_, i) => i),
+    );
+  }
+
   /** A one-dimensional int64 constant: what shapes, axes and pads are given as. */
   ints(...values: readonly number[]): string {
     return this.#initializer("int64", [values.length], new Uint8Array(BigInt64Array.from(values, BigInt).buffer));

@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { mkdtemp } from "node:fs/promises";
+import { mkdtemp, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -48,6 +48,14 @@ export function finegrain(args: readonly string[], { cwd, stdin, env, onOutput }
 
 /** A new empty folder. */
 export const emptyFolder = (): Promise<string> => mkdtemp(join(tmpdir(), "finegrain-"));
+
+/** The same with {@link TEXT} in a file. */
+export async function folderWithText(): Promise<{ folder: string; text: string }> {
+  const folder = await emptyFolder();
+  const text = join(folder, "text.txt");
+  await writeFile(text, TEXT);
+  return { folder, text };
+}
 
 /** Flags of a model and a run that take a second on the reference backend. */
 export const TINY_OF_ANY_LAYER = [

@@ -1,15 +1,13 @@
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, expect, test } from "vitest";
-import { emptyFolder, finegrain, TEXT, TINY } from "./command-line.ts";
+import { finegrain, folderWithText, TEXT, TINY } from "./command-line.ts";
 
 let folder: string;
 let text: string;
 
 beforeAll(async () => {
-  folder = await emptyFolder();
-  text = join(folder, "text.txt");
-  await writeFile(text, TEXT);
+  ({ folder, text } = await folderWithText());
 });
 
 const metricsOf = async (run: string) =>

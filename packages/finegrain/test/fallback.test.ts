@@ -1,7 +1,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, expect, test } from "vitest";
-import { emptyFolder, finegrain, TEXT, TINY } from "./command-line.ts";
+import { finegrain, folderWithText, TINY } from "./command-line.ts";
 
 /** A machine on which no native module loads: onnxruntime-node is installed, and its binding is broken. */
 const BROKEN = {
@@ -32,8 +32,7 @@ const linesOf = async (file: string) =>
     .map((line) => JSON.parse(line) as Record<string, unknown>);
 
 beforeAll(async () => {
-  folder = await emptyFolder();
-  await writeFile(join(folder, "text.txt"), TEXT);
+  ({ folder } = await folderWithText());
   await writeFile(join(folder, "study.json"), JSON.stringify(STUDY));
   const cases = [
     { name: "first", phase: "decode", model: MODEL, variants: [{ name: "dense", model: {} }], measure: MEASURE },

@@ -5,15 +5,13 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { beforeAll, describe, expect, test } from "vitest";
 import { quoted } from "../src/output/hint.ts";
-import { emptyFolder, finegrain, MAIN, TEXT, TINY } from "./command-line.ts";
+import { finegrain, folderWithText, MAIN, TINY } from "./command-line.ts";
 
 let folder: string;
 let text: string;
 
 beforeAll(async () => {
-  folder = await emptyFolder();
-  text = join(folder, "text.txt");
-  await writeFile(text, TEXT);
+  ({ folder, text } = await folderWithText());
 });
 
 /** Files of the newest checkpoint that a run is in, and the losses of its steps. */

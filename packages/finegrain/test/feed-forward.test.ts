@@ -1,15 +1,13 @@
-import { readFile, writeFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
-import { emptyFolder, finegrain, TEXT, TINY_OF_ANY_LAYER } from "./command-line.ts";
+import { finegrain, folderWithText, TINY_OF_ANY_LAYER } from "./command-line.ts";
 
 let folder: string;
 let text: string;
 
 beforeAll(async () => {
-  folder = await emptyFolder();
-  text = join(folder, "text.txt");
-  await writeFile(text, TEXT);
+  ({ folder, text } = await folderWithText());
 });
 
 const train = (name: string, ...flags: string[]) =>

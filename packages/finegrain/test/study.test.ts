@@ -1,13 +1,12 @@
 import { readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, expect, test } from "vitest";
-import { emptyFolder, finegrain, TEXT } from "./command-line.ts";
+import { finegrain, folderWithText } from "./command-line.ts";
 
 let folder: string;
 
 beforeAll(async () => {
-  folder = await emptyFolder();
-  await writeFile(join(folder, "text.txt"), TEXT);
+  ({ folder } = await folderWithText());
   const sparse = {
     name: "sparse",
     model: { feedForward: { type: "sparse", blockSize: 4, rank: 2 } },

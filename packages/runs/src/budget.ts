@@ -78,8 +78,7 @@ async function tokensPerSecond(
   const speeds: number[] = [];
   for (let step = 0; step <= MEASURED_STEPS; step++) {
     signal?.throwIfAborted();
-    const micro = Array.from({ length: accumulate }, (_, k) => batches.at(step * accumulate + k));
-    const { tokens, milliseconds } = await trainer.run(micro);
+    const { tokens, milliseconds } = await trainer.run(batches.ofStep(step, accumulate));
     speeds.push((1000 * tokens) / milliseconds);
   }
   return median(speeds.slice(1))!; // some steps were measured

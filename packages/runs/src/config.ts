@@ -1,7 +1,7 @@
 import { FinegrainError, type JsonObject, jsonObject, parseJson, shownJson } from "@finegrain/graph";
 import { type ConfigWith, hiddenUnits, type ModelConfig, type OwnLayers } from "@finegrain/nn";
 import { parseSchedule, type ScheduleConfig } from "@finegrain/train";
-import { modelDefaults, type RunSizes, TRAINING_MINUTES, trainingDefaults } from "./defaults.ts";
+import { modelDefaults, type RunSizes, TRAINING_MINUTES, trainingDefaults, widthAndHeads } from "./defaults.ts";
 import { nodeFiles } from "./node.ts";
 import { checkFingerprint, type Fingerprint } from "./text/fingerprint.ts";
 
@@ -178,7 +178,7 @@ export function modelConfig(
 ): ModelConfig {
   const { feedForward } = modelDefaults;
   const own: Partial<ModelConfig> = options ?? { feedForward };
-  const { dModel = sizes.dModel } = own;
+  const { dModel, heads } = widthAndHeads(own, sizes);
   return {
     ...own,
     vocabulary: own.vocabulary ?? vocabulary,
@@ -186,7 +186,7 @@ export function modelConfig(
     dModel,
     dFf: hiddenUnits({ ...own, dModel }),
     layers: own.layers ?? sizes.layers,
-    heads: own.heads ?? (dModel === sizes.dModel ? sizes.heads : modelDefaults.heads),
+    heads,
     positions: own.positions ?? modelDefaults.positions,
   };
 }

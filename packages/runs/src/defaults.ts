@@ -41,6 +41,18 @@ export interface RunSizes {
   readonly learningRate: number;
 }
 
+/**
+ * The width and heads of a model that names some of them. Where its width is not the usual one, neither are the usual heads sure to
+ * divide it.
+ */
+export function widthAndHeads(
+  { dModel, heads }: { readonly dModel?: number | undefined; readonly heads?: number | undefined },
+  usual: Pick<RunSizes, "dModel" | "heads">,
+): Pick<RunSizes, "dModel" | "heads"> {
+  const width = dModel ?? usual.dModel;
+  return { dModel: width, heads: heads ?? (width === usual.dModel ? usual.heads : modelDefaults.heads) };
+}
+
 /** What a training in so many minutes chooses among, from small to large. */
 export const runSizes: readonly RunSizes[] = [
   { layers: 2, dModel: 128, heads: 2, batch: 16, length: 128, learningRate: 0.004 },

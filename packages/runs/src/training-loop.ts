@@ -206,7 +206,7 @@ class Loop {
 
   async #step(): Promise<void> {
     const { steps, accumulate } = this.#input.config.training;
-    const micro = Array.from({ length: accumulate }, (_, k) => this.#batches.at(this.#trainer.step * accumulate + k));
+    const micro = this.#batches.ofStep(this.#trainer.step, accumulate);
     const { step: index, metrics: routing, ...report } = await this.#trainer.run(micro);
     const { loss, tokens, milliseconds } = report;
     const tokensPerSecond = (1000 * tokens) / milliseconds;

@@ -30,8 +30,7 @@ async function train(config: ModelConfig, steps: number, accumulate = 1, tokens 
   };
   await using trainer = await createTrainer({ ...setup, schedule: () => 0.01 });
   const reports = [];
-  for (let step = 0; step < steps; step++)
-    reports.push(await trainer.run(Array.from({ length: accumulate }, (_, k) => batches.at(step * accumulate + k))));
+  for (let step = 0; step < steps; step++) reports.push(await trainer.run(batches.ofStep(step, accumulate)));
   return reports;
 }
 

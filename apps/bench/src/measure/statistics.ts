@@ -20,6 +20,9 @@ export function quantile(samples: readonly number[], at: number): number {
   return lower + (position - below) * ((sorted[below + 1] ?? lower) - lower);
 }
 
+export const mean = (samples: readonly number[]): number =>
+  samples.reduce((sum, sample) => sum + sample, 0) / samples.length;
+
 export const median = (samples: readonly number[]): number => quantile(samples, 0.5);
 
 /** The median with the interquartile range. */

@@ -1,4 +1,4 @@
-import { median } from "../measure/statistics.ts";
+import { mean, median } from "../measure/statistics.ts";
 import { type Evidence, type Metric, runName } from "../results/evidence.ts";
 import { digits, whole } from "../results/format.ts";
 import { colour, type Key } from "./chart.ts";
@@ -57,8 +57,6 @@ function averaged(points: readonly Point[]): Point[] {
     return { x: mean(bin.map(({ x }) => x)), y: mean(bin.map(({ y }) => y)) };
   });
 }
-
-const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
 
 function curves(
   runs: readonly Run[],

@@ -1,3 +1,4 @@
+import { mean } from "../measure/statistics.ts";
 import type { Measurement } from "../results/result.ts";
 import type { StudyResult } from "./result.ts";
 
@@ -70,8 +71,6 @@ export function summarize(results: readonly StudyResult[], measured: readonly Me
 
 /** Which results of whole runs have. */
 const decodedBits = ({ bitsPerByteAsDecoded }: StudyResult): number => bitsPerByteAsDecoded!;
-
-const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
 
 const spread = (values: readonly number[]): SeedSpread => ({
   mean: mean(values),

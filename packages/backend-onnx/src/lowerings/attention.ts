@@ -1,4 +1,4 @@
-import type { Shape, Tensor } from "@finegrain/graph";
+import type { Tensor } from "@finegrain/graph";
 import { CONTRIB, type ModelBuilder } from "../model-builder.ts";
 import { scaledApart } from "./einsum.ts";
 
@@ -33,16 +33,10 @@ export function appendedAttention(
     m.node("FusedMatMul", [query, keys], { transB: 1, alpha: { float: alpha } }, CONTRIB);
   const hidden = m.constant("float32", [], [MASKED]);
   const masked = (visible: string, x: string) => m.node("Where", [visible, x, hidden]);
-  const range = (n: number, shape: Shape) =>
-    m.constant(
-      "int32",
-      shape,
-      Array.from({ length: n }, (_, i) => i),
-    );
 
-  const cached = masked(m.node("Less", [range(capacity, [capacity]), parts.position]), scores(parts.pastKeys));
+  const cached = masked(m.node("Less", [m.range(capacity), parts.position]), scores(parts.pastKeys));
   const own = scores(parts.newKeys);
-  const fresh = time === 1 ? own : masked(m.node("LessOrEqual", [range(time, [time]), range(time, [time, 1])]), own);
+  const fresh = time === 1 ? own : masked(m.node("LessOrEqual", [m.range(time), m.range(time, 1)]), own);
   const weights = m.node("Softmax", [m.node("Concat", [cached, fresh], { axis: 3 })], { axis: -1 });
   const [past, present] = m.nodes("Split", [weights, m.ints(capacity, time)], 2, { axis: 3 });
   return m.node("Add", [m.node("MatMul", [past!, parts.pastValues]), m.node("MatMul", [present!, parts.newValues])]);

@@ -47,12 +47,7 @@ export function indexing(m: ModelBuilder) {
 
   /** 1 where an index is the class, by a comparison with each: [..., classes]. */
   function hotOf(indices: string, shape: Shape, classes: number): string {
-    const all = m.constant(
-      "int32",
-      [classes],
-      Array.from({ length: classes }, (_, i) => i),
-    );
-    const equal = m.node("Equal", [m.reshape(indices, [...shape, 1]), all]);
+    const equal = m.node("Equal", [m.reshape(indices, [...shape, 1]), m.range(classes)]);
     return m.node("Cast", [equal], { to: dataTypeOf("float32") });
   }
 

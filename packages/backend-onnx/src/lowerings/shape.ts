@@ -15,12 +15,7 @@ export const shapes = (m: ModelBuilder) =>
       return full.length === 1 ? full[0]! : m.node("Concat", full, { axis });
     },
     iota: (_, { shape, axis }) => {
-      const n = shape[axis]!;
-      const line = m.constant(
-        "int32",
-        shape.map((_, i) => (i === axis ? n : 1)),
-        Array.from({ length: n }, (_, i) => i),
-      );
+      const line = m.range(...shape.map((extent, i) => (i === axis ? extent : 1)));
       return shape.every((extent, i) => i === axis || extent === 1) ? line : m.node("Expand", [line, m.ints(...shape)]);
     },
     constant: (_, { dtype, shape, data }) => m.constant(dtype, shape, data),

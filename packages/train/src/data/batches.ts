@@ -19,6 +19,8 @@ export interface TrainBatches extends BatchSize {
    * that a run that resumes at step N sees exactly what it would have seen.
    */
   at(step: number): HostTensor;
+  /** The micro-batches of a step that sums so many, as a trainer takes them. */
+  ofStep(step: number, accumulate: number): HostTensor[];
 }
 
 /** Second counter word of the draw of an epoch's offset. */
@@ -55,21 +57,23 @@ export function trainBatches(
     }
     return last;
   };
+  const at = (step: number): HostTensor => {
+    const data = new Int32Array(batch * (length + 1));
+    for (let row = 0; row < batch; row++) {
+      const index = step * batch + row;
+      const { offset, order } = epochAt(Math.floor(index / windows));
+      const start = (offset + order(index % windows) * length) % starts;
+      data.set(tokens.subarray(start, start + length + 1), row * (length + 1));
+    }
+    return hostTensor("int32", [batch, length + 1], data);
+  };
   return {
     batch,
     length,
     windows,
     epoch: (step) => Math.floor((step * batch) / windows),
-    at(step) {
-      const data = new Int32Array(batch * (length + 1));
-      for (let row = 0; row < batch; row++) {
-        const index = step * batch + row;
-        const { offset, order } = epochAt(Math.floor(index / windows));
-        const start = (offset + order(index % windows) * length) % starts;
-        data.set(tokens.subarray(start, start + length + 1), row * (length + 1));
-      }
-      return hostTensor("int32", [batch, length + 1], data);
-    },
+    at,
+    ofStep: (step, accumulate) => Array.from({ length: accumulate }, (_, k) => at(step * accumulate + k)),
   };
 }
 

@@ -1,3 +1,4 @@
+import { mean } from "@finegrain/bench";
 import { digits } from "../../output/format.ts";
 
 /** What the demo measured. */
@@ -14,8 +15,6 @@ export function spread(values: readonly number[]): string {
   const [least, most] = [digits(Math.min(...values)), digits(Math.max(...values))];
   return least === most ? least : `${least} to ${most}`;
 }
-
-const mean = (values: readonly number[]): number => values.reduce((sum, x) => sum + x, 0) / values.length;
 
 /**
  * The demo in one sentence, as true as its numbers: a model is better where even its worst run is better than the best run of the

@@ -130,10 +130,10 @@ interface Training {
 }
 
 /** Both models from every seed, in turns. @returns undefined where it was interrupted. */
-async function trainBoth(out: Terminal, { folder, ...rest }: Training): Promise<Trained[] | undefined> {
+async function trainBoth(out: Terminal, { folder, steps: asked, ...rest }: Training): Promise<Trained[] | undefined> {
   const models = Object.entries({ sparse: equalParameters(DENSE, SPARSE), dense: DENSE });
   const runs = new Map<string, Run[]>(models.map(([name]) => [name, []]));
-  let { steps } = rest;
+  let steps = asked;
   for (const [nth, seed] of SEEDS.entries()) {
     for (const [name, model] of models) {
       const label = `${name}, seed ${seed}`;

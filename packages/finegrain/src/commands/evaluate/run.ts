@@ -1,6 +1,6 @@
 import { backendOptions } from "@finegrain/backends";
 import { ranOn } from "@finegrain/graph";
-import { type Evaluation, type EvaluationProgress, openRun, readText } from "@finegrain/runs";
+import { type EvaluateOptions, type Evaluation, type EvaluationProgress, openRun, readText } from "@finegrain/runs";
 import type { Values } from "../../arguments.ts";
 import { EXIT, type ExitCode } from "../../exit.ts";
 import { interruptible } from "../../interrupt.ts";
@@ -19,8 +19,9 @@ export async function evaluate(flags: Flags, [path]: readonly string[]): Promise
   await using backend = await openNoting(out, backendOptions(flags.backend, flags.device));
   await using run = await openRun(path!, { backend }); // the operand is required
   using interrupt = interruptible(() => {});
-  const found: { readonly name: string; readonly evaluation: Evaluation }[] = [];
-  for (const { name, own } of variants(flags)) {
+  const found: Evaluation[] = [];
+  const [usual, ...changed] = variants(flags);
+  for (const { name, own } of [usual, ...changed]) {
     const started = performance.now();
     const onProgress = ({ done, batches, tokens, bitsPerByte }: EvaluationProgress) =>
       out.progress(
@@ -37,28 +38,34 @@ export async function evaluate(flags: Flags, [path]: readonly string[]): Promise
       throw error;
     });
     if (evaluation === undefined) return EXIT.interrupted;
-    found.push({ name, evaluation });
+    found.push(evaluation);
   }
   out.clear();
-  const [plain, ...others] = found.map(({ evaluation }) => evaluation) as [Evaluation, ...Evaluation[]]; // one for every variant
+  const [plain, ...others] = found as [Evaluation, ...Evaluation[]]; // one for every variant
   const data = flags.data ?? `${run.config.data}: all that was held out`;
   if (flags.json) {
-    const costs = variants(flags)
-      .slice(1)
-      .map(({ field, own }, k) => [field, { ...own, bitsPerByte: others[k]!.bitsPerByte }]);
+    const costs = changed.map(({ field, own }, k) => [field, { ...own, bitsPerByte: others[k]!.bitsPerByte }]);
     const facts = { run: run.path, step: run.step, data, ...plain, ...Object.fromEntries(costs) };
     out.write(`${JSON.stringify({ ...facts, ...ranOn(backend) })}\n`);
   }
   out.print(`${plain.bitsPerByte.toFixed(4)} bits per byte on ${whole(plain.bytes)} bytes of ${data}`);
-  for (const { name, evaluation } of found.slice(1)) {
-    const cost = evaluation.bitsPerByte - plain.bitsPerByte;
-    out.print(`${evaluation.bitsPerByte.toFixed(4)} with ${name}: ${cost < 0 ? "" : "+"}${cost.toFixed(4)}`);
+  for (const [k, { name }] of changed.entries()) {
+    const { bitsPerByte } = others[k]!;
+    const cost = bitsPerByte - plain.bitsPerByte;
+    out.print(`${bitsPerByte.toFixed(4)} with ${name}: ${cost < 0 ? "" : "+"}${cost.toFixed(4)}`);
   }
   return EXIT.ok;
 }
 
+interface Variant {
+  /** What people are told of it, and its field in JSON. */
+  readonly name: string;
+  readonly field: string;
+  readonly own: Pick<EvaluateOptions, "storage" | "context">;
+}
+
 /** What is evaluated: first the model as it was trained, then what each flag changes about it. */
-function variants({ quantize, context }: Flags) {
+function variants({ quantize, context }: Flags): [Variant, ...Variant[]] {
   return [
     { name: "", field: "", own: {} },
     ...(quantize ? [{ name: `large weights in ${quantize}`, field: "quantized", own: { storage: quantize } }] : []),

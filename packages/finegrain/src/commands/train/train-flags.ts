@@ -1,5 +1,5 @@
 import { type ModelOptions, type PartialConfig, type RunSizes, SPEECHES } from "@finegrain/runs";
-import { modelDefaults, trainingDefaults } from "@finegrain/runs/defaults";
+import { modelDefaults, trainingDefaults, widthAndHeads } from "@finegrain/runs/defaults";
 import type { Values } from "../../arguments.ts";
 import type { trainFlags } from "./flags.ts";
 import { layersFromFlags } from "./layer-flags.ts";
@@ -27,8 +27,8 @@ export function optionsFromFlags(flags: Flags, file: PartialConfig) {
 /** Vocabulary and context are the tokenizer's and the windows', whatever a file says. */
 function modelOptions(flags: Flags, file: ModelOptions, { batch, ...sizes }: RunSizes): ModelOptions {
   const { vocabulary: _vocabulary, maxLength: _maxLength, ...own } = file;
-  const dModel = flags["d-model"] ?? own.dModel ?? sizes.dModel;
-  const heads = flags.heads ?? own.heads ?? (dModel === sizes.dModel ? sizes.heads : modelDefaults.heads);
+  const named = { dModel: flags["d-model"] ?? own.dModel, heads: flags.heads ?? own.heads };
+  const { dModel, heads } = widthAndHeads(named, sizes);
   return {
     ...own,
     dModel,
