@@ -16,7 +16,7 @@ test.each(["paper-800m-dense", "paper-800m-sparse"] as const)(
     const rendered = new RenderedProgram(program, target, { memory, profile: false });
     const bytes = rendered.encode({ arena: 1024, table: 1024, scratch: 1024 });
     await WebAssembly.compile(bytes);
-    expect((performance.now() - started) / 1000, "seconds").toBeLessThan(3);
+    expect((performance.now() - started) / 1000, "seconds").toBeLessThan(6);
     expect(bytes.length, "bytes").toBeLessThan(2 * 2 ** 20);
     // Layers share their kernels.
     const functions = new Set(rendered.steps.map(({ index }) => index)).size;

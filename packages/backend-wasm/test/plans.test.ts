@@ -73,7 +73,7 @@ describe("a plan of columns", () => {
 });
 
 describe("a plan in tiles", () => {
-  const plain = { wide: false, relaxed: false };
+  const plain = { wide: false, relaxed: false, threads: 2 };
   const packed = { packed: true, across: 1 };
   test.each<[string, Operands, Partial<typeof plain>, object]>([
     ["has ten sums", square(512), {}, { tall: 5, turns: 2, factorsInVectors: false, x: { ...packed, step: 5 } }],
@@ -87,8 +87,18 @@ describe("a plan in tiles", () => {
     ["has tiles of one height", ["T D, D F -> T F", [26, 64], [64, 100]], { relaxed: true }, { tall: 6 }],
     ["reads few rows as they lie", ["T D, D F -> T F", [24, 64], [64, 100]], {}, { x: { packed: false, across: 64 } }],
     ["has no odd sum in two turns", ["T D, D F -> T F", [32, 65], [65, 100]], {}, { turns: 1 }],
-    ["has one block of what is small", square(64), {}, { m: 64, n: 64, k: 64, rows: 64, columns: 64 }],
-    ["has blocks that stay in the cache", square(2048), {}, { rows: 30, columns: 64 }],
+    ["has one block of what is small", square(64), { threads: 1 }, { rows: 64, columns: 64, units: 1, own: 1 }],
+    ["has one for each thread", square(64), {}, { rows: 64, columns: 32, units: 2, own: 1 }],
+    ["has blocks that stay in the cache", square(2048), {}, { rows: 30, columns: 64, units: 69 * 32, own: 69 * 16 }],
+    ["has as many for each thread", square(2048), { threads: 3 }, { columns: 64, units: 69 * 32, own: 736 }],
+    [
+      "has no more than columns",
+      ["M K, K N -> M N", [64, 64], [64, 20]],
+      { threads: 4, relaxed: true },
+      { n: 20, columns: 8, units: 3, own: 1 },
+    ],
+    ["shares a batch", ["B M K, B K N -> B M N", [3, 64, 64], [3, 64, 64]], {}, { columns: 32, units: 6, own: 3 }],
+    ["leaves many whole", ["B M K, B K N -> B M N", [4, 64, 64], [4, 64, 64]], {}, { columns: 64, units: 4, own: 2 }],
   ])("%s", (_, operands, target, expected) => {
     const plan: TilesPlan = planTiles(productOf(operands), { ...plain, ...target });
     expect(plan).toMatchObject(expected);

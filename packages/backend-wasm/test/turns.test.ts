@@ -43,11 +43,13 @@ test.each([1, 2, 3])("a long run on %i threads lets timers have their turns, and
     longest = Math.max(longest, performance.now() - last);
     last = performance.now();
   }, 1);
+  const started = last;
   const [y, sums] = executable.run([backend.upload(x), backend.upload(w)]) as [Buffer, Buffer];
   const [found, summed] = await Promise.all([y.read(), sums.read()]);
   clearInterval(timer);
   expect(ticks).toBeGreaterThan(3);
-  expect(longest, "milliseconds without a turn").toBeLessThan(100);
+  // A share of the run, since other processes make both longer.
+  expect(longest / (performance.now() - started), "of the run without a turn").toBeLessThan(1 / 3);
   const rows = 3; // of the reference, which would take seconds for all
   const [a, b] = [input([rows, N], "float32", "x"), input([N, N], "float32", "w")];
   let z = a;
@@ -86,11 +88,11 @@ test("closing the backend ends the runs that are under way, and says so to who w
 });
 
 const step = (operations: number, units: number, grain: number): Step =>
-  ({ operations, rendered: { units, grain } }) as Step; // all that is looked at
+  ({ operations, share: units, rendered: { units, grain } }) as Step; // all that is looked at
 
 test("steps that are too much are cut into pieces, the others stay in their groups", () => {
   const groups = [[step(10, 5, 1), step(20, 5, 1)], [step(1000, 70, 16)], [step(50, 1, 1)], [step(60, 1, 1)]];
-  const parts = inParts(groups, 100);
+  const parts = inParts(groups, 1, 100);
   const shown = parts.map((part) => part.map((group) => group.map(({ number, nth, of }) => `${number}:${nth}/${of}`)));
   expect(shown).toEqual([
     [["0:0/1", "1:0/1"]],
@@ -99,7 +101,7 @@ test("steps that are too much are cut into pieces, the others stay in their grou
     [["4:0/1"]],
   ]);
   const pieces = parts.flat(2).filter(({ of }) => of === 10);
-  const ranges = pieces.map((piece) => rangeOf(piece, 70));
+  const ranges = pieces.map((piece) => rangeOf(piece));
   expect(ranges[0]!.begin).toBe(0);
   expect(ranges.at(-1)!.end).toBe(70);
   for (const [i, { begin }] of ranges.entries()) {

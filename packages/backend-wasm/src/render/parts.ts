@@ -14,16 +14,16 @@ export interface Piece {
 export type Part = readonly (readonly Piece[])[];
 
 /**
- * Values that a part reads or makes at most. A page draws between parts, which are some milliseconds' work there. A product that is cut packs its
- * operands once for each part, so that elsewhere a part is as much as an abort may wait for.
+ * Values that a thread reads or makes at most in a part: some milliseconds' work, after which a page draws and an abort is heard. All threads meet
+ * behind each part, so that smaller ones cost more.
  */
-const MOST = "document" in globalThis ? 2 ** 24 : 2 ** 28;
+const MOST = 2 ** 26;
 
 /**
  * Groups of steps in parts. A step that would be too much by itself is cut into pieces.
  * @param most values of a part.
  */
-export function inParts(groups: readonly (readonly Step[])[], most = MOST): Part[] {
+export function inParts(groups: readonly (readonly Step[])[], threads: number, most = threads * MOST): Part[] {
   const parts: Piece[][][] = [];
   let [number, left] = [0, 0];
   const put = (group: Piece[], operations: number): void => {
@@ -45,16 +45,19 @@ export function inParts(groups: readonly (readonly Step[])[], most = MOST): Part
       );
     else
       group.forEach((step, i) => {
-        const of = Math.max(1, Math.min(Math.ceil(step.operations / most), Math.floor(step.rendered.units)));
+        const of = Math.max(1, Math.min(Math.ceil(step.operations / most), step.share));
         for (let nth = 0; nth < of; nth++) put([{ step, number: first + i, nth, of }], step.operations / of);
       });
   }
   return parts.length > 0 ? parts : [[]];
 }
 
-/** Where a piece is in a range of `length` units. */
-export function rangeOf({ step, nth, of }: Piece, length: number): { readonly begin: number; readonly end: number } {
-  const { grain } = step.rendered;
-  const at = (n: number) => (n === of ? length : Math.floor((length * n) / of / grain) * grain);
+/** Where a piece is in a thread's share of its step's units. */
+export function rangeOf({ step: { share, rendered }, nth, of }: Piece): {
+  readonly begin: number;
+  readonly end: number;
+} {
+  const { grain } = rendered;
+  const at = (n: number) => (n === of ? share : Math.floor((share * n) / of / grain) * grain);
   return { begin: at(nth), end: at(nth + 1) };
 }

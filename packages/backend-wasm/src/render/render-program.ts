@@ -58,7 +58,7 @@ export class RenderedProgram {
       }
       this.#schedule.add(kernel, known.rendered, known.index);
     }
-    this.#parts = inParts(profile ? this.steps.map((step) => [step]) : this.#schedule.groups);
+    this.#parts = inParts(profile ? this.steps.map((step) => [step]) : this.#schedule.groups, target.threads);
     this.plan = planMemory(
       program,
       this.#schedule.groups.map((group) => group.map(({ kernel }) => kernel)),
@@ -190,48 +190,28 @@ class Caller {
   }
 
   #whole(piece: Piece): void {
-    const { step } = piece;
-    const { begin, end } = rangeOf(piece, step.rendered.units);
-    this.#pointers(step);
-    this.code.address(begin).address(end).get(this.#scratch).call(step.index);
+    const { begin, end } = rangeOf(piece);
+    this.#pointers(piece.step);
+    this.code.address(begin).address(end).get(this.#scratch).call(piece.step.index);
   }
 
-  /** The part of the thread that the function's parameter names. */
+  /** A piece of the share of the thread that the function's parameter names. */
   #share(piece: Piece): void {
-    const { step } = piece;
     const { code } = this;
-    const [begin, end] = [code.local("pointer"), code.local("pointer")];
-    if (step.by === "rows") this.#shareRows(piece, begin, end);
-    else this.#shareUnits(piece, begin, end);
-    this.#pointers(step);
-    code.get(begin).get(end).get(this.#scratch).call(step.index);
-  }
-
-  /** The same rows for a thread in every step of a group: a piece of those. */
-  #shareRows(piece: Piece, begin: Local, end: Local): void {
-    const { code } = this;
-    const own = piece.step.rendered.units / this.#site.target.threads;
-    const range = rangeOf(piece, own);
-    this.#thread();
-    code.address(own).pointerOp("mul").address(range.begin).pointerOp("add").tee(begin);
-    code
-      .address(range.end - range.begin)
-      .pointerOp("add")
-      .set(end);
-  }
-
-  #shareUnits(piece: Piece, begin: Local, end: Local): void {
-    const { code } = this;
-    const { units, grain } = piece.step.rendered;
-    const range = rangeOf(piece, units);
-    const own = Math.ceil((range.end - range.begin) / this.#site.target.threads / grain) * grain;
-    const noFurther = (local: Local) =>
-      code.tee(local).address(range.end).get(local).address(range.end).pointerOp("lt_u").do("select").set(local);
-    this.#thread();
-    code.address(own).pointerOp("mul").address(range.begin).pointerOp("add");
-    noFurther(begin);
-    code.get(begin).address(own).pointerOp("add");
-    noFurther(end);
+    const { index, share, rendered } = piece.step;
+    const { begin, end } = rangeOf(piece);
+    const [from, to] = [code.local("pointer"), code.local("pointer")];
+    const place = (unit: number, local: Local): void => {
+      this.#thread();
+      code.address(share).pointerOp("mul").address(unit).pointerOp("add").tee(local);
+      // No further than the last one.
+      const { units } = rendered;
+      code.address(units).get(local).address(units).pointerOp("lt_u").do("select").set(local);
+    };
+    place(begin, from);
+    place(end, to);
+    this.#pointers(piece.step);
+    code.get(from).get(to).get(this.#scratch).call(index);
   }
 
   /** Of the buffers of this call, in the order of those of the function that it shares with others. */

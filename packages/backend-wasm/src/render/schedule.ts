@@ -9,6 +9,8 @@ export interface Step {
   readonly index: number;
   /** Of all threads each does its equal part of the rows, or of the units; or the first does all. */
   readonly by: "rows" | "units" | "first";
+  /** Units of a thread: the last ones may have fewer. */
+  readonly share: number;
   /** Values that it reads or makes, roughly. */
   readonly operations: number;
 }
@@ -18,7 +20,7 @@ const WORTH_THREADS = 20_000;
 /** Bytes of a value that is not worth making, and keeping, before its turn. */
 const WORTH_DELAY = 2 ** 16;
 
-interface Placed extends Omit<Step, "by"> {
+interface Placed extends Omit<Step, "share"> {
   by: Step["by"];
   readonly task: Task;
   /** Of its group. */
@@ -39,7 +41,7 @@ export class Schedule {
   }
 
   get groups(): readonly (readonly Step[])[] {
-    return this.#groups;
+    return this.#groups.map((group) => group.map((placed) => ({ ...placed, share: this.#share(placed) })));
   }
 
   /** The next kernel in the program's order. */
@@ -50,6 +52,11 @@ export class Schedule {
     this.#groups[at] ??= [];
     this.#groups[at].push(placed);
     this.#dependencies.add(placed);
+  }
+
+  #share({ by, rendered: { units, grain } }: Placed): number {
+    if (by === "first") return units;
+    return by === "rows" ? units / this.#threads : Math.ceil(units / this.#threads / grain) * grain;
   }
 
   /** Without other threads every kernel is a group: nothing is worth keeping for longer. */

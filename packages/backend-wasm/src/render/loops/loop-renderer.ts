@@ -28,23 +28,31 @@ export abstract class LoopRenderer {
     this.forUnitsOf(outer, body);
   }
 
-  /** Run `body` for every unit of the thread's part: a combination of iterations of these loops, the last the fastest. */
-  protected forUnitsOf(outer: readonly { readonly loop: number; readonly extent: number }[], body: () => void): void {
+  /**
+   * Run `body` for every unit of the thread's part: a combination of iterations, the last of which are the fastest. Those of the kernel's loops are
+   * coordinates in it.
+   */
+  protected forUnitsOf(
+    outer: readonly { readonly loop?: number; readonly extent: number }[],
+    body: (unit: Local, iterations: readonly Local[]) => void,
+  ): void {
     const { code, opening, frame } = this;
-    const unit = code.local("pointer");
-    const rest = code.local("pointer");
+    const [unit, rest] = [code.local("pointer"), code.local("pointer")];
+    const iterations = outer.map(({ loop }) => {
+      const at = (loop === undefined ? undefined : frame.coordinates.get(loop)) ?? code.local("pointer");
+      if (loop !== undefined) frame.coordinates.set(loop, at);
+      return at;
+    });
     code.count(unit, { from: () => code.get(opening.begin), to: () => code.get(opening.end) }, () => {
       code.get(unit).set(rest);
       for (let k = outer.length - 1; k >= 0; k--) {
-        const { loop, extent } = outer[k]!;
-        const at = frame.coordinates.get(loop) ?? code.local("pointer");
-        frame.coordinates.set(loop, at);
+        const { extent } = outer[k]!;
         code.get(rest);
         if (k > 0) code.address(extent).pointerOp("rem_u");
-        code.set(at);
+        code.set(iterations[k]!);
         if (k > 0) code.get(rest).address(extent).pointerOp("div_u").set(rest);
       }
-      body();
+      body(unit, iterations);
     });
   }
 

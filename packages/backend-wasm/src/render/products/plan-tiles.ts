@@ -39,6 +39,11 @@ export interface TilesPlan {
   /** Rows and columns of a block. */
   readonly rows: number;
   readonly columns: number;
+  /** Blocks of each product: one behind the other along the rows, then along the columns. */
+  readonly blocks: { readonly rows: number; readonly columns: number };
+  /** Blocks of all products of the batch, and how many of them each thread has, but for the last. */
+  readonly units: number;
+  readonly own: number;
   readonly x: Layout;
   /** Turns of the summed loop that are written out. */
   readonly turns: number;
@@ -52,16 +57,23 @@ export interface TilesPlan {
 }
 
 /** The plan of a product that has one loop of rows, one of columns and one that is summed. */
-export function planTiles(product: Product, { wide, relaxed }: Pick<Target, "wide" | "relaxed">): TilesPlan {
+export function planTiles(product: Product, { wide, relaxed, threads }: Target): TilesPlan {
   const [row, column, summed] = [product.rows[0]!, product.columns[0]!, product.summed[0]!];
   const [m, n, k] = [row, column, summed].map((loop) => extentOf(product, [loop])) as [number, number, number];
   const packed = m > WORTH_PACKING;
   const tallest = TALLEST[wide && packed ? "inVectors" : relaxed ? "fused" : "separate"];
   const tall = Math.ceil(m / Math.ceil(m / tallest));
   const x = layout(product.x.load, row, summed, packed ? tall : 0);
-  const columns = blockOf(n, TILE_COLUMNS, BLOCK_BYTES.columns / WORD / k);
+  const times = extentOf(product, product.batch);
+  const columns = equalBlock(n, TILE_COLUMNS, {
+    most: blockOf(n, TILE_COLUMNS, BLOCK_BYTES.columns / WORD / k),
+    // So that the threads have as many each.
+    multiple: times >= 2 * threads ? 1 : threads / greatestDivisor(threads, times),
+  });
   const again = WORD * m * k > BLOCK_BYTES.whole || columns > FEW_COLUMNS;
   const rows = packed && again ? blockOf(m, tall, BLOCK_BYTES.rows / WORD / k) : m;
+  const blocks = { rows: Math.ceil(m / rows), columns: Math.ceil(n / columns) };
+  const units = times * blocks.columns * blocks.rows;
   const inVectors =
     wide && packed ? [4, 2, 1].find((turns) => k % turns === 0 && (turns * x.step) % 4 === 0) : undefined;
   const ofY = packed ? WORD * Math.ceil(rows / tall) * tall * k : 0;
@@ -75,6 +87,9 @@ export function planTiles(product: Product, { wide, relaxed }: Pick<Target, "wid
     tall,
     rows,
     columns,
+    blocks,
+    units,
+    own: Math.ceil(units / threads),
     x,
     turns: inVectors ?? (k % 2 === 0 ? 2 : 1),
     factorsInVectors: inVectors !== undefined,
@@ -91,3 +106,12 @@ const layout = ({ at }: Load, across: number, summed: number, width: number): La
 /** The extent of a block: a multiple of the tile's, not more than the matrix has, within a number of elements. */
 const blockOf = (extent: number, tile: number, elements: number): number =>
   Math.min(Math.ceil(extent / tile) * tile, Math.max(tile, Math.floor(elements / tile) * tile));
+
+/** The extent of equal blocks of at most `most`, a number of them that `multiple` divides where there are enough tiles for that. */
+function equalBlock(extent: number, tile: number, { most, multiple }: { most: number; multiple: number }): number {
+  const tiles = Math.ceil(extent / tile);
+  const count = Math.min(tiles, Math.ceil(Math.ceil(extent / most) / multiple) * multiple);
+  return Math.ceil(tiles / count) * tile;
+}
+
+const greatestDivisor = (a: number, b: number): number => (b === 0 ? a : greatestDivisor(b, a % b));

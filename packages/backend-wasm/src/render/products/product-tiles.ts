@@ -22,64 +22,70 @@ export class TileProductRenderer extends ProductRenderer {
   }
 
   render(): Division {
-    const { kernel, code, opening } = this;
-    const { batch } = this.product;
-    const outer = batch.map((loop) => ({ loop, extent: kernel.extents[loop]! }));
-    const times = size(outer.map(({ extent }) => extent));
-    const [first, end] = [code.local("pointer"), code.local("pointer")];
-    const scratch = this.#plan.scratch.end;
-    if (times >= 2 * this.target.threads) {
-      this.forUnitsOf(outer, () => {
-        code.address(0).set(first).address(this.#plan.n).set(end);
-        this.#all(first, end);
-      });
-      return { units: times, grain: 1, rows: this.rowsOf(outer), scratch };
-    }
-    code.get(opening.begin).address(TILE_COLUMNS).pointerOp("mul").set(first);
-    code.get(opening.end).address(TILE_COLUMNS).pointerOp("mul").set(end);
-    this.#atMost(end, () => code.address(this.#plan.n));
-    this.nest(
-      batch,
-      outer.map(({ extent }) => extent),
-      () => this.#all(first, end),
-    );
-    return { units: Math.ceil(this.#plan.n / TILE_COLUMNS), grain: 1, rows: 1, scratch };
+    const { kernel } = this;
+    const { blocks, units, own, scratch } = this.#plan;
+    const outer = this.product.batch.map((loop) => ({ loop, extent: kernel.extents[loop]! }));
+    this.forUnitsOf([...outer, { extent: blocks.columns }, { extent: blocks.rows }], (unit, at) => {
+      const [column, row] = at.slice(-2) as [Local, Local];
+      this.#block({ isFirst: () => this.code.get(unit).address(own).pointerOp("rem_u").pointerOp("eqz"), column, row });
+    });
+    const inRows = size(outer.map(({ extent }) => extent)) >= 2 * this.target.threads;
+    return { units, grain: 1, rows: inRows ? this.rowsOf(outer) : 1, scratch: scratch.end };
   }
 
-  /** All rows of the columns from `first` to before `end`. */
-  #all(first: Local, end: Local): void {
+  /**
+   * One block, by its place among the columns and the rows. Panels stay in the thread's own memory for the blocks behind it that read them too.
+   * @param isFirst pushes whether it is the first of its thread, which has no panels yet.
+   */
+  #block({ isFirst, column, row }: { isFirst: () => void; column: Local; row: Local }): void {
     const { code, opening } = this;
+    const plan = this.#plan;
     const [x, y] = [this.product.x.load, this.product.y.load];
-    const [column, row, columns, rows, yPanels] = this.#pointers(5) as [Local, Local, Local, Local, Local];
+    const [columnsFrom, columnsTo] = this.#range(column, plan.columns, plan.n);
+    const [rowsFrom, rowsTo] = this.#range(row, plan.rows, plan.m);
     const [xFrom, yFrom] = [this.#start(x), this.#start(y)];
-    code.get(opening.scratch).address(this.#plan.scratch.y).pointerOp("add").set(yPanels);
-    const packRows = () => {
-      const panels = { from: xFrom, begin: row, end: rows, to: opening.scratch, width: this.#plan.tall };
-      if (this.#plan.x.packed) this.#pack(x, this.#plan.row, panels);
+    const yPanels = code.local("pointer");
+    code.get(opening.scratch).address(plan.scratch.y).pointerOp("add").set(yPanels);
+    const ifNew = (block: Local, pack: () => void): void => {
+      isFirst();
+      code.get(block).pointerOp("eqz").do("i32.or").if(pack);
     };
-    // One block of rows serves all columns; several take turns at each block of columns.
-    const once = this.#plan.rows >= this.#plan.m;
-    if (once) {
-      code.address(0).set(row).address(this.#plan.m).set(rows);
-      packRows();
+    ifNew(row, () =>
+      this.#pack(y, plan.column, {
+        from: yFrom,
+        begin: columnsFrom,
+        end: columnsTo,
+        to: yPanels,
+        width: TILE_COLUMNS,
+      }),
+    );
+    if (plan.x.packed) {
+      const pack = () =>
+        this.#pack(x, plan.row, {
+          from: xFrom,
+          begin: rowsFrom,
+          end: rowsTo,
+          to: opening.scratch,
+          width: plan.tall,
+        });
+      // One block of rows serves all columns; several take turns at each block of columns.
+      if (plan.blocks.rows === 1) ifNew(column, pack);
+      else pack();
     }
-    code.count(column, { from: () => code.get(first), to: () => code.get(end), step: this.#plan.columns }, () => {
-      code.get(column).address(this.#plan.columns).pointerOp("add").set(columns);
-      this.#atMost(columns, () => code.get(end));
-      this.#pack(y, this.#plan.column, { from: yFrom, begin: column, end: columns, to: yPanels, width: TILE_COLUMNS });
-      const tiles = () =>
-        this.#tiles({ row, rows, column, columns }, this.#plan.x.packed ? opening.scratch : xFrom, yPanels);
-      if (once) {
-        tiles();
-        return;
-      }
-      code.count(row, { to: () => code.address(this.#plan.m), step: this.#plan.rows }, () => {
-        code.get(row).address(this.#plan.rows).pointerOp("add").set(rows);
-        this.#atMost(rows, () => code.address(this.#plan.m));
-        packRows();
-        tiles();
-      });
-    });
+    this.#tiles(
+      { row: rowsFrom, rows: rowsTo, column: columnsFrom, columns: columnsTo },
+      plan.x.packed ? opening.scratch : xFrom,
+      yPanels,
+    );
+  }
+
+  /** The first row or column of a block, and the one behind its last. */
+  #range(block: Local, length: number, extent: number): [begin: Local, end: Local] {
+    const { code } = this;
+    const [begin, end] = this.#pointers(2) as [Local, Local];
+    code.get(block).address(length).pointerOp("mul").tee(begin).address(length).pointerOp("add").set(end);
+    this.#atMost(end, () => code.address(extent));
+    return [begin, end];
   }
 
   #pack(
