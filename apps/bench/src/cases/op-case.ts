@@ -1,7 +1,8 @@
-import { type Backend, type Buffer, graph, hostTensor, input, reshape, size, slice } from "@finegrain/graph";
+import { type Backend, graph, hostTensor, input, reshape, size, slice } from "@finegrain/graph";
 import type { Limits } from "../limits/limits.ts";
 import { type Held, holding } from "../measure/holding.ts";
 import { runsOfRound } from "../measure/method.ts";
+import { repeat } from "../measure/repeat.ts";
 import { interquartile, median } from "../measure/statistics.ts";
 import type { OpFigures } from "../results/result.ts";
 import type { OpVariant } from "../suites/suite.ts";
@@ -25,10 +26,10 @@ async function prepare(
   const { output, integers } = opProgram(op, shape);
   const program = graph({ name: `${op} ${name}`, inputs: output.inputs, outputs: [output] });
   const executable = held.add(await backend.compile(program));
-  // Reading one element of the last result waits for all that is queued before it, and copies nothing.
+  // Reading one element of a result waits for all that is queued before it, and copies nothing.
   const whole = input(output.shape);
   const first = slice(reshape(whole, [size(output.shape)]), { starts: [0], ends: [1] });
-  const wait = held.add(await backend.compile(graph({ name: "wait", inputs: [whole], outputs: [first] })));
+  const firstOf = held.add(await backend.compile(graph({ name: "wait", inputs: [whole], outputs: [first] })));
   const operands = output.inputs.map((x, seed) =>
     held.add(
       backend.upload(
@@ -36,19 +37,15 @@ async function prepare(
       ),
     ),
   );
-  const run = async (times: number): Promise<number> => {
-    const started = performance.now();
-    let last: Buffer | undefined;
-    for (let k = 0; k < times; k++) {
-      last?.[Symbol.dispose]();
-      last = executable.run(operands)[0]!;
-    }
-    const [element] = wait.run([last!]); // there is at least one run
-    await element!.read();
-    element![Symbol.dispose]();
-    last![Symbol.dispose]();
-    return (performance.now() - started) / 1000 / times;
-  };
+  const run = (times: number): Promise<number> =>
+    repeat(executable, operands, {
+      times,
+      async finish([result]) {
+        const [element] = firstOf.run([result!]); // of the one output
+        await element!.read();
+        element![Symbol.dispose]();
+      },
+    });
   await run(1); // the first run of a program is not like those behind it
   const runs = runsOfRound(await run(1));
   return {

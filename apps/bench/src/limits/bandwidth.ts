@@ -1,12 +1,10 @@
 import {
   type Backend,
   type Buffer,
-  type Compiled,
   einsum,
   graph,
   hostTensor,
   input,
-  type ListGraph,
   reduceMax,
   reduceSum,
   type Tensor,
@@ -14,6 +12,7 @@ import {
 import { repeatedNoise } from "../cases/random-weights.ts";
 import { isOnHost } from "../measure/machine.ts";
 import { type Contestant, runsOfRound } from "../measure/method.ts";
+import { repeat } from "../measure/repeat.ts";
 import type { Probe } from "./limits.ts";
 import { plainSums } from "./plain-sums.ts";
 
@@ -70,9 +69,10 @@ async function onBackend(backend: Backend): Promise<OnBackend> {
     const executable = await backend.compile(graph({ name: `bandwidth by ${name}`, inputs, outputs: results }));
     executables.push(executable);
     const operands = [...buffers, ones].slice(0, inputs.length);
-    await pass(executable, operands, 1); // the first one is not like those behind it
-    const passes = runsOfRound(await pass(executable, operands, 1)); // a GPU reads 512 MB in less than a millisecond
-    const round = async () => (await pass(executable, operands, passes)) / BYTES;
+    const pass = (times: number): Promise<number> => repeat(executable, operands, { times, finish: readAll });
+    await pass(1); // the first one is not like those behind it
+    const passes = runsOfRound(await pass(1)); // a GPU reads 512 MB in less than a millisecond
+    const round = async () => (await pass(passes)) / BYTES;
     contestants.push({ name: `${name} on ${backend.name}`, round });
   }
   return {
@@ -83,16 +83,6 @@ async function onBackend(backend: Backend): Promise<OnBackend> {
   };
 }
 
-/** Read the buffers so many times. @returns seconds a pass. */
-async function pass(executable: Compiled<ListGraph>, operands: readonly Buffer[], times: number): Promise<number> {
-  const started = performance.now();
-  let last: readonly Buffer[] = [];
-  for (let k = 0; k < times; k++) {
-    for (const output of last) output[Symbol.dispose]();
-    last = executable.run(operands);
-  }
-  for (const output of last) await output.read();
-  const seconds = (performance.now() - started) / 1000 / times;
-  for (const output of last) output[Symbol.dispose]();
-  return seconds;
+async function readAll(buffers: readonly Buffer[]): Promise<void> {
+  for (const buffer of buffers) await buffer.read();
 }

@@ -101,11 +101,13 @@ export interface StopSignal {
   removeEventListener(type: "abort", listener: () => void): void;
 }
 
-/** A tensor on the device. The only asynchronous thing about it is reading it, by which the error of the run comes out that should have made it. */
+/** A tensor on the device. The run that makes it may be to come: both ways to wait for that throw the error of a run that failed. */
 export interface Buffer extends Disposable {
   readonly type: TensorType;
   /** @param signal an abort ends the wait for the run that makes the numbers, with the signal's reason as the error. */
   read(signal?: StopSignal): Promise<HostTensor>;
+  /** Resolves when the run that makes it is over, or on its way in the device's own queue: from then on disposing the buffer leaves out no run. */
+  made(): Promise<void>;
 }
 
 /** What a graph of the type `G` is compiled to. */

@@ -92,10 +92,19 @@ class DeviceBuffer<Value> implements Buffer {
     throw new FinegrainError(`a buffer of ${typeName(this.type)} was used after it was ${this.#gone}${as}`);
   }
 
-  async read(signal?: StopSignal): Promise<HostTensor> {
+  read(signal?: StopSignal): Promise<HostTensor> {
+    return this.#once((value) => this.home.driver.read(value, this.type), signal);
+  }
+
+  made(): Promise<void> {
+    return this.#once(async () => {});
+  }
+
+  /** What `read` makes of the value once it is there. */
+  async #once<T>(read: (value: Value) => Promise<T>, signal?: StopSignal): Promise<T> {
     const cell = this.cell();
     this.home.expectOpen();
-    return this.home.queue.read(cell, (value) => this.home.driver.read(value, this.type), signal);
+    return this.home.queue.read(cell, read, signal);
   }
 
   spend(run: string): void {
