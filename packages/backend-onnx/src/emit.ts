@@ -182,7 +182,7 @@ class Emitter {
       newValues: newValues!,
     };
     const { scale } = node.attrs as { scale: number }; // the attributes of cachedAttention
-    return appendedAttention(this.model, parts, node.inputs[0]!, node.inputs[1]!.shape[2]!, scale);
+    return appendedAttention(this.model, parts, node.inputs[0]!, node.inputs[1]!, scale);
   }
 
   /** A product with an operand times a number is the product, with the number as the factor that it takes anyway. */

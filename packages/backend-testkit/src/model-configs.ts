@@ -17,6 +17,16 @@ export const modelConfigs: Readonly<Record<string, ModelConfig>> = {
   },
 };
 
+/** What models of the Llama family have: queries that share keys and values, a gated feed-forward, RMSNorm and a tied embedding. */
+const llama: ModelConfig = {
+  ...small,
+  feedForward: { type: "dense", activation: "swiglu", bias: false },
+  attention: { type: "dense", kvHeads: 2, headWidth: 6, bias: "qkv", normalize: true },
+  loss: { type: "tied" },
+  positions: { type: "rotary", base: 500, scaling: "llama3", factor: 4, trainedLength: 16 },
+  norm: { type: "rms", epsilon: 1e-5 },
+};
+
 /** Models that train as none of {@link catalogModels} does: experts that have no room for all tokens, and a masked model. */
 export const trainedConfigs: Readonly<Record<string, ModelConfig>> = {
   "a model of experts that tokens choose": modelConfigs["a model of experts that tokens choose"]!, // named above
@@ -45,11 +55,12 @@ const choices = Object.entries(catalogs).map(([field, catalog]) => ({
 }));
 
 /**
- * Small language models by what is in them. Every layer that comes with `@finegrain/nn` is in one: the i-th model has the i-th of
+ * Small language models by what is in them, and one of the Llama family. Every layer that comes with `@finegrain/nn` is in one: the i-th model has the i-th of
  * each kind, and begins anew where a kind has no more.
  */
-export const catalogModels: Readonly<Record<string, CatalogModel>> = Object.fromEntries(
-  Array.from({ length: Math.max(...choices.map(({ layers }) => layers.length)) }, (_, i) => {
+export const catalogModels: Readonly<Record<string, CatalogModel>> = Object.fromEntries([
+  ["a Llama model", { config: llama, decodes: llama }],
+  ...Array.from({ length: Math.max(...choices.map(({ layers }) => layers.length)) }, (_, i) => {
     const chosen = choices.map(({ field, layers }) => ({ field, ...layers[i % layers.length]! })); // no kind is empty
     const parts = chosen.map(({ field, type, options }) => [field, { type, ...options }]);
     const decoded = chosen.map(({ field, type, options, decodes }) => [
@@ -58,6 +69,6 @@ export const catalogModels: Readonly<Record<string, CatalogModel>> = Object.from
     ]);
     const model = (fields: unknown[][]) => ({ ...small, ...Object.fromEntries(fields) }) as ModelConfig; // of the catalogs
     const name = chosen.map(({ field, type }) => `${field} ${type}`).join(", ");
-    return [name, { config: model(parts), decodes: model(decoded) }];
+    return [name, { config: model(parts), decodes: model(decoded) }] as const;
   }),
-);
+]);

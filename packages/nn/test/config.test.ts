@@ -93,6 +93,15 @@ const wrong: [Partial<Record<keyof ModelConfig, unknown>>, string][] = [
   [{ objective: "bert" }, 'model config: objective must be one of causal, masked, not "bert"'],
   [{ heads: 8, positions: "rotary" }, "model config: rotary positions need an even head width, not 1"],
   [
+    { positions: "rotary", attention: { type: "dense", headWidth: 5 } },
+    "model config: rotary positions need an even head width, not 5",
+  ],
+  [
+    { positions: { type: "rotary", scaling: "llama3", lowFrequency: 4 } },
+    "model config: positions.lowFrequency 4 is not less than positions.highFrequency 4",
+  ],
+  [{ attention: { type: "dense", kvHeads: 4 } }, "model config: heads 2 is not a multiple of attention.kvHeads 4"],
+  [
     { feedForward: { type: "trax-sparse", blockSize: 4, quantizeProbability: 30 } },
     "model config: feedForward.quantizeProbability must be from 0 to 1, not 30",
   ],

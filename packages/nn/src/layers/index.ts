@@ -1,4 +1,4 @@
-export { type AttentionParams, attention } from "./attention/attention.ts";
+export { type AttentionParams, alike, attention, type Projections } from "./attention/attention.ts";
 export { type AttentionTraits, defineAttention } from "./attention/definition.ts";
 export { denseAttention } from "./attention/dense-attention.ts";
 export type { HeadsConfig } from "./attention/heads.ts";
@@ -41,13 +41,13 @@ export {
   type TraxSparseFeedForwardConfig,
   traxSparseFeedForward,
 } from "./feed-forward/scaling/trax-sparse-feed-forward.ts";
-export { defineLoss, type LossDimensions } from "./loss/definition.ts";
+export { defineLoss, type LossDimensions, type LossLayer } from "./loss/definition.ts";
 export { defineNorm, type NormDimensions } from "./norm/definition.ts";
 export { layerNorm } from "./norm/layer-norm.ts";
 export { rmsNorm } from "./norm/rms-norm.ts";
 export { definePositions, type PositionLayer, type PositionsDimensions } from "./positions/definition.ts";
 export { learnedPositions } from "./positions/learned-positions.ts";
-export { rotary } from "./positions/rotary.ts";
+export { type Rotation, rotary, rotation } from "./positions/rotary.ts";
 export { type DenseConfig, type DenseParams, dense } from "./projections/dense.ts";
 export { type LocallyConnectedDenseConfig, locallyConnectedDense } from "./projections/locally-connected-dense.ts";
 export {

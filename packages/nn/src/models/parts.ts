@@ -7,7 +7,7 @@ import type { HeadsConfig } from "../layers/attention/heads.ts";
 import { feedForwards } from "../layers/feed-forward/catalog.ts";
 import type { FeedForwardDimensions, FeedForwardTraits } from "../layers/feed-forward/definition.ts";
 import { losses } from "../layers/loss/catalog.ts";
-import type { LossDimensions } from "../layers/loss/definition.ts";
+import type { LossDimensions, LossLayer } from "../layers/loss/definition.ts";
 import { norms } from "../layers/norm/catalog.ts";
 import type { NormDimensions } from "../layers/norm/definition.ts";
 import { positions } from "../layers/positions/catalog.ts";
@@ -27,7 +27,7 @@ export type AnyFeedForward = AnyDefinition<FeedForwardDimensions, Layer | Decode
 export interface OwnLayers {
   readonly feedForward?: readonly AnyFeedForward[];
   readonly attention?: readonly AnyDefinition<HeadsConfig, CachedLayer>[];
-  readonly loss?: readonly AnyDefinition<LossDimensions, Layer>[];
+  readonly loss?: readonly AnyDefinition<LossDimensions, LossLayer>[];
   readonly positions?: readonly AnyDefinition<PositionsDimensions, PositionLayer>[];
   readonly norm?: readonly AnyDefinition<NormDimensions, Layer>[];
 }
@@ -72,17 +72,22 @@ export function attentionOf(
 ): CachedLayer {
   const { dModel, heads, attention = { type: "dense" }, objective } = config;
   // Whether positions turn queries and keys has nothing to do with how long a text may be.
-  const rotary = positionsOf({ ...config, maxLength: 1 }, own).rotary ?? false;
+  const { rotary } = positionsOf({ ...config, maxLength: 1 }, own);
   const known = withOwn<HeadsConfig, CachedLayer>(attentions, own.attention);
-  return fromConfig(known, "attention", attention, { dModel, heads, rotary, causal: objective !== "masked" });
+  return fromConfig(known, "attention", attention, {
+    dModel,
+    heads,
+    ...(rotary && { rotary }),
+    causal: objective !== "masked",
+  });
 }
 
 /** The loss layer of a config. @throws FinegrainError where there is no such layer, or an option does not fit. */
 export function lossOf(
   { dModel, vocabulary, loss = { type: "dense" } }: Pick<ModelConfig, "dModel" | "vocabulary" | "loss">,
   own: OwnLayers = {},
-): Layer {
-  return fromConfig(withOwn<LossDimensions, Layer>(losses, own.loss), "loss", loss, { dModel, vocabulary });
+): LossLayer {
+  return fromConfig(withOwn<LossDimensions, LossLayer>(losses, own.loss), "loss", loss, { dModel, vocabulary });
 }
 
 /** The norm of a config. @throws FinegrainError where there is no such norm, or an option does not fit. */

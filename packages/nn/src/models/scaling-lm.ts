@@ -1,5 +1,5 @@
 import { FinegrainError, reshape, slice, type Tensor, type TensorType } from "@finegrain/graph";
-import { evaluation } from "../context.ts";
+import { type Context, evaluation } from "../context.ts";
 import type { CacheTree, Layer, Params, Tree, Weights } from "../layer.ts";
 import { type BlockParams, block } from "../layers/block.ts";
 import { embedding } from "../layers/embedding.ts";
@@ -17,7 +17,8 @@ export type LanguageModelParams = {
   readonly norm: Params;
   /** Of a masked language model. */
   readonly head?: MaskedHeadParams;
-  readonly loss: Params;
+  /** Absent where its weights are the embedding's. */
+  readonly loss?: Params;
 };
 
 /**
@@ -38,7 +39,10 @@ export function scalingLM<const O extends OwnLayers = Record<never, never>>(
   checkConfig(config);
   const { vocabulary, dModel, layers, maxLength } = config;
   const isMasked = config.objective === "masked";
-  const table = embedding({ vocabulary: isMasked ? vocabulary + 1 : vocabulary, dModel });
+  const loss = lossOf(config, own);
+  // Tied, it makes the logits too, which are to begin at about 1.
+  const std = loss.tied ? dModel ** -0.5 : 1;
+  const table = embedding({ vocabulary: isMasked ? vocabulary + 1 : vocabulary, dModel, std });
   const positions = positionsOf(config, own);
   const parts = {
     norm: normOf(config, own),
@@ -49,7 +53,6 @@ export function scalingLM<const O extends OwnLayers = Record<never, never>>(
   const one = block(parts);
   const names = Array.from({ length: layers }, (_, i) => `${i}`);
   const head = isMasked ? maskedHead({ dModel, norm: parts.norm }) : undefined;
-  const loss = lossOf(config, own);
 
   type W = Weights<LanguageModelParams>;
   const embed = (w: W, tokens: Tensor): Tensor => {
@@ -57,6 +60,9 @@ export function scalingLM<const O extends OwnLayers = Record<never, never>>(
       throw new FinegrainError(`${tokens.shape[1]} tokens are more than the model's maxLength of ${maxLength}`);
     return table.apply(w.embedding as Weights<typeof table.params>, tokens, evaluation);
   };
+
+  const logitsOf = (w: W, features: Tensor, context: Context): Tensor =>
+    loss.apply(loss.tied ? w.embedding : w.loss!, features, context);
 
   return {
     config,
@@ -66,14 +72,14 @@ export function scalingLM<const O extends OwnLayers = Record<never, never>>(
       blocks: Object.fromEntries(names.map((name) => [name, one.params])),
       norm: parts.norm.params,
       ...(head ? { head: head.params } : {}),
-      loss: loss.params,
+      ...(loss.tied ? {} : { loss: loss.params }),
     },
     logits(w, tokens, context) {
       const start = embed(w, tokens);
       const placed = positions.apply(w.positions ?? {}, start, context);
       const x = names.reduce((h, name) => one.apply(w.blocks[name]!, h, context), placed);
       const features = parts.norm.apply(w.norm, x, context);
-      return loss.apply(w.loss, head ? head.apply(w.head!, features, context) : features, context);
+      return logitsOf(w, head ? head.apply(w.head!, features, context) : features, context);
     },
     caches: (batch, capacity): CacheTree => ({
       blocks: Object.fromEntries(names.map((name) => [name, one.caches(batch, capacity)])) as Tree<TensorType>,
@@ -92,7 +98,7 @@ export function scalingLM<const O extends OwnLayers = Record<never, never>>(
       }
       const [batch, time] = tokens.shape as [number, number];
       const last = slice(x, { starts: [0, time - 1, 0], ends: [batch, time, dModel] });
-      const logits = loss.apply(w.loss, parts.norm.apply(w.norm, last, evaluation), evaluation);
+      const logits = logitsOf(w, parts.norm.apply(w.norm, last, evaluation), evaluation);
       return { logits: reshape(logits, [batch, vocabulary]), caches: { blocks: next } };
     },
   };

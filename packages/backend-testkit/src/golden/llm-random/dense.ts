@@ -1,5 +1,5 @@
 import { type Tensor, transpose } from "@finegrain/graph";
-import { denseAttention, feedForward, lowRankDense, multiplicativeDense, rmsNorm } from "@finegrain/nn";
+import { denseAttention, feedForward, lowRankDense, multiplicativeDense, rmsNorm, rotation } from "@finegrain/nn";
 import type { Given } from "../given.ts";
 import { attentionWeights, feedForwardWeights, linear, rmsNormWeights, swigluWeights } from "./weights.ts";
 
@@ -25,7 +25,11 @@ const attentionCase =
     const causal = given.arguments.boolean("causal", true);
     if (rotary) given.arguments.any("length");
     const w = attentionWeights(given, heads);
-    return denseAttention({ dModel, heads, rotary, causal }).apply(w, given.input(), given.context);
+    return denseAttention({ dModel, heads, ...(rotary && { rotary: rotation() }), causal }).apply(
+      w,
+      given.input(),
+      given.context,
+    );
   };
 
 function rmsNormCase(given: Given): Tensor {

@@ -10,6 +10,7 @@ import {
   layerNorm,
   mixtureOfTokens,
   rmsNorm,
+  rotation,
   tokenChoice,
   type Weights,
 } from "@finegrain/nn";
@@ -54,7 +55,7 @@ export function normPart(name: string, { dModel }: Sizes): Part {
 export function attentionPart(name: string, { dModel, heads }: Sizes): Part<CachedLayer> {
   const match = /^Attention(RoPE)?( causal)?$/.exec(name);
   if (!match || (!match[1] && !match[2])) throw new Unsupported(`the attention ${name}`);
-  const layer = denseAttention({ dModel, heads, rotary: match[1] !== undefined });
+  const layer = denseAttention({ dModel, heads, ...(match[1] !== undefined && { rotary: rotation() }) });
   return { layer, weights: (source) => ({ ...attentionWeights(source, heads) }) };
 }
 

@@ -1,5 +1,13 @@
 import { reshape, type Tensor, transpose } from "@finegrain/graph";
-import { attention, block, denseAttention, groupedFeedForward, layerNorm, multiplicativeDense } from "@finegrain/nn";
+import {
+  alike,
+  attention,
+  block,
+  denseAttention,
+  groupedFeedForward,
+  layerNorm,
+  multiplicativeDense,
+} from "@finegrain/nn";
 import { type Given, under, type WeightSource } from "../given.ts";
 import { groupedOptions, groupedWeights } from "./routed.ts";
 import { layerNormWeights } from "./weights.ts";
@@ -36,7 +44,7 @@ function factoredAttentionCase(given: Given): Tensor {
     gating: own.take("0.layer.weight"),
     projection: transpose(own.take("1.layer.weight"), [1, 0]),
   }));
-  return attention({ dModel, heads, causal: false }, projection).apply(w, given.input(), given.context);
+  return attention({ dModel, heads, causal: false }, alike(projection)).apply(w, given.input(), given.context);
 }
 
 function encoderBlockCase(given: Given): Tensor {

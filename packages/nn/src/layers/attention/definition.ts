@@ -2,7 +2,7 @@ import { expectDivisible } from "../../config-error.ts";
 import { type Defined, type Definition, define } from "../../definition/layer-definition.ts";
 import type { Options } from "../../definition/option.ts";
 import type { CachedLayer } from "../../layer.ts";
-import type { HeadsConfig } from "./heads.ts";
+import { type HeadsConfig, headWidth } from "./heads.ts";
 
 /** What is said of an attention layer beside what is said of every layer. */
 export interface AttentionTraits {
@@ -24,6 +24,8 @@ export function defineAttention<const N extends string, const O extends Options,
     ...definition,
     check(config, at) {
       expectDivisible(at.owner, "dModel", config.dModel, "heads", config.heads);
+      const width = headWidth(config);
+      if (config.rotary && width % 2 !== 0) at.refuse(`rotary positions need an even head width, not ${width}`);
       if (config.causal === false && !bothDirections)
         at.refuse(`a masked language model needs attention in both directions, and ${name} attention is causal`);
       check?.(config, at);

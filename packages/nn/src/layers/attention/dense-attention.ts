@@ -1,13 +1,51 @@
-import { dense } from "../projections/dense.ts";
-import { attention, square } from "./attention.ts";
+import { expectDivisible } from "../../config-error.ts";
+import { boolean, choice, number, type Resolved, whole } from "../../definition/option.ts";
+import type { CachedLayer } from "../../layer.ts";
+import { type DenseParams, dense } from "../projections/dense.ts";
+import { type AttentionParams, attention } from "./attention.ts";
 import { defineAttention } from "./definition.ts";
+import { type HeadsConfig, headWidth } from "./heads.ts";
+import { type HeadNormParams, normalizedHeads } from "./normalized-heads.ts";
 
-/** Dense projections. */
+const options = {
+  kvHeads: whole({
+    doc: "heads of keys and values, which neighbouring heads share: Ainslie et al. 2023, GQA",
+    otherwise: "as many as heads",
+  }),
+  headWidth: whole({ doc: "features of a head", otherwise: "dModel / heads" }),
+  bias: choice(["all", "qkv", "none"], { doc: "which projections add a vector", default: "all" }),
+  normalize: boolean({ doc: "RMSNorm of every head's query and key, before they are turned", default: false }),
+  epsilon: number({ above: 0, doc: "of that norm: added inside the root", default: 1e-6 }),
+};
+type Config = HeadsConfig & Resolved<typeof options>;
+
+/** Dense projections. Their norms of queries and keys are those of Henry et al. 2020, with a scale for all heads together as in Qwen3. */
 export const denseAttention = defineAttention({
   name: "dense",
   summary: "a dense matrix for each of query, key, value and output",
   bothDirections: true,
-  options: {},
-  build: (config) => attention(config, dense(square(config))),
-  cases: [{ options: {} }],
+  options,
+  check({ heads, kvHeads = heads }, at) {
+    expectDivisible(at.owner, "heads", heads, at.option("kvHeads"), kvHeads);
+  },
+  build: layer,
+  cases: [
+    { options: {} },
+    { options: { kvHeads: 1, headWidth: 6, bias: "qkv" } },
+    { options: { bias: "none", normalize: true, epsilon: 1e-5 } },
+  ],
 });
+
+function layer(config: Config): CachedLayer<AttentionParams<DenseParams & HeadNormParams, DenseParams>> {
+  const { dModel, heads, kvHeads = heads, bias, normalize, epsilon } = config;
+  const width = headWidth(config);
+  const project = (ofHeads: number) => dense({ dIn: dModel, dOut: ofHeads * width, bias: bias !== "none" });
+  const normalized = (ofHeads: number) =>
+    normalize ? normalizedHeads(project(ofHeads), { width, epsilon }) : project(ofHeads);
+  return attention(config, {
+    query: normalized(heads),
+    key: normalized(kvHeads),
+    value: project(kvHeads),
+    output: dense({ dIn: heads * width, dOut: dModel, bias: bias === "all" }),
+  });
+}

@@ -11,14 +11,18 @@ import {
   transpose,
   updateSlice,
 } from "@finegrain/graph";
-import { rotary } from "../positions/rotary.ts";
+import { type Rotation, rotary } from "../positions/rotary.ts";
 
 /** How queries, keys and values become the output of attention: heads are contiguous slices of the features. */
 export interface HeadsConfig {
   readonly dModel: number;
   readonly heads: number;
-  /** Turn queries and keys by their places. Default false. */
-  readonly rotary?: boolean;
+  /** Keys and values of how many heads, which neighbouring heads share. Default as many as `heads`. */
+  readonly kvHeads?: number;
+  /** Features of a head. Default dModel / heads. */
+  readonly headWidth?: number;
+  /** How queries and keys are turned by their places; left out where they are not. */
+  readonly rotary?: Rotation;
   /** A token attends to itself and earlier ones; else to all, and there is no decode. Default true. */
   readonly causal?: boolean;
 }
@@ -29,43 +33,50 @@ interface Projected {
   readonly value: Tensor;
 }
 
-/** [B, T, D] -> [B, H, T, d]. */
-function split(x: Tensor, heads: number): Tensor {
-  const [batch, time, dModel] = x.shape as [number, number, number];
-  const width = dModel / heads;
+/** Features of a head. */
+export const headWidth = ({ dModel, heads, headWidth = dModel / heads }: HeadsConfig): number => headWidth;
+
+/** [B, T, H d] -> [B, H, T, d]. */
+export function split(x: Tensor, width: number): Tensor {
+  const [batch, time, features] = x.shape as [number, number, number];
+  const heads = features / width;
   if (time === 1) return reshape(x, [batch, heads, 1, width]);
   return transpose(reshape(x, [batch, time, heads, width]), [0, 2, 1, 3]);
 }
 
-/** [B, H, T, d] -> [B, T, D]. */
+/** [B, H, T, d] -> [B, T, H d]. */
 function join(x: Tensor): Tensor {
   const [batch, heads, time, width] = x.shape as [number, number, number, number];
   const rows = time === 1 ? x : transpose(x, [0, 2, 1, 3]);
   return reshape(rows, [batch, time, heads * width]);
 }
 
-const scale = ({ dModel, heads }: HeadsConfig) => ({ scale: (dModel / heads) ** -0.5 });
+const scale = (config: HeadsConfig) => ({ scale: headWidth(config) ** -0.5 });
 
 function turn(x: Tensor, config: HeadsConfig, position: Tensor | number): Tensor {
-  const heads = split(x, config.heads);
-  return config.rotary ? rotary(heads, position) : heads;
+  const heads = split(x, headWidth(config));
+  return config.rotary ? rotary(heads, position, config.rotary) : heads;
 }
 
-/** Attention among all tokens, each [batch, time, dModel]. */
+/** Attention among all tokens: queries [batch, time, heads width], keys and values [batch, time, kvHeads width]. */
 export function attend(config: HeadsConfig, { query, key, value }: Projected): Tensor {
-  const [q, k, v] = [turn(query, config, 0), turn(key, config, 0), split(value, config.heads)];
+  const [q, k, v] = [turn(query, config, 0), turn(key, config, 0), split(value, headWidth(config))];
   if (config.causal ?? true) return join(causalAttention(q, k, v, scale(config)));
-  const scores = einsum(mul(q, scale(config).scale), k, "B H T D, B H S D -> B H T S");
-  return join(einsum(softmax(scores), v, "B H T S, B H S D -> B H T D"));
+  const [batch, heads, time, width] = q.shape as [number, number, number, number];
+  const shared = k.shape[1]!;
+  const rows = reshape(mul(q, scale(config).scale), [batch, shared, (heads / shared) * time, width]);
+  const scores = einsum(rows, k, "B H T D, B H S D -> B H T S");
+  return join(reshape(einsum(softmax(scores), v, "B H T S, B H S D -> B H T D"), q.shape));
 }
 
-/** Keys and values of a stream: [batch, heads, capacity, dHead]. */
+/** Keys and values of a stream: [batch, kvHeads, capacity, width]. */
 export const headCaches = (
-  { dModel, heads }: HeadsConfig,
+  config: HeadsConfig,
   batch: number,
   capacity: number,
 ): Readonly<Record<"keys" | "values", TensorType>> => {
-  const type: TensorType = { dtype: "float32", shape: [batch, heads, capacity, dModel / heads] };
+  const { kvHeads = config.heads } = config;
+  const type: TensorType = { dtype: "float32", shape: [batch, kvHeads, capacity, headWidth(config)] };
   return { keys: type, values: type };
 };
 
@@ -81,7 +92,7 @@ export function attendCached(
 ): { y: Tensor; caches: { keys: Tensor; values: Tensor } } {
   if (config.causal === false) throw new FinegrainError("attention in both directions has no decode");
   const keys = updateSlice(caches.keys, turn(key, config, position), position, { axis: 2 });
-  const values = updateSlice(caches.values, split(value, config.heads), position, { axis: 2 });
+  const values = updateSlice(caches.values, split(value, headWidth(config)), position, { axis: 2 });
   const y = join(cachedAttention(turn(query, config, position), keys, values, position, scale(config)));
   return { y, caches: { keys, values } };
 }

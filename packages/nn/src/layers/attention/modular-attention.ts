@@ -1,6 +1,6 @@
 import { locallyConnectedDense } from "../projections/locally-connected-dense.ts";
 import { locallyConvolutionalDense } from "../projections/locally-convolutional-dense.ts";
-import { attention, square } from "./attention.ts";
+import { alike, attention, square } from "./attention.ts";
 import { expectModules, moduleKernel, modules } from "./attention-options.ts";
 import { defineAttention } from "./definition.ts";
 
@@ -14,7 +14,7 @@ export const modularAttention = defineAttention({
   options,
   check: expectModules,
   build: ({ modules, kernel, ...config }) =>
-    attention(config, locallyConnectedDense({ ...square(config), modules, kernel })),
+    attention(config, alike(locallyConnectedDense({ ...square(config), modules, kernel }))),
   cases: [{ options: { modules: 2 } }, { options: { modules: 4, kernel: 3 } }],
 });
 
@@ -26,6 +26,6 @@ export const convolutionalAttention = defineAttention({
   options,
   check: expectModules,
   build: ({ modules, kernel, ...config }) =>
-    attention(config, locallyConvolutionalDense({ ...square(config), modules, kernel, lengthKernel: 1 })),
+    attention(config, alike(locallyConvolutionalDense({ ...square(config), modules, kernel, lengthKernel: 1 }))),
   cases: [{ options: { modules: 2 } }, { options: { modules: 4, kernel: 3 } }],
 });

@@ -1,6 +1,6 @@
 import { multiplicativeDense } from "../projections/multiplicative-dense.ts";
 import { multiplicativeModularDense } from "../projections/multiplicative-modular-dense.ts";
-import { attention, square } from "./attention.ts";
+import { alike, attention, square } from "./attention.ts";
 import { expectModules, modules } from "./attention-options.ts";
 import { defineAttention } from "./definition.ts";
 
@@ -11,7 +11,7 @@ export const multiplicativeAttention = defineAttention({
   bothDirections: true,
   options: { modules },
   check: expectModules,
-  build: (config) => attention(config, multiplicativeDense({ ...square(config), modules: config.modules })),
+  build: (config) => attention(config, alike(multiplicativeDense({ ...square(config), modules: config.modules }))),
   cases: [{ options: { modules: 2 } }],
 });
 
@@ -22,6 +22,7 @@ export const multiplicativeModularAttention = defineAttention({
   bothDirections: true,
   options: { modules },
   check: expectModules,
-  build: (config) => attention(config, multiplicativeModularDense({ ...square(config), modules: config.modules })),
+  build: (config) =>
+    attention(config, alike(multiplicativeModularDense({ ...square(config), modules: config.modules }))),
   cases: [{ options: { modules: 2 } }],
 });

@@ -1,14 +1,15 @@
-import { add, einsum, mul, silu } from "@finegrain/graph";
-import { choice, type Resolved } from "../../definition/option.ts";
+import { add, einsum, mul, silu, type Tensor } from "@finegrain/graph";
+import { boolean, choice, type Resolved } from "../../definition/option.ts";
 import { glorot, zeros } from "../../init.ts";
-import { type Layer, type Param, param } from "../../layer.ts";
+import { type Layer, type Param, param, type Weights } from "../../layer.ts";
 import { activationNames, activations } from "./activation.ts";
 import { defineFeedForward, type FeedForwardDimensions } from "./definition.ts";
 
+type MatrixParams = { readonly kernel: Param; readonly bias?: Param };
 export type FeedForwardParams = {
-  readonly inner: { readonly kernel: Param; readonly bias: Param };
-  readonly gate?: { readonly kernel: Param; readonly bias: Param };
-  readonly outer: { readonly kernel: Param; readonly bias: Param };
+  readonly inner: MatrixParams;
+  readonly gate?: MatrixParams;
+  readonly outer: MatrixParams;
 };
 
 const options = {
@@ -16,6 +17,7 @@ const options = {
     doc: 'of the hidden units; "swiglu" has a third matrix: (silu(x G) * (x W1)) W2, Shazeer 2020',
     default: "relu",
   }),
+  bias: boolean({ doc: "every matrix has one", default: true, flag: "feed-forward-bias" }),
 };
 
 /**
@@ -31,26 +33,27 @@ export const feedForward = defineFeedForward({
   decoding: "the same",
   options,
   build: layer,
-  cases: [{ options: {} }, { options: { activation: "swiglu" } }],
+  cases: [{ options: {} }, { options: { activation: "swiglu" } }, { options: { activation: "swiglu", bias: false } }],
 });
 
 function layer({
   dModel,
   dFf,
   activation,
+  bias,
 }: FeedForwardDimensions & Resolved<typeof options>): Layer<FeedForwardParams> {
   const kernel = param([dModel, dFf], glorot(dModel, dFf));
-  const inner = { kernel, bias: param([dFf], zeros) };
-  const outer = { kernel, bias: param([dModel], zeros) };
+  const matrix = (dOut: number) => (bias ? { kernel, bias: param([dOut], zeros) } : { kernel });
+  const [inner, outer] = [matrix(dFf), matrix(dModel)];
+  const into = (w: Weights<MatrixParams>, x: Tensor) => biased(einsum(x, w.kernel, "B T D, D F -> B T F"), w);
   return {
     params: activation === "swiglu" ? { inner, gate: inner, outer } : { inner, outer },
     apply(w, x) {
-      const units = add(einsum(x, w.inner.kernel, "B T D, D F -> B T F"), w.inner.bias);
-      const hidden =
-        activation === "swiglu"
-          ? mul(silu(add(einsum(x, w.gate!.kernel, "B T D, D F -> B T F"), w.gate!.bias)), units)
-          : activations[activation](units);
-      return add(einsum(hidden, w.outer.kernel, "B T F, D F -> B T D"), w.outer.bias);
+      const units = into(w.inner, x);
+      const hidden = activation === "swiglu" ? mul(silu(into(w.gate!, x)), units) : activations[activation](units);
+      return biased(einsum(hidden, w.outer.kernel, "B T F, D F -> B T D"), w.outer);
     },
   };
 }
+
+const biased = (y: Tensor, { bias }: Weights<MatrixParams>): Tensor => (bias ? add(y, bias) : y);

@@ -1,21 +1,23 @@
+import { einsum, slice } from "@finegrain/graph";
 import { expectDivisible } from "../../config-error.ts";
-import { whole } from "../../definition/option.ts";
+import { boolean, whole } from "../../definition/option.ts";
+import { embedding } from "../embedding.ts";
 import { dense } from "../projections/dense.ts";
 import { lowRankDense } from "../projections/low-rank-dense.ts";
 import { multiplicativeDense } from "../projections/multiplicative-dense.ts";
-import { defineLoss } from "./definition.ts";
+import { defineLoss, type LossLayer } from "./definition.ts";
 
 /*
- * Trax `SparseDenseWithOptions`, by its options.
+ * Trax `SparseDenseWithOptions`, by its options, and a layer without weights of its own.
  */
 
 /** A dense layer. */
 export const denseLoss = defineLoss({
   name: "dense",
   summary: "a dense layer",
-  options: {},
-  build: ({ dModel, vocabulary }) => dense({ dIn: dModel, dOut: vocabulary }),
-  cases: [{ options: {} }],
+  options: { bias: boolean({ doc: "add a vector", default: true }) },
+  build: ({ dModel, vocabulary, bias }) => dense({ dIn: dModel, dOut: vocabulary, bias }),
+  cases: [{ options: {} }, { options: { bias: false } }],
 });
 
 /** A multiplicative layer: "sparse loss layer", Jaszczur et al. 2021, 3.3. */
@@ -41,4 +43,26 @@ export const lowRankLoss = defineLoss({
   },
   build: ({ dModel, vocabulary, rank }) => lowRankDense({ dIn: dModel, dOut: vocabulary, rank }),
   cases: [{ options: { rank: 3 } }],
+});
+
+/**
+ * The embedding's table: logits are products with its rows. Press and Wolf 2017, "Using the Output Embedding to Improve Language
+ * Models".
+ *
+ * Axes: B batch, T time, D model, V tokens, of which the first `vocabulary` have logits.
+ */
+export const tiedLoss = defineLoss({
+  name: "tied",
+  summary: "the embedding's own table: no weights of its own",
+  options: {},
+  build: ({ dModel, vocabulary }): LossLayer<ReturnType<typeof embedding>["params"]> => ({
+    params: embedding({ dModel, vocabulary }).params,
+    tied: true,
+    apply(w, x) {
+      const isWhole = w.table.shape[0] === vocabulary;
+      const rows = isWhole ? w.table : slice(w.table, { starts: [0, 0], ends: [vocabulary, dModel] });
+      return einsum(x, rows, "B T D, V D -> B T V");
+    },
+  }),
+  cases: [{ options: {} }],
 });

@@ -2,6 +2,7 @@ import type { Tensor } from "@finegrain/graph";
 import { type Defined, type Definition, define } from "../../definition/layer-definition.ts";
 import type { Options } from "../../definition/option.ts";
 import type { Layer, Params, Weights } from "../../layer.ts";
+import type { Rotation } from "./rotary.ts";
 
 /** What a model tells its positions. */
 export interface PositionsDimensions {
@@ -13,8 +14,8 @@ export interface PositionsDimensions {
 
 /** Adds to every token what tells its place: `decode` stands at `position`, an int32 scalar. */
 export interface PositionLayer<P extends Params = Params> extends Layer<P> {
-  /** Attention is to turn queries and keys by their places, and nothing is added. Default false. */
-  readonly rotary?: boolean;
+  /** How attention is to turn queries and keys by their places, where nothing is added. */
+  readonly rotary?: Rotation;
   decode(w: Weights<P>, x: Tensor, position: Tensor): Tensor;
 }
 

@@ -1,0 +1,24 @@
+import { reshape, rmsNorm } from "@finegrain/graph";
+import { ones } from "../../init.ts";
+import { type Layer, type Param, type Params, param, type Weights } from "../../layer.ts";
+
+export type HeadNormParams = { readonly scale?: Param };
+
+/**
+ * A projection whose outputs are normalised head by head, with one scale for all heads: x / sqrt(mean square + epsilon) · scale over
+ * the features of a head. Henry et al. 2020, "Query-Key Normalization for Transformers", with RMSNorm in place of theirs.
+ */
+export function normalizedHeads<P extends Params>(
+  projection: Layer<P>,
+  { width, epsilon }: { readonly width: number; readonly epsilon: number },
+): Layer<P & HeadNormParams> {
+  return {
+    params: { ...projection.params, scale: param([width], ones) },
+    apply(w, x, context) {
+      const y = projection.apply(w as Weights<P>, x, context); // of its weights, and one more
+      const [batch, time, features] = y.shape as [number, number, number];
+      const heads = reshape(y, [batch, time, features / width, width]);
+      return reshape(rmsNorm(heads, w.scale!, { epsilon }), y.shape);
+    },
+  };
+}
