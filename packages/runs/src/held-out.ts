@@ -1,31 +1,63 @@
 import { slideOf, type Tokenizer } from "@finegrain/generate";
 import { type Backend, FinegrainError, type HostTensor } from "@finegrain/graph";
 import { type LanguageModel, type Storage, uploadWeights } from "@finegrain/nn";
-import { type Corpus, createEvaluator, heldOutBatches, tokenizeCorpus } from "@finegrain/train";
+import {
+  type Corpus,
+  type CorpusOptions,
+  createEvaluator,
+  heldOutBatches,
+  type TextProgress,
+  tokenizeCorpus,
+} from "@finegrain/train";
 import { evaluationDefaults } from "./defaults.ts";
+import { nodeCrypto, nodePath } from "./node.ts";
+import { fingerprintOf } from "./text/fingerprint.ts";
 import { countLoss } from "./text/loss.ts";
 import type { Text } from "./text/text.ts";
+import { corpusInFiles } from "./text/token-files.ts";
 
 /** The share of a text that may be lost in tokens: a rare character that a vocabulary does not have. */
 const MOST_LOST = 0.01;
 
+export interface CorpusOfOptions extends Pick<CorpusOptions, "signal" | "onProgress"> {
+  /** Whether all of it is held out, and not only the last tenth of its bytes. Default false. */
+  readonly all?: boolean;
+  /** The run that it is for: the tokens of a text that is not in memory go into a folder beside it. Default: memory. */
+  readonly beside?: string | undefined;
+}
+
 /**
- * A text as tokens; the last tenth of its bytes held out, or all of them.
+ * A text as tokens, its documents kept apart by the tokenizer's token for that or by a blank line.
  * @throws FinegrainError where more than a hundredth of the text does not come back from the tokens.
  */
-export function corpusOf(
-  { documents, source = "given" }: Text,
+export async function corpusOf(
+  text: Text,
   tokenizer: Tokenizer,
-  { all = false }: { readonly all?: boolean } = {},
-): Corpus {
+  { all = false, beside, signal, onProgress }: CorpusOfOptions = {},
+): Promise<Corpus> {
+  const { documents, source = "given" } = text;
   const loss = countLoss(tokenizer);
-  const corpus = tokenizeCorpus(documents, loss.encode, all ? { heldOutFraction: 1 } : {});
-  const share = loss.share();
-  if (share > MOST_LOST)
-    throw new FinegrainError(
-      `the tokenizer ${tokenizer.name} loses ${(100 * share).toPrecision(3)} % of the text ${source}, which would make bits per byte look better than they are: use one that has its characters`,
-    );
-  return corpus;
+  const { endOfText } = tokenizer;
+  const options = {
+    signal,
+    onProgress,
+    ...(all && { heldOutFraction: 1 }),
+    ...(endOfText !== undefined && { separator: { token: endOfText } }),
+  };
+  const make = async (sink?: CorpusOptions["sink"]): Promise<Corpus> => {
+    const corpus = await tokenizeCorpus(documents, loss.encode, { ...options, ...(sink && { sink }) });
+    const share = loss.share();
+    if (share > MOST_LOST)
+      throw new FinegrainError(
+        `the tokenizer ${tokenizer.name} loses ${(100 * share).toPrecision(3)} % of the text ${source}, which would make bits per byte look better than they are: use one that has its characters`,
+      );
+    return corpus;
+  };
+  if (beside === undefined || Symbol.iterator in documents) return make();
+  const { sha256 } = await fingerprintOf(text);
+  const what = JSON.stringify([sha256, tokenizer.json ?? tokenizer.name, all]);
+  const name = nodeCrypto().createHash("sha256").update(what).digest("hex").slice(0, 16);
+  return corpusInFiles(nodePath().join(`${nodePath().resolve(beside)}.tokens`, name), tokenizer.vocabularySize, make);
 }
 
 /**
@@ -39,9 +71,9 @@ export const bitsPerByte = (
 ): number => ((nats / tokens) * heldOut.length) / heldOutBytes / Math.LN2;
 
 /** At most `most` of the items, evenly spaced, the first among them. */
-export function evenly<T>(items: readonly T[], most: number): T[] {
+export function evenly<T>(items: { readonly length: number; at(index: number): T }, most: number): T[] {
   const stride = Math.max(1, items.length / most);
-  return Array.from({ length: Math.min(items.length, most) }, (_, i) => items[Math.floor(i * stride)]!);
+  return Array.from({ length: Math.min(items.length, most) }, (_, i) => items.at(Math.floor(i * stride)));
 }
 
 export interface EvaluateOptions {
@@ -59,6 +91,8 @@ export interface EvaluateOptions {
   /** An abort ends the evaluation with the signal's reason as its error. */
   readonly signal?: AbortSignal;
   onProgress?(progress: EvaluationProgress): void;
+  /** Told while a text becomes tokens, which comes first. */
+  readonly onText?: ((progress: TextProgress) => void) | undefined;
 }
 
 export interface EvaluationProgress {
@@ -79,7 +113,7 @@ export interface Evaluation {
   readonly bytes: number;
 }
 
-export interface EvaluationInput extends EvaluateOptions {
+export interface EvaluationInput extends Omit<EvaluateOptions, "onText"> {
   readonly backend: Backend;
   readonly model: LanguageModel;
   readonly weights: ReadonlyMap<string, HostTensor>;
@@ -106,18 +140,19 @@ export async function evaluateHeldOut({
   onProgress,
 }: EvaluationInput): Promise<Evaluation> {
   const size = context === undefined ? { length } : { length: context, overlap: context - slideOf(context) };
-  const windows = [...heldOutBatches(corpus.heldOut, { batch, ...size })];
+  const windows = heldOutBatches(corpus.heldOut, { batch, ...size });
   const uploaded = uploadWeights(backend, model, weights, storage);
   try {
     await using evaluator = createEvaluator({ backend, model, storage, asDecoded });
     const sum = { nats: 0, tokens: 0 };
-    for (const [done, window] of windows.entries()) {
+    let done = 0;
+    for (const window of windows) {
       signal?.throwIfAborted();
       const { nats, tokens } = await evaluator.evaluate(uploaded, [window], signal);
       sum.nats += nats;
       sum.tokens += tokens;
       const soFar = { tokens: sum.tokens, bitsPerByte: bitsPerByte(sum, corpus) };
-      onProgress?.({ done: done + 1, batches: windows.length, ...soFar });
+      onProgress?.({ done: ++done, batches: windows.length, ...soFar });
     }
     const { nats, tokens } = sum;
     return { bitsPerByte: bitsPerByte(sum, corpus), natsPerToken: nats / tokens, tokens, bytes: corpus.heldOutBytes };

@@ -6,11 +6,13 @@ import { FinegrainError } from "@finegrain/graph";
  */
 
 export const nodeFiles = () => builtIn("node:fs/promises");
+export const nodeFilesSync = () => builtIn("node:fs");
 export const nodePath = () => builtIn("node:path");
 export const nodeCrypto = () => builtIn("node:crypto");
 
 interface BuiltIn {
   "node:fs/promises": typeof import("node:fs/promises");
+  "node:fs": typeof import("node:fs");
   "node:path": typeof import("node:path");
   "node:crypto": typeof import("node:crypto");
 }

@@ -12,7 +12,7 @@ import { type RunConfig, readSavedConfig, withSteps } from "./config.ts";
 import { generationDefaults } from "./defaults.ts";
 import { type Checkpoint, openCheckpoint } from "./folder/checkpoint.ts";
 import { exists, folderStore, isBegun, runPaths } from "./folder/run-folder.ts";
-import { corpusOf, type EvaluateOptions, type Evaluation, evaluateHeldOut } from "./held-out.ts";
+import { type CorpusOfOptions, corpusOf, type EvaluateOptions, type Evaluation, evaluateHeldOut } from "./held-out.ts";
 import { nodePath } from "./node.ts";
 import { trainInStages } from "./stages.ts";
 import type { RunStore } from "./store.ts";
@@ -189,12 +189,16 @@ class OpenedRun implements Run {
   }
 
   async evaluate(data?: Text | string, options: EvaluateOptions = {}): Promise<Evaluation> {
-    const corpus = data === undefined ? await this.#ownCorpus() : corpusOf(textOf(data), this.tokenizer, { all: true });
+    const { onText: onProgress, ...rest } = options;
+    const text = { onProgress, signal: options.signal, beside: this.path };
+    const corpus = await (data === undefined
+      ? this.#ownCorpus(text)
+      : corpusOf(textOf(data), this.tokenizer, { ...text, all: true }));
     const { config } = this;
     const model = this.#seeing(options.context);
     const weights = await this.weights();
     const { length } = config.training;
-    return evaluateHeldOut({ ...options, backend: this.#backend, model, weights, corpus, length });
+    return evaluateHeldOut({ ...rest, backend: this.#backend, model, weights, corpus, length });
   }
 
   async train({ steps, data, newData = false, ...rest }: ContinueOptions = {}): Promise<Outcome> {
@@ -205,12 +209,13 @@ class OpenedRun implements Run {
     const training = withSteps(this.#config.training, steps, this.step);
     const own = data === undefined && !newData;
     const text = own ? undefined : await textOfRun(this.#config, { data, newData });
-    const corpus = text === undefined ? await this.#ownCorpus() : corpusOf(text, this.tokenizer);
+    const reading = { onProgress: rest.onText, signal: rest.signal, beside: this.#store.folder };
+    const corpus = await (text === undefined ? this.#ownCorpus(reading) : corpusOf(text, this.tokenizer, reading));
     const named = text !== undefined && newData && this.#store.folder !== undefined;
     const { outcome, checkpoint, config } = await trainInStages({
       ...rest,
       backend: this.#backend,
-      config: { ...(named ? withText(this.#config, text) : this.#config), training },
+      config: { ...(named ? await withText(this.#config, text) : this.#config), training },
       layers: this.#layers,
       corpus,
       tokenizer: this.tokenizer,
@@ -238,8 +243,8 @@ class OpenedRun implements Run {
     return this.close();
   }
 
-  async #ownCorpus(): Promise<Corpus> {
-    this.#corpus ??= corpusOf(await textOfRun(this.#config, {}), this.tokenizer);
+  async #ownCorpus(options: CorpusOfOptions): Promise<Corpus> {
+    this.#corpus ??= await corpusOf(await textOfRun(this.#config, {}), this.tokenizer, options);
     return this.#corpus;
   }
 

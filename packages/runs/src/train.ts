@@ -91,7 +91,8 @@ async function trainNew({ backend, out, data, ...options }: Omit<TrainOptions<Ow
   if (out !== undefined) await checkUnused(out);
   const text = data === undefined ? await readText(SPEECHES) : textOf(data);
   const source = text.source !== undefined && { data: text.source };
-  const corpus = corpusOf(text, tokenizer);
+  const { signal, onText: onProgress } = listener;
+  const corpus = await corpusOf(text, tokenizer, { signal, onProgress, beside: out });
   const candidate = (sizes: RunSizes) => ({
     model: scalingLM(parts(sizes).model, layers),
     config: (steps: number) => ({ ...parts(sizes, steps), ...source }),
@@ -99,7 +100,7 @@ async function trainNew({ backend, out, data, ...options }: Omit<TrainOptions<Ow
   const measured =
     minutes === undefined
       ? undefined
-      : await withinSeconds({ backend, corpus, seconds: 60 * minutes, candidate, signal: listener.signal });
+      : await withinSeconds({ backend, corpus, seconds: 60 * minutes, candidate, signal });
   if (measured) onMeasured?.(measured);
   const config = measured?.config ?? { ...first, ...source };
   const store = out === undefined ? memoryStore() : folderStore(out);
@@ -121,7 +122,7 @@ interface FirstTraining {
 }
 
 async function trainFromStart({ listener, text, begin, ...parts }: FirstTraining): Promise<Run> {
-  const config = parts.store.folder === undefined ? parts.config : withText(parts.config, text);
+  const config = parts.store.folder === undefined ? parts.config : await withText(parts.config, text);
   const input = { ...listener, ...parts, config, ...(begin && { begin: () => begin(config) }) };
   return openedRun({ ...parts, ...(await trainInStages(input)) });
 }
@@ -186,6 +187,7 @@ async function beginAgain(path: string, { backend, layers, data, newData, steps,
   const tokenizer = given ?? (await openOwnTokenizer(config, [path]));
   expectVocabulary(tokenizer, config.model.vocabulary);
   const text = await textOfRun(config, { data, newData });
-  const corpus = corpusOf(text, tokenizer);
+  const { signal, onText: onProgress } = listener;
+  const corpus = await corpusOf(text, tokenizer, { signal, onProgress, beside: path });
   return trainFromStart({ listener, backend, config, tokenizer, layers, store: folderStore(path), text, corpus });
 }

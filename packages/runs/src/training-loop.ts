@@ -9,6 +9,7 @@ import {
   type HeldOutBatch,
   heldOutBatches,
   schedule,
+  type TextProgress,
   type TrainBatches,
   type Trainer,
   trainBatches,
@@ -50,6 +51,8 @@ export interface Start {
 
 /** Whom a training tells what happens. */
 export interface TrainingListener {
+  /** Told while a text becomes tokens, which comes first. */
+  readonly onText?: ((progress: TextProgress) => void) | undefined;
   readonly onStart?: ((start: Start) => void) | undefined;
   readonly onStep?: ((step: Step) => void) | undefined;
   readonly onEvaluation?: ((evaluation: { readonly step: number; readonly bitsPerByte: number }) => void) | undefined;
@@ -145,8 +148,10 @@ export async function openTrainer({
 
 function heldOutWindows(corpus: Corpus, { batch, length }: TrainingConfig): HeldOutBatch[] {
   if (corpus.heldOut.length < 2) return [];
-  const all = [...heldOutBatches(corpus.heldOut, { batch, length })];
-  return evenly(all, Math.max(1, Math.floor(EVALUATED_TOKENS / (batch * length))));
+  return evenly(
+    heldOutBatches(corpus.heldOut, { batch, length }),
+    Math.max(1, Math.floor(EVALUATED_TOKENS / (batch * length))),
+  );
 }
 
 /** Tokens that windows ask for. */

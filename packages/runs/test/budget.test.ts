@@ -22,7 +22,7 @@ function candidate({ layers, dModel }: RunSizes) {
   });
   return { model: scalingLM(config), config: of };
 }
-const corpus = corpusOf(textOf(TEXT), await openTokenizer("byte"));
+const corpus = await corpusOf(textOf(TEXT), await openTokenizer("byte"));
 
 describe("a time makes", () => {
   test("as many steps as the measured speed does in it, of a larger model where it is longer", async () => {

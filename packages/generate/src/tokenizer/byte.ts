@@ -5,12 +5,13 @@ export function byteTokenizer(): Tokenizer {
   const size = { name: "byte", vocabularySize: 256 };
   return {
     ...size,
-    encode: (text) => Int32Array.from(new TextEncoder().encode(text)),
+    encode: (text) => new Int32Array(new TextEncoder().encode(text)),
     decode(ids) {
-      const bytes = Uint8Array.from(ids, (id) => {
-        checkToken(id, size);
-        return id;
-      });
+      const bytes = new Uint8Array(ids.length);
+      for (let i = 0; i < ids.length; i++) {
+        checkToken(ids[i]!, size);
+        bytes[i] = ids[i]!;
+      }
       return newDecoder().decode(bytes);
     },
     stream() {

@@ -8,6 +8,8 @@ export interface Tokenizer {
   readonly vocabularySize: number;
   /** The tokenizer.json that it was made from, of which a run keeps a copy; absent where there is none. */
   readonly json?: string;
+  /** The token that stands behind a text where others follow; absent where the tokenizer has none. */
+  readonly endOfText?: number;
   /** The tokens of `text`, int32 [time]. Nothing is added to it, no special tokens either. */
   encode(text: string): Int32Array;
   /**

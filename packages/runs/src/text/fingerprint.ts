@@ -10,14 +10,24 @@ export interface Fingerprint {
   readonly sha256: string;
 }
 
+/** Texts are gone through once. */
+const known = new WeakMap<Text, Promise<Fingerprint>>();
+
 /** The fingerprint of a text, whatever its documents are called. */
-export function fingerprintOf({ documents }: Text): Fingerprint {
+export function fingerprintOf(text: Text): Promise<Fingerprint> {
+  const found = known.get(text) ?? readFingerprint(text);
+  known.set(text, found);
+  return found;
+}
+
+async function readFingerprint({ documents }: Text): Promise<Fingerprint> {
   const hash = nodeCrypto().createHash("sha256");
   let bytes = 0;
-  for (const { text } of documents) {
+  for await (const { text, continued } of documents) {
     const encoded = new TextEncoder().encode(text);
     bytes += encoded.length;
-    hash.update(encoded).update("\0");
+    hash.update(encoded);
+    if (!continued) hash.update("\0");
   }
   return { bytes, sha256: hash.digest("hex") };
 }
@@ -26,11 +36,11 @@ export function fingerprintOf({ documents }: Text): Fingerprint {
  * @param advice what to do about a text that is another.
  * @throws FinegrainError that says what differs, where a run has not learned from this text.
  */
-export function expectFingerprint(text: Text, known: Fingerprint, advice: string): void {
-  const found = fingerprintOf(text);
-  if (found.sha256 === known.sha256) return;
+export async function expectFingerprint(text: Text, expected: Fingerprint, advice: string): Promise<void> {
+  const found = await fingerprintOf(text);
+  if (found.sha256 === expected.sha256) return;
   throw new FinegrainError(
-    `${text.source ?? "the text given"} is not the text that this run learned from: that had ${shown(known)}, this has ${shown(found)}: ${advice}`,
+    `${text.source ?? "the text given"} is not the text that this run learned from: that had ${shown(expected)}, this has ${shown(found)}: ${advice}`,
   );
 }
 

@@ -14,20 +14,43 @@ export function countLoss(tokenizer: Tokenizer): { encode(text: string): Int32Ar
   return {
     encode(text) {
       const ids = tokenizer.encode(text);
+      bytes += encoder.encode(text).length;
+      const same = sameUntil(tokenizer, ids, text);
       const counts = new Map<string, number>();
       const count = (part: string, sign: number) => {
         for (const character of plain(part.replace(UNKNOWN, "")))
           counts.set(character, (counts.get(character) ?? 0) + sign);
       };
-      for (let k = 0; k < text.length; k += DECODED_AT_ONCE) count(text.slice(k, k + DECODED_AT_ONCE), 1);
-      bytes += [...counts].reduce((sum, [character, times]) => sum + times * utf8Length(character), 0);
-      for (let k = 0; k < ids.length; k += DECODED_AT_ONCE)
+      for (let k = same.text; k < text.length; k += DECODED_AT_ONCE) count(text.slice(k, k + DECODED_AT_ONCE), 1);
+      for (let k = same.ids; k < ids.length; k += DECODED_AT_ONCE)
         count(tokenizer.decode(ids.subarray(k, k + DECODED_AT_ONCE)), -1);
       for (const [character, times] of counts) lost += Math.max(0, times) * utf8Length(character);
       return ids;
     },
     share: () => (bytes === 0 ? 0 : lost / bytes),
   };
+}
+
+const encoder = new TextEncoder();
+
+/** How far the text that comes back is the same, as with most tokenizers all of it is: that is found out fast. */
+function sameUntil(
+  tokenizer: Tokenizer,
+  ids: Int32Array,
+  text: string,
+): { readonly text: number; readonly ids: number } {
+  const same = { text: 0, ids: 0 };
+  while (same.ids < ids.length) {
+    let end = Math.min(ids.length, same.ids + DECODED_AT_ONCE);
+    let decoded = tokenizer.decode(ids.subarray(same.ids, end));
+    // Not within a character.
+    for (let k = 0; k < 3 && decoded.endsWith("\uFFFD") && end > same.ids + 1; k++)
+      decoded = tokenizer.decode(ids.subarray(same.ids, --end));
+    if (!text.startsWith(decoded, same.text)) break;
+    same.text += decoded.length;
+    same.ids = end;
+  }
+  return same;
 }
 
 /** What tokenizers write for what they do not know. */

@@ -2,8 +2,9 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { FinegrainError } from "@finegrain/graph";
+import type { TextDocument } from "@finegrain/train";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { readDocuments } from "./read-documents.ts";
+import { readDocuments as documentsAt } from "./read-documents.ts";
 
 let folder: string;
 beforeEach(async () => {
@@ -16,6 +17,12 @@ async function write(name: string, content: string | Uint8Array): Promise<string
   await mkdir(join(path, ".."), { recursive: true });
   await writeFile(path, content);
   return path;
+}
+/** All of them, whether they are in memory or not. */
+async function readDocuments(...given: Parameters<typeof documentsAt>): Promise<TextDocument[]> {
+  const documents: TextDocument[] = [];
+  for await (const document of await documentsAt(...given)) documents.push(document);
+  return documents;
 }
 const fails = async (promise: Promise<unknown>, message: string | RegExp) => {
   await expect(promise).rejects.toThrow(FinegrainError);
@@ -80,4 +87,42 @@ test("what is not there gets one sentence", async () => {
   await fails(readDocuments(broken), `${broken}:2 is not JSON`);
   const other = await write("f.jsonl", '{"content":"a","id":3}');
   await fails(readDocuments(other), `${other}:1 has no string field "text": found content, id`);
+});
+
+describe("large files are read in parts", () => {
+  const small = { inMemory: 0, atOnce: 16 };
+
+  test("of whole lines, of one document", async () => {
+    const text = "\uFEFFone\ntwo\n\n three € four\nfive 😀😀😀😀😀😀😀😀 six\n\uFEFFseven\n";
+    const path = await write("large.txt", text);
+    const found = await readDocuments(path, {}, small);
+    expect(found.map((part) => part.text).join("")).toBe(text.slice(1));
+    expect(found.length).toBeGreaterThan(3);
+    expect(found.map(({ continued = false }) => continued)).toEqual(found.map((_, i) => i + 1 < found.length));
+    expect(found[0]!.text).toBe("one\n");
+  });
+
+  test("of JSONL lines, however long", async () => {
+    const texts = ["a", "b".repeat(50), "é".repeat(9), "c"];
+    const path = await write("large.jsonl", texts.map((text) => `${JSON.stringify({ text })}\r\n`).join("\n"));
+    expect((await readDocuments(path, {}, small)).map(({ text }) => text)).toEqual(texts);
+  });
+
+  test("and errors name the place in the file", async () => {
+    const path = await write("bad.txt", Buffer.concat([Buffer.from("0123456789\n".repeat(9)), Buffer.of(0xff)]));
+    await fails(readDocuments(path, {}, small), `${path} is not UTF-8: bad byte 0xff at offset 99`);
+    const lines = await write("bad.jsonl", '{"text":"abcdefgh"}\n{"text":"ijklmnop"}\n{oops}');
+    await fails(readDocuments(lines, {}, small), `${lines}:3 is not JSON`);
+    await fails(readDocuments(await write("empty.txt", ""), {}, small), "holds no text");
+  });
+
+  test("as often as they are gone through", async () => {
+    const path = await write("twice.txt", "some text\nof two lines and more\n");
+    const documents = await documentsAt(path, {}, small);
+    for (let time = 0; time < 2; time++) {
+      let text = "";
+      for await (const part of documents) text += part.text;
+      expect(text).toBe("some text\nof two lines and more\n");
+    }
+  });
 });

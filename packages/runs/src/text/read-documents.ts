@@ -1,5 +1,5 @@
 import { FinegrainError, isJsonObject, parseJson, shownJson } from "@finegrain/graph";
-import type { TextDocument } from "@finegrain/train";
+import type { Documents, TextDocument } from "@finegrain/train";
 import { nodeFiles, nodePath } from "../node.ts";
 import { decodeUtf8 } from "./utf8.ts";
 
@@ -12,25 +12,56 @@ export interface ReadTextOptions {
 export const TEXT_ENDINGS: readonly string[] = [".txt", ".text", ".md", ".rst", ".tex", ".org", ".jsonl", ".ndjson"];
 const JSONL_ENDINGS = [".jsonl", ".ndjson"];
 
+/** Sizes in bytes. */
+interface Sizes {
+  /** Of files that are not kept in memory where they are larger together, but read again whenever their text is. */
+  readonly inMemory: number;
+  /** Of what is read at a time. */
+  readonly atOnce: number;
+}
+
+const SIZES: Sizes = { inMemory: 2 ** 26, atOnce: 2 ** 24 };
+
 /**
- * Read the documents at `path`: a text file; a JSONL file (one document a line); or a folder with such files, searched
- * recursively, in the order of their paths. Hidden files and folders (".git") are passed over, as are empty documents.
+ * The documents at `path`: a text file; a JSONL file (one document a line); or a folder with such files, searched
+ * recursively, in the order of their paths. Hidden files and folders (".git") are passed over, as are empty documents. Those of
+ * files that are large together are read when they are gone through, a large text in parts that end with a line.
  *
- * @throws FinegrainError where the path does not exist, holds no text, a file is not UTF-8 (names the file and the offset
- *   of the first bad byte), is too large, or a JSONL line is no JSON object with the field (names the line).
+ * @throws FinegrainError where the path does not exist or holds no text. There, or when they are gone through, where a file is not UTF-8
+ *   (names the file and the offset of the first bad byte), or a JSONL line is no JSON object with the field (names the line).
  */
-export async function readDocuments(path: string, { field = "text" }: ReadTextOptions = {}): Promise<TextDocument[]> {
+export async function readDocuments(
+  path: string,
+  { field = "text" }: ReadTextOptions = {},
+  { inMemory, atOnce } = SIZES,
+): Promise<Documents> {
   const files = await textFiles(path);
-  const documents: TextDocument[] = [];
+  let bytes = 0;
+  for (const file of files) bytes += (await nodeFiles().stat(file)).size;
+  const documents = { [Symbol.asyncIterator]: () => walk(path, files, { field, atOnce }) };
+  if (bytes > inMemory) return documents;
+  const all: TextDocument[] = [];
+  for await (const document of documents) all.push(document);
+  return all;
+}
+
+async function* walk(
+  path: string,
+  files: readonly string[],
+  { field, atOnce }: { field: string; atOnce: number },
+): AsyncGenerator<TextDocument, void> {
+  let isEmpty = true;
   for (const file of files) {
-    const bytes = await readBytes(file);
-    if (JSONL_ENDINGS.includes(nodePath().extname(file).toLowerCase()))
-      documents.push(...parseLines(bytes, file, field));
-    else documents.push({ name: file, text: decodeUtf8(bytes, file) });
+    const isLines = JSONL_ENDINGS.includes(nodePath().extname(file).toLowerCase());
+    for await (const document of isLines
+      ? lines(file, pieces(file, atOnce), field)
+      : parts(file, pieces(file, atOnce))) {
+      if (document.text.length === 0) continue;
+      isEmpty = false;
+      yield document;
+    }
   }
-  const full = documents.filter(({ text }) => text.length > 0);
-  if (full.length === 0) throw new FinegrainError(`${path} holds no text: ${files.length} files, all empty`);
-  return full;
+  if (isEmpty) throw new FinegrainError(`${path} holds no text: ${files.length} files, all empty`);
 }
 
 async function textFiles(path: string): Promise<string[]> {
@@ -60,31 +91,86 @@ async function filesBelow(folder: string): Promise<string[]> {
   return files;
 }
 
-async function readBytes(file: string): Promise<Uint8Array> {
+/** Bytes of a file. */
+interface Piece {
+  readonly bytes: Uint8Array;
+  readonly offset: number;
+  readonly isLast: boolean;
+}
+
+/** A file in pieces. */
+async function* pieces(file: string, atOnce: number): AsyncGenerator<Piece, void> {
+  const failed = (error: Error): never => {
+    throw new FinegrainError(`cannot read ${file}: ${error.message}`);
+  };
+  const handle = await nodeFiles().open(file, "r").catch(failed);
   try {
-    return await nodeFiles().readFile(file);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ERR_FS_FILE_TOO_LARGE") {
-      throw new FinegrainError(`${file} is too large to read at once (over 2 GiB): split it`);
+    const found = await handle.stat();
+    if (!found.isFile()) {
+      // A pipe has no size, and is read once.
+      yield { bytes: await handle.readFile().catch(failed), offset: 0, isLast: true };
+      return;
     }
-    throw new FinegrainError(`cannot read ${file}: ${(error as Error).message}`);
+    const { size } = found;
+    for (let offset = 0; offset < Math.max(1, size); offset += atOnce) {
+      const bytes = new Uint8Array(Math.min(atOnce, size - offset));
+      const { bytesRead } = await handle.read(bytes, 0, bytes.length, offset).catch(failed);
+      yield { bytes: bytes.subarray(0, bytesRead), offset, isLast: offset + atOnce >= size };
+    }
+  } finally {
+    await handle.close();
   }
 }
 
-/** The documents of a JSONL file, decoded line by line, so that the file may be longer than a string. */
-function parseLines(bytes: Uint8Array, file: string, field: string): TextDocument[] {
-  const documents: TextDocument[] = [];
-  let line = 0;
-  for (let begin = 0; begin < bytes.length; ) {
-    const newline = bytes.indexOf(0x0a, begin);
-    const end = newline === -1 ? bytes.length : newline;
-    line++;
-    const source = decodeUtf8(bytes.subarray(begin, end), file, begin);
-    const name = `${file}:${line}`;
-    if (source.trim().length > 0) documents.push({ name, text: textField(source, name, field) });
-    begin = end + 1;
+/** A text file, in one document or in parts of it. */
+async function* parts(file: string, from: AsyncIterable<Piece>): AsyncGenerator<TextDocument, void> {
+  let rest = new Uint8Array();
+  for await (const { bytes, offset, isLast } of from) {
+    const begin = offset - rest.length;
+    const whole = joined(rest, bytes);
+    const end = isLast ? whole.length : endOfPart(whole);
+    rest = whole.slice(end);
+    yield { name: file, text: decodeUtf8(whole.subarray(0, end), file, begin), ...(!isLast && { continued: true }) };
   }
-  return documents;
+}
+
+/** Behind the last line whose next one does not begin with space, or else the last whole character. */
+function endOfPart(bytes: Uint8Array): number {
+  for (let at = bytes.lastIndexOf(NEWLINE, bytes.length - 2); at > 0; at = bytes.lastIndexOf(NEWLINE, at - 1))
+    if (bytes[at + 1]! > 0x20) return at + 1;
+  let end = bytes.length - 1;
+  while (end > 0 && (bytes[end]! & 0xc0) === 0x80) end--; // a continuation byte
+  return end;
+}
+
+const NEWLINE = 0x0a;
+
+function joined(a: Uint8Array, b: Uint8Array): Uint8Array<ArrayBuffer> {
+  const both = new Uint8Array(a.length + b.length);
+  both.set(a);
+  both.set(b, a.length);
+  return both;
+}
+
+/** The documents of a JSONL file, decoded line by line, so that the file may be longer than a string. */
+async function* lines(file: string, from: AsyncIterable<Piece>, field: string): AsyncGenerator<TextDocument, void> {
+  let rest = new Uint8Array();
+  let line = 0;
+  for await (const { bytes, offset, isLast } of from) {
+    const start = offset - rest.length;
+    const whole = joined(rest, bytes);
+    const until = isLast ? whole.length : whole.lastIndexOf(NEWLINE) + 1;
+    for (let begin = 0; begin < until; ) {
+      const newline = whole.indexOf(NEWLINE, begin);
+      const end = newline === -1 ? whole.length : newline;
+      line++;
+      const source = decodeUtf8(whole.subarray(begin, end), file, start + begin);
+      const name = `${file}:${line}`;
+      if (source.trim().length > 0) yield { name, text: textField(source, name, field) };
+      begin = end + 1;
+    }
+    rest = whole.slice(until);
+  }
 }
 
 function textField(source: string, name: string, field: string): string {

@@ -16,15 +16,15 @@ export async function textOfRun(
   }: { readonly data?: Text | string | undefined; readonly newData?: boolean | undefined },
 ): Promise<Text> {
   const text = given === undefined ? await textOfConfig(data) : textOf(given);
-  if (known !== undefined && !newData) expectFingerprint(text, known, ADVICE);
+  if (known !== undefined && !newData) await expectFingerprint(text, known, ADVICE);
   return text;
 }
 
 const ADVICE = "bring that back, name it by --data, or learn on from this one by --new-data (newData)";
 
 /** A config that says which text a run learns from. */
-export const withText = <C extends Partial<RunConfig>>({ data: _, ...config }: C, text: Text) => ({
+export const withText = async <C extends Partial<RunConfig>>({ data: _, ...config }: C, text: Text) => ({
   ...config,
   ...(text.source !== undefined && { data: text.source }),
-  text: fingerprintOf(text),
+  text: await fingerprintOf(text),
 });

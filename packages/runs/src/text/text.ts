@@ -1,22 +1,22 @@
 import { FinegrainError } from "@finegrain/graph";
-import type { TextDocument } from "@finegrain/train";
+import type { Documents } from "@finegrain/train";
 import { nodePath } from "../node.ts";
 import { SPEECHES, speeches } from "../speeches.ts";
 import { type ReadTextOptions, readDocuments } from "./read-documents.ts";
 
 /** What a run learns from, or is judged by. */
 export interface Text {
-  readonly documents: readonly TextDocument[];
+  readonly documents: Documents;
   /** By which a run's config names it, so that it can be read again: an absolute path, or "speeches". */
   readonly source?: string;
 }
 
 /**
  * The text at `path`: a text file; a JSONL file (one document a line); or a folder with such files, searched
- * recursively. "speeches" are those that come along.
+ * recursively. "speeches" are those that come along. What is over 64 MiB is read whenever it is needed, and must stay as it is.
  *
- * @throws FinegrainError where the path does not exist or holds no text, a file is not UTF-8 or too large, or a JSONL line is no
- *   JSON object with the field.
+ * @throws FinegrainError where the path does not exist or holds no text. There, or where a large text is read, where a file is not UTF-8 or
+ *   a JSONL line is no JSON object with the field.
  */
 export async function readText(path: string, options: ReadTextOptions = {}): Promise<Text> {
   if (path === SPEECHES) return { source: SPEECHES, documents: await speeches() };

@@ -4,7 +4,7 @@ import { FinegrainError } from "@finegrain/graph";
 const LONGEST_TEXT = 2 ** 29 - 24;
 
 /**
- * Decode UTF-8 strictly; a byte order mark at the beginning is dropped.
+ * Decode UTF-8 strictly; a byte order mark at the beginning of the file is dropped.
  *
  * @param offset position of `bytes` in the file, for the error.
  * @throws FinegrainError naming the file and the offset of its first bad byte, or where the text is too long for a string.
@@ -16,7 +16,7 @@ export function decodeUtf8(bytes: Uint8Array, file: string, offset = 0): string 
     );
   }
   try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: offset > 0 }).decode(bytes);
   } catch {
     const bad = firstBadByte(bytes);
     const byte = bytes[bad]?.toString(16).padStart(2, "0");

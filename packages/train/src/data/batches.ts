@@ -1,5 +1,6 @@
 import { FinegrainError, type HostTensor, hostTensor, philox } from "@finegrain/graph";
 import { seedKey } from "@finegrain/nn";
+import type { Tokens } from "./corpus.ts";
 import { permutation } from "./permutation.ts";
 
 export interface BatchSize {
@@ -37,7 +38,7 @@ const OFFSET_DRAW = 0x6f666673;
  * @throws FinegrainError where there are fewer tokens than one batch needs, with the numbers.
  */
 export function trainBatches(
-  tokens: Int32Array,
+  tokens: Tokens,
   { batch, length, seed }: BatchSize & { readonly seed: number },
 ): TrainBatches {
   checkSize({ batch, length });
@@ -63,7 +64,7 @@ export function trainBatches(
       const index = step * batch + row;
       const { offset, order } = epochAt(Math.floor(index / windows));
       const start = (offset + order(index % windows) * length) % starts;
-      data.set(tokens.subarray(start, start + length + 1), row * (length + 1));
+      data.set(tokens.slice(start, start + length + 1), row * (length + 1));
     }
     return hostTensor("int32", [batch, length + 1], data);
   };
@@ -92,16 +93,19 @@ export interface HeldOutSize extends BatchSize {
   readonly overlap?: number;
 }
 
+/** Batches of held-out windows, in order. */
+export interface HeldOutBatches extends Iterable<HeldOutBatch> {
+  readonly length: number;
+  at(index: number): HeldOutBatch;
+}
+
 /**
  * The held-out tokens in order: consecutive windows that together have every token but the first exactly once as a
  * target. The last batch is filled up with zeros, which the mask leaves out.
  *
  * @throws FinegrainError where there are fewer than 2 tokens, so that there is no target.
  */
-export function* heldOutBatches(
-  tokens: Int32Array,
-  { batch, length, overlap = 0 }: HeldOutSize,
-): Generator<HeldOutBatch, void, undefined> {
+export function heldOutBatches(tokens: Tokens, { batch, length, overlap = 0 }: HeldOutSize): HeldOutBatches {
   checkSize({ batch, length });
   if (!Number.isInteger(overlap) || overlap < 0 || overlap >= length)
     throw new FinegrainError(`overlap must be a whole number from 0 to below the length ${length}, not ${overlap}`);
@@ -113,23 +117,32 @@ export function* heldOutBatches(
   const targets = tokens.length - 1;
   const stride = length - overlap;
   const windows = Math.max(1, Math.ceil((targets - overlap) / stride));
-  for (let first = 0; first < windows; first += batch) {
+  const at = (index: number): HeldOutBatch => {
+    const first = index * batch;
     const data = new Int32Array(batch * (length + 1));
     const mask = new Float32Array(batch * length);
     let count = 0;
     for (let row = 0; row < Math.min(batch, windows - first); row++) {
       const start = (first + row) * stride;
-      data.set(tokens.subarray(start, start + length + 1), row * (length + 1));
+      data.set(tokens.slice(start, start + length + 1), row * (length + 1));
       const [begin, end] = [start === 0 ? 0 : overlap, Math.min(length, targets - start)];
       mask.fill(1, row * length + begin, row * length + end);
       count += end - begin;
     }
-    yield {
+    return {
       tokens: hostTensor("int32", [batch, length + 1], data),
       mask: hostTensor("float32", [batch, length], mask),
       count,
     };
-  }
+  };
+  const batches = Math.ceil(windows / batch);
+  return {
+    length: batches,
+    at,
+    *[Symbol.iterator]() {
+      for (let index = 0; index < batches; index++) yield at(index);
+    },
+  };
 }
 
 function checkSize(size: BatchSize): void {

@@ -7,8 +7,8 @@ import { equalParameters, type ModelConfig, parameterCount, scalingLM } from "@f
 import {
   checkUnused,
   type Run,
-  readText,
   SPEECHES,
+  speeches,
   type Text,
   type TrainingOptions,
   train,
@@ -93,7 +93,8 @@ export async function demo(flags: Values<typeof demoFlags>): Promise<ExitCode> {
   using interrupt = interruptible(() =>
     out.note("finishing this step and writing a checkpoint; Ctrl-C again stops at once"),
   );
-  const data = await readText(SPEECHES);
+  const documents = await speeches();
+  const data = { source: SPEECHES, documents };
   const { style } = out;
   out.print(
     `${style.bold("finegrain demo")}: two language models of equal parameter count learn the State of the Union speeches,\n` +
@@ -101,7 +102,7 @@ export async function demo(flags: Values<typeof demoFlags>): Promise<ExitCode> {
   );
   out.print(
     style.dim(
-      `${backend.name}, ${backend.device.description}; ${data.documents.length} speeches, the last tenth of their bytes held out`,
+      `${backend.name}, ${backend.device.description}; ${documents.length} speeches, the last tenth of their bytes held out`,
     ),
   );
   const trained = await trainBoth(out, { backend, data, folder, steps: flags.steps, signal: interrupt.signal });

@@ -7,6 +7,7 @@ import { interruptible } from "../../interrupt.ts";
 import { whole } from "../../output/format.ts";
 import { progressLine } from "../../output/progress.ts";
 import { terminal } from "../../output/terminal.ts";
+import { textProgress } from "../../output/text-progress.ts";
 import { openNoting } from "../open-backend.ts";
 import type { evaluateFlags } from "./flags.ts";
 
@@ -32,7 +33,7 @@ export async function evaluate(flags: Flags, [path]: readonly string[]): Promise
         ]),
       );
     const { batch, "as-decoded": asDecoded } = flags;
-    const options = { batch, asDecoded, signal: interrupt.signal, ...own, onProgress };
+    const options = { batch, asDecoded, signal: interrupt.signal, ...own, onProgress, onText: textProgress(out) };
     const evaluation = await run.evaluate(text, options).catch((error: unknown) => {
       if (interrupt.signal.aborted) return undefined;
       throw error;

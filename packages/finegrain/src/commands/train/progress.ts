@@ -2,13 +2,15 @@ import type { TrainingListener } from "@finegrain/runs";
 import { digits, whole } from "../../output/format.ts";
 import { progressLine } from "../../output/progress.ts";
 import type { Terminal } from "../../output/terminal.ts";
+import { textProgress } from "../../output/text-progress.ts";
 
-/** Shows a run's steps in the live line, and its evaluations as lines that stay. `label` stands before them. */
+/** Shows a run's text and steps in the live line, and its evaluations as lines that stay. `label` stands before them. */
 export function trainingProgress(out: Terminal, label = ""): TrainingListener {
   const named = label === "" ? "" : `${label} `;
   // The loss of one batch jumps: what is shown is a running mean.
   let mean: number | undefined;
   return {
+    onText: textProgress(out),
     onStep({ step, steps, loss, tokensPerSecond, seconds, first }) {
       mean = mean === undefined ? loss : 0.9 * mean + 0.1 * loss;
       const facts = [`${named}step ${step}/${steps}`, `loss ${mean.toFixed(3)}`, `${whole(tokensPerSecond)} tokens/s`];

@@ -141,9 +141,7 @@ function report(out: Terminal, { path: folder, config, outcome, tokenizer }: Run
     out.print(
       `best at step ${best.step}: ${digits(best.bitsPerByte)} bits per byte, kept as ${join(folder!, "checkpoints", "best")}`,
     );
-  const prompt = firstWords(
-    tokenizer.decode(start.corpus.train.subarray(0, Math.min(LOOKED_AT, config.training.length))),
-  );
+  const prompt = firstWords(tokenizer.decode(start.corpus.train.slice(0, Math.min(LOOKED_AT, config.training.length))));
   if (config.model.objective !== "masked" && prompt !== undefined)
     out.print(`next: ${hint("generate", folder!, "--prompt", prompt)}`);
 }

@@ -28,6 +28,13 @@ export interface AddedTokens {
   readonly cutNormalized: Cut;
 }
 
+/** What models call the token behind a text. A tokenizer.json does not say which of its tokens that is. */
+const ENDS = ["<|endoftext|>", "<|end_of_text|>", "</s>", "<eos>", "<|eos|>", "[EOS]", "[SEP]"];
+
+/** The first of the usual names that is there. */
+export const endOfText = ({ byId }: AddedTokens): number | undefined =>
+  ENDS.map((name) => [...byId].find(([, { content }]) => content === name)?.[0]).find((id) => id !== undefined);
+
 /**
  * The added tokens of a tokenizer.json. As in the original, one that the model has too gets the model's id, and the
  * others those that follow: the ids in the file say the same in every file that was written by the original.

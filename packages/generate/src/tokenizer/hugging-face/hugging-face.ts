@@ -1,6 +1,6 @@
 import { FinegrainError, jsonObject, parseJson } from "@finegrain/graph";
 import { checkToken, type Tokenizer } from "../tokenizer.ts";
-import { type AddedTokens, addedTokens } from "./added-tokens.ts";
+import { type AddedTokens, addedTokens, endOfText } from "./added-tokens.ts";
 import { decodeStream } from "./decode-stream.ts";
 import { type Decoder, makeDecoder } from "./decoders.ts";
 import { type Makers, makePart } from "./fields.ts";
@@ -42,7 +42,12 @@ export async function huggingFaceTokenizer(json: string, name: string): Promise<
   const listed = file.added_tokens ?? [];
   if (!Array.isArray(listed)) throw new FinegrainError(`${part("added_tokens")} must be a list`);
   const added = addedTokens(listed, part("added token"), model, normalize);
-  return { ...tokenizerOf({ name, model, normalize, preTokenize, decode, added }), json };
+  const end = endOfText(added);
+  return {
+    ...tokenizerOf({ name, model, normalize, preTokenize, decode, added }),
+    json,
+    ...(end !== undefined && { endOfText: end }),
+  };
 }
 
 interface Parts {
