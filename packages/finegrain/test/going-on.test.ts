@@ -1,4 +1,4 @@
-import { appendFile, mkdir, readFile, writeFile } from "node:fs/promises";
+import { appendFile, mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { beforeAll, expect, test } from "vitest";
 import { emptyFolder, finegrain, TEXT, TINY } from "./command-line.ts";
@@ -43,6 +43,26 @@ test("a text that has changed is not learned from without a word", async () => {
   const config = JSON.parse(await readFile(join(run, "checkpoints/step-000006/config.json"), "utf8"));
   expect(config).toMatchObject({ data: join(cwd, "text.txt"), text: { bytes: 2125 } });
 });
+
+test("the tokens of a large text are in files beside the run, made once", async () => {
+  const cwd = join(folder, "large");
+  await mkdir(cwd);
+  const data = join(cwd, "large.txt");
+  await writeFile(data, `${TEXT}\n`.repeat(Math.ceil((65 * 2 ** 20) / TEXT.length)));
+  const onWasm = ["--backend", "wasm"];
+  const ended = await finegrain(["train", ...TINY.slice(onWasm.length), ...onWasm, "--data", data, "--out", "run"], {
+    cwd,
+  });
+  expect(ended).toMatchObject({ code: 0, stderr: "" });
+  const [made] = await readdir(join(cwd, "run.tokens"));
+  const file = join(cwd, "run.tokens", made!, "train");
+  const { size, mtimeMs } = await stat(file);
+  expect(size).toBeGreaterThan(58 * 2 ** 20); // a byte for a token, and a tenth held out
+  const more = await finegrain(["train", "--resume", "run", "--steps", "6", ...onWasm], { cwd });
+  expect(more).toMatchObject({ code: 0, stderr: "" });
+  expect((await stat(file)).mtimeMs).toBe(mtimeMs);
+  await rm(cwd, { recursive: true });
+}, 120_000);
 
 test("what is suggested next can be typed as it stands, and begins as the text does", async () => {
   const { cwd, ended } = await trained("next");

@@ -280,6 +280,19 @@ function watched() {
   return { backend, seen };
 }
 
+test("a token that only the model has is written without a text", async () => {
+  const model = scalingLM({ ...dense, vocabulary: 2000 });
+  const weights = initialize(model.params, 5);
+  await using generator = await createGenerator({ backend: referenceBackend(), model, weights });
+  const written: Generated[] = [];
+  const options = { maxTokens: 20, temperature: 1, seed: 1, tokenizer: byteTokenizer() };
+  for await (const part of generator.generate(Int32Array.of(72, 105), options)) written.push(part);
+  expect(written).toHaveLength(20);
+  const unknown = written.filter(({ token = 0 }) => token >= 256);
+  expect(unknown.length).toBeGreaterThan(5);
+  expect(unknown.slice(0, -1).every(({ text }) => text === "" || text === "\uFFFD")).toBe(true);
+});
+
 test("weights that are buffers are used as they are, and left to their owner", async () => {
   const { backend, seen } = watched();
   const own = backend.upload(writing("ab").get("table")!);

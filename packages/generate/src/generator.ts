@@ -123,7 +123,8 @@ async function* generate(
     ? session.write(prompt, options)
     : writeSliding(decoder, prompt, { ...options, context })) {
     count++;
-    const { text, stopped } = stops.push(stream.push(token));
+    // A model may have rows for more tokens than there are: those have no text.
+    const { text, stopped } = stops.push(token < tokenizer.vocabularySize ? stream.push(token) : "");
     if (stopped) return yield { token, text, end: "stop" };
     if (count >= maxTokens || (context === undefined && prompt.length + count > maxLength))
       return yield { token, text: text + rest(), end: count >= maxTokens ? "maxTokens" : "context" };

@@ -27,7 +27,8 @@ export interface CorpusOfOptions extends Pick<CorpusOptions, "signal" | "onProgr
 }
 
 /**
- * A text as tokens, its documents kept apart by the tokenizer's token for that or by a blank line.
+ * A text as tokens, its documents kept apart by the tokenizer's token for that or by a blank line. An abort is heard where they go into files: what
+ * is in memory does not take long.
  * @throws FinegrainError where more than a hundredth of the text does not come back from the tokens.
  */
 export async function corpusOf(
@@ -39,13 +40,12 @@ export async function corpusOf(
   const loss = countLoss(tokenizer);
   const { endOfText } = tokenizer;
   const options = {
-    signal,
     onProgress,
     ...(all && { heldOutFraction: 1 }),
     ...(endOfText !== undefined && { separator: { token: endOfText } }),
   };
   const make = async (sink?: CorpusOptions["sink"]): Promise<Corpus> => {
-    const corpus = await tokenizeCorpus(documents, loss.encode, { ...options, ...(sink && { sink }) });
+    const corpus = await tokenizeCorpus(documents, loss.encode, { ...options, ...(sink && { sink, signal }) });
     const share = loss.share();
     if (share > MOST_LOST)
       throw new FinegrainError(

@@ -36,7 +36,7 @@ export async function train(flags: Flags): Promise<ExitCode> {
     out.note("finishing this step and writing a checkpoint; Ctrl-C again stops at once"),
   );
   let started: Start | undefined;
-  await using run = await trainRun({
+  const training = trainRun({
     ...options,
     ...trainingProgress(out),
     backend,
@@ -47,7 +47,15 @@ export async function train(flags: Flags): Promise<ExitCode> {
       describe(out, start);
     },
   });
+  await using run = await training.catch((error: unknown) => {
+    if (interrupt.signal.aborted && !started) return undefined;
+    throw error;
+  });
   out.clear();
+  if (run === undefined) {
+    out.print("stopped before its first step: there is no run");
+    return EXIT.interrupted;
+  }
   if (flags.json) out.write(`${JSON.stringify({ folder: run.path, ...run.outcome, ...ranOn(backend) })}\n`);
   else report(out, run, started!); // it has, or had failed
   return run.outcome?.interrupted ? EXIT.interrupted : EXIT.ok;
