@@ -78,23 +78,19 @@ export class Engine {
   }
 
   /**
-   * Run a program, with a turn after each part.
+   * Run a part of a program.
    * @throws what the program threw; after that the threads no longer agree on where they are, and nothing can be run.
    */
-  *run({ number, parts, clock }: Loaded): Generator<undefined, void, undefined> {
-    clock?.start();
-    for (const [part, run] of parts.entries()) {
-      if (part > 0) yield;
-      if (this.#failed) throw new FinegrainError(`${this.name} cannot go on after a run that failed: open it again`);
-      clock?.goOn();
-      this.#workers.begin(number, part);
-      try {
-        run(0, mayWait ? 1 : 0);
-      } catch (error) {
-        this.#failed = true;
-        new Int32Array(this.memory.memory.buffer)[control.failed / 4] = 1;
-        throw error;
-      }
+  runPart({ number, parts, clock }: Loaded, part: number): void {
+    if (this.#failed) throw new FinegrainError(`${this.name} cannot go on after a run that failed: open it again`);
+    clock?.goOn();
+    this.#workers.begin(number, part);
+    try {
+      parts[part]!(0, mayWait ? 1 : 0);
+    } catch (error) {
+      this.#failed = true;
+      new Int32Array(this.memory.memory.buffer)[control.failed / 4] = 1;
+      throw error;
     }
   }
 

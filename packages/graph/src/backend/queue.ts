@@ -164,11 +164,12 @@ export class RunQueue<Value> {
   /** Take a run that is over off the queue. */
   #end(run: Run<Value>, outcome: Outcome<Value>): void {
     this.#remove(run);
-    const failure = "failure" in outcome ? { reason: this.#failure(run, outcome.failure.reason) } : undefined;
+    // Made where somebody is told: most runs that are left are nobody's.
+    let failure: Cell<Value>["failure"];
     run.outputs.forEach((cell, i) => {
       cell.maker = undefined;
-      if (failure) cell.failure = failure;
-      else cell.value = (outcome as { values: readonly Value[] }).values[i]!;
+      if ("values" in outcome) cell.value = outcome.values[i]!;
+      else if (cell.holders > 0) cell.failure = failure ??= { reason: this.#failure(run, outcome.failure.reason) };
       const { readers } = cell;
       cell.readers = NOBODY;
       for (const read of readers) read();
@@ -178,8 +179,8 @@ export class RunQueue<Value> {
     this.#disposeRetired(run.program);
   }
 
-  /** Take a run off the queue that is not over, unless the device cannot stop it. */
-  #leave(run: Run<Value>, reason: unknown = new FinegrainError(`graph "${run.graph}" was left`)): void {
+  /** Take a run off the queue that is not over, unless the device cannot stop it. @param reason told to who waits for it, if anybody does. */
+  #leave(run: Run<Value>, reason?: FinegrainError): void {
     if (run === this.#runs[0] && this.#begun) {
       if (this.#begun instanceof Promise) return;
       this.#begun.return([]);
