@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { accessSync, constants } from "node:fs";
+import { accessSync, constants, existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -13,6 +13,8 @@ const ADDED_BY = {
   "webgpu:float16": "scripts/setup-tests.sh adds a Vulkan driver that has it",
   chromium: "scripts/setup-tests.sh adds it",
   "tfjs:native": "npm run build:tfjs-node adds it",
+  /** No device, but a model of 98 MB. */
+  smollm2: "scripts/fetch-smollm2.sh fetches it",
 } as const;
 
 export type Device = keyof typeof ADDED_BY;
@@ -44,7 +46,7 @@ export async function findDevices(): Promise<Found> {
   return {
     chromium,
     env: vulkan.env,
-    devices: [...vulkan.devices, ...(chromium ? (["chromium"] as const) : []), ...nativeTfjs()],
+    devices: [...vulkan.devices, ...(chromium ? (["chromium"] as const) : []), ...nativeTfjs(), ...fetchedModel()],
   };
 }
 
@@ -100,6 +102,10 @@ function nativeTfjs(): Device[] {
     return [];
   }
 }
+
+/** Where scripts/fetch-smollm2.sh puts the model. */
+const SMOLLM2 = new URL("../node_modules/.cache/finegrain/smollm2-135m-instruct.gguf", import.meta.url);
+const fetchedModel = (): Device[] => (existsSync(SMOLLM2) ? ["smollm2"] : []);
 
 /** The sentence of each device that is not there. */
 export const missing = (devices: readonly string[]): string[] =>

@@ -72,6 +72,9 @@ export type ModelOptions<O extends OwnLayers = Record<never, never>> = Partial<C
 /** Evaluations of a run, and checkpoints, where nobody says how often. */
 export const EVALUATIONS = 5;
 
+/** The longest windows that a model is judged by, where nobody says what it was trained with: logits of many tokens take much memory. */
+const JUDGED_LENGTH = 512;
+
 const SECTIONS = ["model", "tokenizer", "data", "text", "training"] as const;
 /** The least value of every number of `training`; what is not here is checked by its own rule. */
 const LEAST: Readonly<Record<string, { readonly least: number; readonly whole: boolean }>> = {
@@ -266,7 +269,7 @@ export function readSavedConfig(value: unknown, name: string): SavedConfig {
     throw new FinegrainError(
       `${name} does not say what the model is: a checkpoint is opened by its config where that is the model's config, or has it as "model"`,
     );
-  const training = trainingConfig({ length: model.maxLength });
+  const training = trainingConfig({ length: Math.min(model.maxLength, JUDGED_LENGTH) });
   const { tokenizer = "byte", data } = saved.model === undefined ? {} : saved;
   return { config: checkRunConfig({ model, tokenizer, data, training }, name), isWhole: false };
 }

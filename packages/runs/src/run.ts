@@ -14,6 +14,7 @@ import { type Checkpoint, openCheckpoint } from "./folder/checkpoint.ts";
 import { exists, folderStore, isBegun, runPaths } from "./folder/run-folder.ts";
 import { type CorpusOfOptions, corpusOf, type EvaluateOptions, type Evaluation, evaluateHeldOut } from "./held-out.ts";
 import { nodePath } from "./node.ts";
+import { asCheckpoint, isPretrained, openPretrained } from "./pretrained/pretrained.ts";
 import { trainInStages } from "./stages.ts";
 import type { RunStore } from "./store.ts";
 import { type Text, textOf } from "./text/text.ts";
@@ -88,11 +89,25 @@ export interface OpenRunOptions {
 }
 
 /**
- * Open a trained run: a run folder, its folder of checkpoints, or one checkpoint.
+ * Open a trained run: a run folder, its folder of checkpoints, or one checkpoint; or a model that others trained, as `openPretrained`
+ * does.
  *
  * @throws FinegrainError where there is none, a file is cut short, or config and checkpoint do not fit.
  */
 export async function openRun(path: string, { backend, tokenizer, layers = {} }: OpenRunOptions): Promise<Run> {
+  if (await isPretrained(path)) {
+    const pretrained = await openPretrained(path);
+    const own = tokenizer ?? pretrained.tokenizer;
+    const { config } = readSavedConfig({ model: pretrained.model, tokenizer: own.name }, path);
+    return openedRun({
+      backend,
+      config,
+      checkpoint: asCheckpoint(pretrained),
+      tokenizer: own,
+      store: undefined,
+      layers,
+    });
+  }
   const { checkpoints } = runPaths(path);
   if (await isBegun(path))
     throw new FinegrainError(

@@ -112,8 +112,8 @@ describe("a run folder", () => {
     const { outcome } = await train({ ...TINY, out: out() });
     expect(outcome!.bitsPerByte).toBeGreaterThan(0);
     const opened = await openRun(out(), { backend });
-    await fails(opened.evaluate(), /trained on text that a program gave it/);
-    await fails(train({ backend, resume: out() }), /trained on text that a program gave it/);
+    await fails(opened.evaluate(), /has no copy of the text that it was trained on/);
+    await fails(train({ backend, resume: out() }), /has no copy of the text that it was trained on/);
     expect((await opened.evaluate(TEXT)).bytes).toBe(TEXT.length);
   });
 

@@ -1,10 +1,7 @@
 import type { FileHandle } from "node:fs/promises";
-import { FinegrainError, type HostTensor } from "@finegrain/graph";
+import type { HostTensor } from "@finegrain/graph";
 import { decodeTensor, readSafetensorsHeader, type SafetensorsHeader, safetensorsHeaderLength } from "@finegrain/nn";
-import { nodeFiles } from "../node.ts";
-
-/** One read of Node moves at most this many bytes. */
-const LONGEST_READ = 2 ** 30;
+import { readRange, withFile } from "./file-range.ts";
 
 /**
  * Read and check the header of a safetensors file of any size.
@@ -36,30 +33,4 @@ async function headerOf(file: FileHandle, path: string): Promise<SafetensorsHead
   const start = await readRange(file, 0, Math.min(8, size), path);
   const length = safetensorsHeaderLength(start, size, path);
   return readSafetensorsHeader(await readRange(file, 0, length, path), path, size);
-}
-
-async function readRange(file: FileHandle, begin: number, end: number, path: string): Promise<Uint8Array> {
-  const bytes = new Uint8Array(end - begin);
-  for (let done = 0; done < bytes.length; ) {
-    const wanted = Math.min(LONGEST_READ, bytes.length - done);
-    const { bytesRead } = await file.read(bytes, done, wanted, begin + done);
-    if (bytesRead === 0) throw new FinegrainError(`${path} became shorter while it was read: expected ${end} bytes`);
-    done += bytesRead;
-  }
-  return bytes;
-}
-
-async function withFile<T>(path: string, use: (file: FileHandle) => Promise<T>): Promise<T> {
-  let file: FileHandle;
-  try {
-    file = await nodeFiles().open(path, "r");
-  } catch (error) {
-    const missing = (error as NodeJS.ErrnoException).code === "ENOENT";
-    throw new FinegrainError(missing ? `${path} is missing` : `cannot read ${path}: ${(error as Error).message}`);
-  }
-  try {
-    return await use(file);
-  } finally {
-    await file.close();
-  }
 }

@@ -36,7 +36,7 @@ export const textOf = (given: Text | string): Text =>
 export function textOfConfig(source: string | undefined): Promise<Text> {
   if (source === undefined)
     throw new FinegrainError(
-      "this run was trained on text that a program gave it, which it has no copy of: say which text",
+      "this run has no copy of the text that it was trained on, and does not say where it is: say which text (data, --data)",
     );
   return readText(source);
 }

@@ -18,7 +18,9 @@ export const evaluateFlags = {
 export const evaluate = command({
   name: "evaluate",
   summary: "how well a trained model predicts text, in bits per byte",
-  operands: [{ name: "RUN", required: true, help: "a run folder, or a checkpoint in one" }],
+  operands: [
+    { name: "RUN", required: true, help: "a run folder, a checkpoint in one, or a model as finegrain import takes it" },
+  ],
   flags: evaluateFlags,
   examples: [
     ["finegrain evaluate runs/first", "on what was held out of its own data"],

@@ -39,7 +39,9 @@ export const generateFlags = {
 export const generate = command({
   name: "generate",
   summary: "let a trained model write",
-  operands: [{ name: "RUN", required: true, help: "a run folder, or a checkpoint in one" }],
+  operands: [
+    { name: "RUN", required: true, help: "a run folder, a checkpoint in one, or a model as finegrain import takes it" },
+  ],
   flags: generateFlags,
   examples: [
     ['finegrain generate runs/first --prompt "The state of the Union is " --max-tokens 300', "write on from a prompt"],

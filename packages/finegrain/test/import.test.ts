@@ -1,0 +1,71 @@
+import { readdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { beforeAll, describe, expect, test } from "vitest";
+import { emptyFolder, finegrain } from "./command-line.ts";
+
+const CASES = fileURLToPath(new URL("../../runs/test/pretrained/cases", import.meta.url));
+const FOLDER = join(CASES, "llama");
+const GGUF = join(CASES, "llama/model.gguf");
+const BACKEND = ["--backend", "reference"];
+const GREEDY = ["--prompt", "the ", "--max-tokens", "6", "--greedy", "--json", ...BACKEND];
+
+let folder: string;
+let text: string;
+let run: string;
+beforeAll(async () => {
+  folder = await emptyFolder();
+  text = join(folder, "text.txt");
+  run = join(folder, "run");
+  await writeFile(text, "the end and the beginning. ".repeat(20));
+  const { code, stdout, stderr } = await finegrain(["import", GGUF, "--out", run]);
+  expect(stdout).toMatch(/run: llama of \S+ parameters, 2 layers of 32, texts of up to 64 tokens/);
+  expect(stderr).toMatch(/it writes with: .*generate .*run --prompt/);
+  expect(code).toBe(0);
+});
+
+describe("a model of others", () => {
+  test.each([
+    ["imported", () => run],
+    ["as a folder of transformers", () => FOLDER],
+    ["as a GGUF file", () => GGUF],
+  ])("%s, writes and is judged the same", async (_, path) => {
+    const generated = await finegrain(["generate", path(), ...GREEDY]);
+    expect(generated).toMatchObject({ code: 0, stderr: "" });
+    const first = await finegrain(["generate", run, ...GREEDY]);
+    expect(JSON.parse(generated.stdout).tokens).toEqual(JSON.parse(first.stdout).tokens);
+    const evaluated = await finegrain(["evaluate", path(), "--data", text, "--json", ...BACKEND]);
+    expect(evaluated).toMatchObject({ code: 0, stderr: "" });
+    const judged = await finegrain(["evaluate", run, "--data", text, "--json", ...BACKEND]);
+    const [found, wanted] = [evaluated, judged].map(({ stdout }) => JSON.parse(stdout).bitsPerByte);
+    expect(found).toBe(wanted);
+    expect(found).toBeGreaterThan(0);
+  });
+
+  test("is said for machines", async () => {
+    const out = join(folder, "for-machines");
+    const { code, stdout, stderr } = await finegrain(["import", FOLDER, "--out", out, "--json"]);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    expect(JSON.parse(stdout)).toMatchObject({ run: out, family: "llama", model: { dModel: 32, layers: 2 } });
+  });
+
+  test("goes into runs/ by its name, where nobody says another", async () => {
+    const { code } = await finegrain(["import", GGUF], { cwd: folder });
+    expect(code).toBe(0);
+    expect(await readdir(join(folder, "runs"))).toEqual(["model"]);
+  });
+});
+
+test.each([
+  [() => ["import", join(folder, "none"), "--out", join(folder, "x")], /there is no model at .*none/],
+  [() => ["import", text, "--out", join(folder, "x")], /text\.txt is no GGUF file: it does not begin with "GGUF"/],
+  [() => ["import", FOLDER, "--out", run], /run is not empty/],
+  [() => ["evaluate", FOLDER, ...BACKEND], /has no copy of the text that it was trained on, .*--data/],
+  [() => ["train", "--resume", run, ...BACKEND], /cannot be trained on/],
+])("what cannot be is refused in one sentence", async (args, says) => {
+  const { code, stdout, stderr } = await finegrain(args());
+  expect(stderr).toMatch(says);
+  expect(stderr.trim().split("\n")).toHaveLength(1);
+  expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
+  expect(await readdir(folder)).not.toContain("x");
+});

@@ -1,0 +1,165 @@
+import { FinegrainError, shownJson } from "@finegrain/graph";
+import type { GgufHeader, GgufValue } from "./header.ts";
+
+type Metadata = GgufHeader["metadata"];
+
+/** Types of tokens, by llama.cpp's numbers. */
+const CONTROL = 3;
+const USER_DEFINED = 4;
+
+/** A regular expression that cuts a text into words, before their bytes are tokens. */
+const words = (digits: string): object => ({
+  type: "Split",
+  pattern: {
+    Regex: `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|${digits}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+`,
+  },
+  behavior: "Isolated",
+  invert: false,
+});
+const bytes = (cutsWords: boolean): object => ({
+  type: "ByteLevel",
+  add_prefix_space: false,
+  trim_offsets: true,
+  use_regex: cutsWords,
+});
+const inTurn = (...pretokenizers: readonly object[]): object => ({ type: "Sequence", pretokenizers });
+
+const gpt2 = { pre_tokenizer: bytes(true) };
+const llama3 = { pre_tokenizer: inTurn(words("\\p{N}{1,3}"), bytes(false)), wholeWords: true };
+const qwen2 = { normalizer: { type: "NFC" }, pre_tokenizer: inTurn(words("\\p{N}"), bytes(false)) };
+
+interface BytePair {
+  readonly normalizer?: object;
+  readonly pre_tokenizer: object;
+  /** A word that is a token is not merged. */
+  readonly wholeWords?: boolean;
+}
+
+/** How text is cut into words, by `tokenizer.ggml.pre`. */
+const bytePairs: ReadonlyMap<string, BytePair> = new Map<string, BytePair>([
+  ["gpt-2", gpt2],
+  ["smollm", { pre_tokenizer: inTurn({ type: "Digits", individual_digits: true }, bytes(true)) }],
+  ["llama-bpe", llama3],
+  ["llama-v3", llama3],
+  ["llama3", llama3],
+  ["qwen2", qwen2],
+  ["deepseek-r1-qwen", qwen2],
+]);
+
+/**
+ * The tokenizer.json that describes the tokenizer of a GGUF file: byte-pair encoding of bytes ("gpt2"), or of characters with bytes for
+ * what is not among them ("llama", from SentencePiece).
+ *
+ * @throws FinegrainError where the file has none, or one that is not known.
+ */
+export function tokenizerJson(metadata: Metadata, path: string): string {
+  const model = metadata.get("tokenizer.ggml.model");
+  const tokens = texts(metadata, "tokenizer.ggml.tokens", path);
+  if (model === "gpt2") return JSON.stringify(ofBytes(metadata, tokens, path));
+  if (model === "llama") return JSON.stringify(ofCharacters(metadata, tokens, path));
+  throw new FinegrainError(`${path}: the tokenizer ${shownJson(model)} is not known: known are gpt2, llama`);
+}
+
+function ofBytes(metadata: Metadata, tokens: readonly string[], path: string): object {
+  const pre = metadata.get("tokenizer.ggml.pre") ?? "gpt-2";
+  const known = typeof pre === "string" ? bytePairs.get(pre) : undefined;
+  if (known === undefined)
+    throw new FinegrainError(
+      `${path}: the pre-tokenizer ${shownJson(pre)} is not known: known are ${[...bytePairs.keys()].join(", ")}`,
+    );
+  return {
+    added_tokens: addedTokens(metadata, tokens, path),
+    normalizer: known.normalizer ?? null,
+    pre_tokenizer: known.pre_tokenizer,
+    decoder: { type: "ByteLevel" },
+    model: {
+      type: "BPE",
+      ignore_merges: known.wholeWords ?? false,
+      vocab: idsOf(tokens),
+      merges: texts(metadata, "tokenizer.ggml.merges", path),
+    },
+  };
+}
+
+/** As transformers converts SentencePiece's model of byte pairs. */
+function ofCharacters(metadata: Metadata, tokens: readonly string[], path: string): object {
+  const spaced = metadata.get("tokenizer.ggml.add_space_prefix") !== false;
+  const space = { type: "Replace", pattern: { String: " " }, content: "▁" };
+  const unspaced = { type: "Replace", pattern: { String: "▁" }, content: " " };
+  const unknown = metadata.get("tokenizer.ggml.unknown_token_id") ?? 0;
+  return {
+    added_tokens: addedTokens(metadata, tokens, path),
+    normalizer: { type: "Sequence", normalizers: [...(spaced ? [{ type: "Prepend", prepend: "▁" }] : []), space] },
+    pre_tokenizer: null,
+    decoder: {
+      type: "Sequence",
+      decoders: [
+        unspaced,
+        { type: "ByteFallback" },
+        { type: "Fuse" },
+        ...(spaced ? [{ type: "Strip", content: " ", start: 1, stop: 0 }] : []),
+      ],
+    },
+    model: {
+      type: "BPE",
+      unk_token: tokens[Number(unknown)] ?? null,
+      fuse_unk: true,
+      byte_fallback: true,
+      vocab: idsOf(tokens),
+      merges: mergesOf(tokens, numbers(metadata, "tokenizer.ggml.scores", tokens.length, path)),
+    },
+  };
+}
+
+/** Every way in which two tokens are a third, the best of those first, as transformers' `generate_merges` has them. */
+function mergesOf(tokens: readonly string[], scores: readonly number[]): [left: string, right: string][] {
+  const ids = new Map(tokens.map((token, id) => [token, id]));
+  const merges = tokens.flatMap((token, id) => {
+    const characters = Array.from(token);
+    return Array.from({ length: Math.max(0, characters.length - 1) }, (_, k) => {
+      const [left, right] = [characters.slice(0, k + 1).join(""), characters.slice(k + 1).join("")];
+      return { left, right, score: scores[id]!, first: ids.get(left), second: ids.get(right) };
+    });
+  });
+  return merges
+    .filter(({ first, second }) => first !== undefined && second !== undefined)
+    .sort((a, b) => b.score - a.score || a.first! - b.first! || a.second! - b.second!) // both are there
+    .map(({ left, right }) => [left, right]);
+}
+
+const idsOf = (tokens: readonly string[]): object => Object.fromEntries(tokens.map((token, id) => [token, id]));
+
+/** Tokens that stand for themselves in a text, and are made of nothing else. */
+function addedTokens(metadata: Metadata, tokens: readonly string[], path: string): object[] {
+  const types = metadata.has("tokenizer.ggml.token_type")
+    ? numbers(metadata, "tokenizer.ggml.token_type", tokens.length, path)
+    : [];
+  return tokens.flatMap((content, id) =>
+    types[id] === CONTROL || types[id] === USER_DEFINED
+      ? [
+          {
+            id,
+            content,
+            single_word: false,
+            lstrip: false,
+            rstrip: false,
+            normalized: false,
+            special: types[id] === CONTROL,
+          },
+        ]
+      : [],
+  );
+}
+
+function texts(metadata: Metadata, name: string, path: string): readonly string[] {
+  const list = metadata.get(name);
+  if (Array.isArray(list) && list.every((text): text is string => typeof text === "string")) return list;
+  throw new FinegrainError(`${path}: ${name} must be a list of texts, not ${shownJson(list)}`);
+}
+
+function numbers(metadata: Metadata, name: string, length: number, path: string): readonly number[] {
+  const list: GgufValue | undefined = metadata.get(name);
+  if (Array.isArray(list) && list.length === length && list.every((one): one is number => typeof one === "number"))
+    return list;
+  throw new FinegrainError(`${path}: ${name} must be a list of ${length} numbers, one for every token`);
+}
