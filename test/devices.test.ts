@@ -10,7 +10,7 @@ import { unpack } from "./npm-chromium.ts";
 
 test("what is not there is said in one sentence, with the command that adds it", () => {
   expect(missing(DEVICES)).toEqual([]);
-  const sentences = missing(["webgpu", "webgpu:software", "chromium"]);
+  const sentences = missing(["webgpu", "webgpu:software", "chromium", "smollm2"]);
   expect(sentences).toHaveLength(2);
   expect(sentences[1]).toBe("tfjs:native was not tested: npm run build:tfjs-node adds it");
 });
