@@ -136,6 +136,12 @@ describe("generate", () => {
     expect(pieces.at(-1)!.end).toBe("context");
   });
 
+  test("ends at an end token, with what was held back before it", async () => {
+    const { text, pieces } = await write({}, { endTokens: [100, 200], stop: ["bcx"] });
+    expect(text).toBe("bc");
+    expect(pieces.at(-1)).toEqual({ token: 100, text: "bc", end: "endToken" });
+  });
+
   test("streams whole characters", async () => {
     const { pieces } = await write({ cycle: "aé€" }, { maxTokens: 6 });
     expect(pieces.map(({ text }) => text)).toEqual(["", "é", "", "", "€", "a"]);

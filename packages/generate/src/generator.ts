@@ -27,6 +27,8 @@ export interface GenerateOptions extends SamplingOptions {
   readonly tokenizer: Tokenizer;
   /** Texts before which the output ends. */
   readonly stop?: readonly string[];
+  /** Tokens of which any ends the output, and has no text itself. */
+  readonly endTokens?: readonly number[];
   /**
    * Tokens that the model sees at a time: a longer text goes on in a window that slides by half of them. At most its `maxLength`.
    * Default: all that, and the text ends with it.
@@ -36,8 +38,8 @@ export interface GenerateOptions extends SamplingOptions {
   readonly signal?: AbortSignal;
 }
 
-/** Why a text ended: a stop sequence, as many tokens as were asked for, no more room in the model's context, or an abort. */
-export type End = "stop" | "maxTokens" | "context" | "abort";
+/** Why a text ended: a stop sequence, an end token, as many tokens as were asked for, no more room in the model's context, or an abort. */
+export type End = "stop" | "endToken" | "maxTokens" | "context" | "abort";
 
 /** A token that was drawn, and the text that can be shown now: whole characters that are part of no stop sequence. */
 export interface Generated {
@@ -53,7 +55,7 @@ export interface Generator extends AsyncDisposable {
   /** A new stream of text, for those who sample themselves. */
   start(): Session;
   /**
-   * Go on from a prompt, token by token, until `maxTokens`, a stop sequence, the end of the model's context or an abort.
+   * Go on from a prompt, token by token, until `maxTokens`, a stop sequence, an end token, the end of the model's context or an abort.
    * @throws FinegrainError where the prompt is empty, longer than a context that does not slide, or not of the vocabulary, or an
    *   option cannot be.
    */
@@ -103,7 +105,7 @@ async function* generate(
   prompt: Int32Array,
   options: GenerateOptions,
 ): AsyncGenerator<Generated, void, undefined> {
-  const { maxTokens, tokenizer, stop = [], context } = options;
+  const { maxTokens, tokenizer, stop = [], endTokens = [], context } = options;
   const { maxLength } = decoder.model.config;
   checkSampling(options);
   if (!(maxTokens >= 1)) throw new FinegrainError(`the tokens to write must be at least 1, not ${maxTokens}`);
@@ -123,6 +125,7 @@ async function* generate(
     ? session.write(prompt, options)
     : writeSliding(decoder, prompt, { ...options, context })) {
     count++;
+    if (endTokens.includes(token)) return yield { token, text: rest(), end: "endToken" };
     // A model may have rows for more tokens than there are: those have no text.
     const { text, stopped } = stops.push(token < tokenizer.vocabularySize ? stream.push(token) : "");
     if (stopped) return yield { token, text, end: "stop" };

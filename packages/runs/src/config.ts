@@ -15,6 +15,16 @@ export interface RunConfig {
   /** Of the text that it learned from; in a run folder. */
   readonly text?: Fingerprint;
   readonly training: TrainingConfig;
+  /** Of a model that others trained. */
+  readonly specialTokens?: SpecialTokens;
+}
+
+/** Tokens that stand for no text. */
+export interface SpecialTokens {
+  /** What the model expects before every text. */
+  readonly begin?: number;
+  /** Any of these ends a text. */
+  readonly end?: readonly number[];
 }
 
 export interface TrainingConfig {
@@ -225,6 +235,7 @@ export function checkRunConfig(value: unknown, name: string): RunConfig {
   for (const section of ["model", "tokenizer", "training"] as const)
     if (config[section] === undefined) throw new FinegrainError(`${name} has no ${section}`);
   checkTexts(config, name);
+  checkSpecialTokens(config.specialTokens, `${name}: specialTokens`);
   if (config.text !== undefined) checkFingerprint(config.text, `${name}: text`);
   const training = jsonObject(config.training, `${name}: training`);
   for (const [field, { least, whole }] of Object.entries(LEAST)) {
@@ -270,8 +281,18 @@ export function readSavedConfig(value: unknown, name: string): SavedConfig {
       `${name} does not say what the model is: a checkpoint is opened by its config where that is the model's config, or has it as "model"`,
     );
   const training = trainingConfig({ length: Math.min(model.maxLength, JUDGED_LENGTH) });
-  const { tokenizer = "byte", data } = saved.model === undefined ? {} : saved;
-  return { config: checkRunConfig({ model, tokenizer, data, training }, name), isWhole: false };
+  const { tokenizer = "byte", data, specialTokens } = saved.model === undefined ? {} : saved;
+  const config = { model, tokenizer, data, training, ...(specialTokens !== undefined && { specialTokens }) };
+  return { config: checkRunConfig(config, name), isWhole: false };
+}
+
+function checkSpecialTokens(value: unknown, name: string): void {
+  if (value === undefined) return;
+  const { begin = 0, end = [] } = jsonObject(value, name);
+  const isToken = (id: unknown) => Number.isSafeInteger(id) && (id as number) >= 0; // a number, if it is an integer
+  if (!isToken(begin)) throw new FinegrainError(`${name}.begin must be a token, not ${shownJson(begin)}`);
+  if (!Array.isArray(end) || !end.every(isToken))
+    throw new FinegrainError(`${name}.end must be a list of tokens, not ${shownJson(end)}`);
 }
 
 function checkTexts(config: JsonObject, name: string): void {

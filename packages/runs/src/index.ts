@@ -6,6 +6,7 @@ export {
   type PartialConfig,
   type RunConfig,
   readPartialConfig,
+  type SpecialTokens,
   type TrainingConfig,
   type TrainingOptions,
   trainingConfig,

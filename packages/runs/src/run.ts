@@ -23,7 +23,8 @@ import { expectVocabulary, openOwnTokenizer } from "./tokenizer.ts";
 import { lastBitsPerByte, type Outcome, type TrainingListener } from "./training-loop.ts";
 
 /**
- * What is left out is as `generationDefaults` says; a text ends after `maxTokens`, before a `stop`, or with the context. A `context` may
+ * What is left out is as `generationDefaults` says; a text ends after `maxTokens`, before a `stop`, at an end token of
+ * the model, or with the context. A `context` may
  * be longer than the model was trained with, where its positions have no weights.
  */
 export interface RunGenerateOptions extends Partial<Omit<GenerateOptions, "tokenizer">> {
@@ -98,7 +99,8 @@ export async function openRun(path: string, { backend, tokenizer, layers = {} }:
   if (await isPretrained(path)) {
     const pretrained = await openPretrained(path);
     const own = tokenizer ?? pretrained.tokenizer;
-    const { config } = readSavedConfig({ model: pretrained.model, tokenizer: own.name }, path);
+    const { model, specialTokens } = pretrained;
+    const { config } = readSavedConfig({ model, tokenizer: own.name, specialTokens }, path);
     return openedRun({
       backend,
       config,
@@ -200,7 +202,9 @@ class OpenedRun implements Run {
   ): AsyncGenerator<Generated, void, undefined> {
     const { tokenizer } = this;
     const generator = await this.#generator(storage, this.#seeing(options.context));
-    yield* generator.generate(tokenizer.encode(prompt), { ...generationDefaults, ...options, tokenizer });
+    const { begin, end: endTokens = [] } = this.#config.specialTokens ?? {};
+    const ids = Int32Array.from([...(begin === undefined ? [] : [begin]), ...tokenizer.encode(prompt)]);
+    yield* generator.generate(ids, { ...generationDefaults, endTokens, ...options, tokenizer });
   }
 
   async evaluate(data?: Text | string, options: EvaluateOptions = {}): Promise<Evaluation> {

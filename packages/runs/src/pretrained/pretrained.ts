@@ -1,6 +1,7 @@
 import { huggingFaceTokenizer, type Tokenizer } from "@finegrain/generate";
 import { FinegrainError, type HostTensor, isJsonObject, jsonObject } from "@finegrain/graph";
 import type { ModelConfig } from "@finegrain/nn";
+import type { SpecialTokens } from "../config.ts";
 import type { Checkpoint } from "../folder/checkpoint.ts";
 import { readJson } from "../folder/checkpoint.ts";
 import { exists } from "../folder/run-folder.ts";
@@ -9,9 +10,10 @@ import { expectVocabulary, openTokenizer } from "../tokenizer.ts";
 import { type Architecture, modelOf } from "./architecture.ts";
 import { readGgufConfig } from "./gguf/config.ts";
 import { openGguf } from "./gguf/gguf-file.ts";
-import { tokenizerJson } from "./gguf/tokenizer.ts";
+import { specialTokensOf, tokenizerJson } from "./gguf/tokenizer.ts";
 import { readHuggingFaceConfig } from "./hugging-face/config.ts";
 import { openSafetensors } from "./hugging-face/safetensors-files.ts";
+import { readSpecialTokens } from "./hugging-face/special-tokens.ts";
 import { type ForeignTensor, foreignTensors, ggufNames, huggingFaceNames, type Naming } from "./tensor-names.ts";
 import type { TensorSource } from "./tensor-source.ts";
 
@@ -22,6 +24,7 @@ export interface Pretrained {
   readonly family: string;
   readonly model: ModelConfig;
   readonly tokenizer: Tokenizer;
+  readonly specialTokens: SpecialTokens;
   /** By our names, each read and put in order when it is asked for. */
   readonly tensors: ReadonlyMap<string, ForeignTensor>;
   /** All weights, float32, by our names. */
@@ -70,21 +73,29 @@ export const asCheckpoint = ({ path, model, tensors, weights }: Pretrained): Che
 async function openFolder(path: string): Promise<Pretrained> {
   const { join } = nodePath();
   const file = join(path, "config.json");
-  const architecture = readHuggingFaceConfig(jsonObject(await readJson(file), file), file);
+  const config = jsonObject(await readJson(file), file);
+  const architecture = readHuggingFaceConfig(config, file);
   const tokenizer = join(path, "tokenizer.json");
   if (!(await exists(tokenizer)))
     throw new FinegrainError(`${tokenizer} is missing: a model is opened with its tokenizer`);
-  return opened(architecture, await openSafetensors(path), huggingFaceNames, await openTokenizer(tokenizer));
+  const parts = { tokenizer: await openTokenizer(tokenizer), specialTokens: await readSpecialTokens(config, path) };
+  return opened(architecture, await openSafetensors(path), huggingFaceNames, parts);
 }
 
 async function openGgufModel(path: string): Promise<Pretrained> {
   const file = await openGguf(path);
   const architecture = await readGgufConfig(file);
   const tokenizer = await huggingFaceTokenizer(tokenizerJson(file.metadata, path), path);
-  return opened(architecture, file, ggufNames(architecture.family), tokenizer);
+  const parts = { tokenizer, specialTokens: specialTokensOf(file.metadata, path) };
+  return opened(architecture, file, ggufNames(architecture.family), parts);
 }
 
-function opened(architecture: Architecture, source: TensorSource, naming: Naming, tokenizer: Tokenizer): Pretrained {
+function opened(
+  architecture: Architecture,
+  source: TensorSource,
+  naming: Naming,
+  { tokenizer, specialTokens }: Pick<Pretrained, "tokenizer" | "specialTokens">,
+): Pretrained {
   const model = modelOf(architecture);
   const tensors = foreignTensors(model, source, naming, architecture.headWidth);
   expectVocabulary(tokenizer, model.vocabulary);
@@ -93,6 +104,7 @@ function opened(architecture: Architecture, source: TensorSource, naming: Naming
     family: architecture.family,
     model,
     tokenizer,
+    specialTokens,
     tensors,
     async weights() {
       // One after the other: each is in memory twice while it is put in order.

@@ -101,6 +101,7 @@ describe("a folder of transformers", () => {
     ],
     [{ hidden_act: "gelu" }, /hidden_act "gelu" is not known: only silu is/],
     [{ mlp_bias: true }, /mlp_bias is not known/],
+    [{ eos_token_id: "</s>" }, /eos_token_id must be a token or a list of tokens, not "<\/s>"/],
     [{ rope_parameters: undefined, rope_scaling: { type: "yarn" } }, /the rope scaling "yarn" is not known/],
     [{ rope_parameters: { rope_type: "llama3", factor: 8 } }, /config\.json has no low_freq_factor/],
     [{ rope_parameters: [1] }, /rope_parameters must be a JSON object/],

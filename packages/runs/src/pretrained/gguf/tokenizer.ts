@@ -1,4 +1,5 @@
 import { FinegrainError, shownJson } from "@finegrain/graph";
+import type { SpecialTokens } from "../../config.ts";
 import type { GgufHeader, GgufValue } from "./header.ts";
 
 type Metadata = GgufHeader["metadata"];
@@ -58,6 +59,20 @@ export function tokenizerJson(metadata: Metadata, path: string): string {
   if (model === "gpt2") return JSON.stringify(ofBytes(metadata, tokens, path));
   if (model === "llama") return JSON.stringify(ofCharacters(metadata, tokens, path));
   throw new FinegrainError(`${path}: the tokenizer ${shownJson(model)} is not known: known are gpt2, llama`);
+}
+
+/** What begins and ends a text. @throws FinegrainError where an id is none. */
+export function specialTokensOf(metadata: Metadata, path: string): SpecialTokens {
+  const id = (name: string): number | undefined => {
+    const value = metadata.get(`tokenizer.ggml.${name}_token_id`);
+    if (value === undefined || (typeof value === "number" && Number.isSafeInteger(value) && value >= 0)) return value;
+    throw new FinegrainError(`${path}: tokenizer.ggml.${name}_token_id must be a token, not ${shownJson(value)}`);
+  };
+  const [begin, ...ends] = [id("bos"), id("eos"), id("eot"), id("eom")];
+  const usual = metadata.get("tokenizer.ggml.model") === "llama" || metadata.get("tokenizer.ggml.pre") === "llama-bpe";
+  const begins = metadata.get("tokenizer.ggml.add_bos_token") ?? usual;
+  const end = [...new Set(ends.filter((token) => token !== undefined))];
+  return { ...(begins === true && begin !== undefined && { begin }), ...(end.length > 0 && { end }) };
 }
 
 function ofBytes(metadata: Metadata, tokens: readonly string[], path: string): object {
