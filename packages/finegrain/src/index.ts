@@ -5,6 +5,7 @@
 export { type BackendName, type BackendOptions, knownDevices, openBackend } from "@finegrain/backends";
 export {
   byteTokenizer,
+  type ChatMessage,
   type End,
   type Generated,
   huggingFaceTokenizer,

@@ -1,4 +1,4 @@
-import { readdir, writeFile } from "node:fs/promises";
+import { cp, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { beforeAll, describe, expect, test } from "vitest";
@@ -13,6 +13,20 @@ const GREEDY = ["--prompt", "the ", "--max-tokens", "6", "--greedy", "--json", .
 let folder: string;
 let text: string;
 let run: string;
+/** What the imported model writes, and how it is judged. */
+const ofRun = { tokens: [] as number[], bitsPerByte: 0 };
+
+const written = async (path: string): Promise<number[]> => {
+  const generated = await finegrain(["generate", path, ...GREEDY]);
+  expect(generated).toMatchObject({ code: 0, stderr: "" });
+  return JSON.parse(generated.stdout).tokens;
+};
+const judged = async (path: string): Promise<number> => {
+  const evaluated = await finegrain(["evaluate", path, "--data", text, "--json", ...BACKEND]);
+  expect(evaluated).toMatchObject({ code: 0, stderr: "" });
+  return JSON.parse(evaluated.stdout).bitsPerByte;
+};
+
 beforeAll(async () => {
   folder = await emptyFolder();
   text = join(folder, "text.txt");
@@ -22,24 +36,31 @@ beforeAll(async () => {
   expect(stdout).toMatch(/run: llama of \S+ parameters, 2 layers of 32, texts of up to 64 tokens/);
   expect(stderr).toMatch(/it writes with: .*generate .*run --prompt/);
   expect(code).toBe(0);
-});
+  Object.assign(ofRun, { tokens: await written(run), bitsPerByte: await judged(run) });
+  expect(ofRun.tokens).toHaveLength(6);
+  expect(ofRun.bitsPerByte).toBeGreaterThan(0);
+}, 120_000);
 
 describe("a model of others", () => {
   test.each([
-    ["imported", () => run],
-    ["as a folder of transformers", () => FOLDER],
-    ["as a GGUF file", () => GGUF],
-  ])("%s, writes and is judged the same", async (_, path) => {
-    const generated = await finegrain(["generate", path(), ...GREEDY]);
-    expect(generated).toMatchObject({ code: 0, stderr: "" });
-    const first = await finegrain(["generate", run, ...GREEDY]);
-    expect(JSON.parse(generated.stdout).tokens).toEqual(JSON.parse(first.stdout).tokens);
-    const evaluated = await finegrain(["evaluate", path(), "--data", text, "--json", ...BACKEND]);
-    expect(evaluated).toMatchObject({ code: 0, stderr: "" });
-    const judged = await finegrain(["evaluate", run, "--data", text, "--json", ...BACKEND]);
-    const [found, wanted] = [evaluated, judged].map(({ stdout }) => JSON.parse(stdout).bitsPerByte);
-    expect(found).toBe(wanted);
-    expect(found).toBeGreaterThan(0);
+    ["as a folder of transformers", FOLDER],
+    ["as a GGUF file", GGUF],
+  ])("%s, writes and is judged as it is when it was imported", { timeout: 120_000 }, async (_, path) => {
+    expect(await written(path)).toEqual(ofRun.tokens);
+    expect(await judged(path)).toBe(ofRun.bitsPerByte);
+  });
+
+  test("answers a question by its template, and shows no more than the answer", { timeout: 120_000 }, async () => {
+    const model = join(folder, "with-template");
+    await cp(FOLDER, model, { recursive: true });
+    const template = "{% for message in messages %}{{ message.content }} {% endfor %}";
+    await writeFile(join(model, "chat_template.jinja"), template);
+    const answered = await finegrain(["generate", model, "--chat", "--system", "the", ...GREEDY]);
+    expect(answered).toMatchObject({ code: 0, stderr: "" });
+    const plain = await finegrain(["generate", model, ...GREEDY, "--prompt", "the the  "]);
+    expect(JSON.parse(answered.stdout)).toMatchObject({ prompt: "the ", tokens: JSON.parse(plain.stdout).tokens });
+    const shown = await finegrain(["generate", model, "--chat", ...GREEDY.filter((flag) => flag !== "--json")]);
+    expect(shown.stdout).not.toMatch(/^the /);
   });
 
   test("is said for machines", async () => {
@@ -61,6 +82,7 @@ test.each([
   [() => ["import", text, "--out", join(folder, "x")], /text\.txt is no GGUF file: it does not begin with "GGUF"/],
   [() => ["import", FOLDER, "--out", run], /run is not empty/],
   [() => ["evaluate", FOLDER, ...BACKEND], /has no copy of the text that it was trained on, .*--data/],
+  [() => ["generate", FOLDER, "--chat", ...GREEDY], /has no chat template: give its model a text to go on from/],
   [() => ["train", "--resume", run, ...BACKEND], /cannot be trained on/],
 ])("what cannot be is refused in one sentence", async (args, says) => {
   const { code, stdout, stderr } = await finegrain(args());

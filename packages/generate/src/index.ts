@@ -1,3 +1,4 @@
+export { type ChatMessage, chatPrompt, type TemplateTokens } from "./chat.ts";
 export { cacheTypes, type DecodeShape, decodeGraph, writeGraph } from "./decode-graph.ts";
 export { type DrawInputs, drawToken } from "./draw-token.ts";
 export {

@@ -17,6 +17,8 @@ export interface RunConfig {
   readonly training: TrainingConfig;
   /** Of a model that others trained. */
   readonly specialTokens?: SpecialTokens;
+  /** Of a model that others trained: what makes a prompt of a conversation, in Jinja's language. */
+  readonly chatTemplate?: string;
 }
 
 /** Tokens that stand for no text. */
@@ -281,8 +283,12 @@ export function readSavedConfig(value: unknown, name: string): SavedConfig {
       `${name} does not say what the model is: a checkpoint is opened by its config where that is the model's config, or has it as "model"`,
     );
   const training = trainingConfig({ length: Math.min(model.maxLength, JUDGED_LENGTH) });
-  const { tokenizer = "byte", data, specialTokens } = saved.model === undefined ? {} : saved;
-  const config = { model, tokenizer, data, training, ...(specialTokens !== undefined && { specialTokens }) };
+  const { tokenizer = "byte", data, specialTokens, chatTemplate } = saved.model === undefined ? {} : saved;
+  const ofOthers = {
+    ...(specialTokens !== undefined && { specialTokens }),
+    ...(chatTemplate !== undefined && { chatTemplate }),
+  };
+  const config = { model, tokenizer, data, training, ...ofOthers };
   return { config: checkRunConfig(config, name), isWhole: false };
 }
 
@@ -296,7 +302,7 @@ function checkSpecialTokens(value: unknown, name: string): void {
 }
 
 function checkTexts(config: JsonObject, name: string): void {
-  for (const field of ["tokenizer", "data"] as const)
+  for (const field of ["tokenizer", "data", "chatTemplate"] as const)
     if (config[field] !== undefined && typeof config[field] !== "string")
       throw new FinegrainError(`${name}: ${field} must be a text, not ${shownJson(config[field])}`);
 }

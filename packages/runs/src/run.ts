@@ -1,4 +1,6 @@
 import {
+  type ChatMessage,
+  chatPrompt,
   createGenerator,
   type Generated,
   type GenerateOptions,
@@ -60,11 +62,14 @@ export interface Run extends AsyncDisposable {
   /** How the last training in this process ended; undefined where there was none. */
   readonly outcome: Outcome | undefined;
   /**
-   * Write on from a prompt, token by token.
-   * @throws FinegrainError where the prompt is empty or longer than the context, an option cannot be, or the model is a
-   *   masked one.
+   * Write on from a prompt, token by token; or answer a conversation, by the chat template of a model that others trained.
+   * @throws FinegrainError where the prompt is empty or longer than the context, an option cannot be, the model is a
+   *   masked one, or has no chat template.
    */
-  generate(prompt: string, options?: RunGenerateOptions): AsyncGenerator<Generated, void, undefined>;
+  generate(
+    prompt: string | readonly ChatMessage[],
+    options?: RunGenerateOptions,
+  ): AsyncGenerator<Generated, void, undefined>;
   /**
    * How well the model predicts a text: another one whole, or without one what was held out of its own. A string is the
    * text itself.
@@ -99,8 +104,8 @@ export async function openRun(path: string, { backend, tokenizer, layers = {} }:
   if (await isPretrained(path)) {
     const pretrained = await openPretrained(path);
     const own = tokenizer ?? pretrained.tokenizer;
-    const { model, specialTokens } = pretrained;
-    const { config } = readSavedConfig({ model, tokenizer: own.name, specialTokens }, path);
+    const { model, specialTokens, chatTemplate } = pretrained;
+    const { config } = readSavedConfig({ model, tokenizer: own.name, specialTokens, chatTemplate }, path);
     return openedRun({
       backend,
       config,
@@ -197,14 +202,26 @@ class OpenedRun implements Run {
   }
 
   async *generate(
-    prompt: string,
+    prompt: string | readonly ChatMessage[],
     { storage = "float32", ...options }: RunGenerateOptions = {},
   ): AsyncGenerator<Generated, void, undefined> {
     const { tokenizer } = this;
     const generator = await this.#generator(storage, this.#seeing(options.context));
-    const { begin, end: endTokens = [] } = this.#config.specialTokens ?? {};
-    const ids = Int32Array.from([...(begin === undefined ? [] : [begin]), ...tokenizer.encode(prompt)]);
+    const { end: endTokens = [] } = this.#config.specialTokens ?? {};
+    const ids = await this.#prompt(prompt);
     yield* generator.generate(ids, { ...generationDefaults, endTokens, ...options, tokenizer });
+  }
+
+  /** The tokens of a prompt. A chat template puts the token that begins a text where it belongs. */
+  async #prompt(prompt: string | readonly ChatMessage[]): Promise<Int32Array> {
+    const { specialTokens: { begin, end: [end] = [] } = {}, chatTemplate } = this.#config;
+    const { tokenizer } = this;
+    if (typeof prompt === "string")
+      return Int32Array.from([...(begin === undefined ? [] : [begin]), ...tokenizer.encode(prompt)]);
+    if (chatTemplate === undefined)
+      throw new FinegrainError(`${this.path} has no chat template: give its model a text to go on from`);
+    const text = (token: number | undefined) => (token === undefined ? "" : tokenizer.decode([token]));
+    return tokenizer.encode(await chatPrompt(chatTemplate, prompt, { begin: text(begin), end: text(end) }));
   }
 
   async evaluate(data?: Text | string, options: EvaluateOptions = {}): Promise<Evaluation> {

@@ -23,8 +23,8 @@ export async function importPretrained(path: string, { out }: ImportOptions): Pr
   const { rm, rename, rmdir } = nodeFiles();
   const folder = nodePath().resolve(out);
   const aside = `${folder}.${process.pid}${WRITING}`;
-  const { model, tokenizer, tensors, specialTokens } = pretrained;
-  const config = { model, tokenizer: tokenizer.name, specialTokens };
+  const { model, tokenizer, tensors, specialTokens, chatTemplate } = pretrained;
+  const config = { model, tokenizer: tokenizer.name, specialTokens, chatTemplate };
   const { json } = tokenizer;
   if (json === undefined) throw new FinegrainError(`the tokenizer of ${path} has no tokenizer.json to be kept`);
   try {

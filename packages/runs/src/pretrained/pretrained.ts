@@ -8,12 +8,13 @@ import { exists } from "../folder/run-folder.ts";
 import { nodeFiles, nodePath } from "../node.ts";
 import { expectVocabulary, openTokenizer } from "../tokenizer.ts";
 import { type Architecture, modelOf } from "./architecture.ts";
+import { fieldReader } from "./fields.ts";
 import { readGgufConfig } from "./gguf/config.ts";
 import { openGguf } from "./gguf/gguf-file.ts";
 import { specialTokensOf, tokenizerJson } from "./gguf/tokenizer.ts";
 import { readHuggingFaceConfig } from "./hugging-face/config.ts";
 import { openSafetensors } from "./hugging-face/safetensors-files.ts";
-import { readSpecialTokens } from "./hugging-face/special-tokens.ts";
+import { readChatTemplate, readSpecialTokens } from "./hugging-face/special-tokens.ts";
 import { type ForeignTensor, foreignTensors, ggufNames, huggingFaceNames, type Naming } from "./tensor-names.ts";
 import type { TensorSource } from "./tensor-source.ts";
 
@@ -25,6 +26,8 @@ export interface Pretrained {
   readonly model: ModelConfig;
   readonly tokenizer: Tokenizer;
   readonly specialTokens: SpecialTokens;
+  /** What makes a prompt of a conversation, in Jinja's language; undefined where the model has none. */
+  readonly chatTemplate: string | undefined;
   /** By our names, each read and put in order when it is asked for. */
   readonly tensors: ReadonlyMap<string, ForeignTensor>;
   /** All weights, float32, by our names. */
@@ -78,7 +81,11 @@ async function openFolder(path: string): Promise<Pretrained> {
   const tokenizer = join(path, "tokenizer.json");
   if (!(await exists(tokenizer)))
     throw new FinegrainError(`${tokenizer} is missing: a model is opened with its tokenizer`);
-  const parts = { tokenizer: await openTokenizer(tokenizer), specialTokens: await readSpecialTokens(config, path) };
+  const parts = {
+    tokenizer: await openTokenizer(tokenizer),
+    specialTokens: await readSpecialTokens(config, path),
+    chatTemplate: await readChatTemplate(path),
+  };
   return opened(architecture, await openSafetensors(path), huggingFaceNames, parts);
 }
 
@@ -86,7 +93,8 @@ async function openGgufModel(path: string): Promise<Pretrained> {
   const file = await openGguf(path);
   const architecture = await readGgufConfig(file);
   const tokenizer = await huggingFaceTokenizer(tokenizerJson(file.metadata, path), path);
-  const parts = { tokenizer, specialTokens: specialTokensOf(file.metadata, path) };
+  const chatTemplate = fieldReader((name) => file.metadata.get(name), path).text("tokenizer.chat_template");
+  const parts = { tokenizer, specialTokens: specialTokensOf(file.metadata, path), chatTemplate };
   return opened(architecture, file, ggufNames(architecture.family), parts);
 }
 
@@ -94,17 +102,16 @@ function opened(
   architecture: Architecture,
   source: TensorSource,
   naming: Naming,
-  { tokenizer, specialTokens }: Pick<Pretrained, "tokenizer" | "specialTokens">,
+  parts: Pick<Pretrained, "tokenizer" | "specialTokens" | "chatTemplate">,
 ): Pretrained {
   const model = modelOf(architecture);
   const tensors = foreignTensors(model, source, naming, architecture.headWidth);
-  expectVocabulary(tokenizer, model.vocabulary);
+  expectVocabulary(parts.tokenizer, model.vocabulary);
   return {
     path: source.path,
     family: architecture.family,
     model,
-    tokenizer,
-    specialTokens,
+    ...parts,
     tensors,
     async weights() {
       // One after the other: each is in memory twice while it is put in order.

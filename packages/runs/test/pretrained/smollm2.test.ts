@@ -7,7 +7,7 @@ import { createGenerator } from "@finegrain/generate";
 import { scalingLM, uploadWeights } from "@finegrain/nn";
 import { createEvaluator, heldOutBatches } from "@finegrain/train";
 import { expect, test } from "vitest";
-import { openPretrained } from "../../src/index.ts";
+import { openPretrained, openRun } from "../../src/index.ts";
 
 /*
  * SmolLM2-135M-Instruct as its GGUF file of Q4_1 and Q8_0 has it, against what PyTorch computes: smollm2/README.md.
@@ -67,3 +67,18 @@ test.each(["onnx", "wasm"] as const)(
   },
   300_000,
 );
+
+test("a question is answered as PyTorch answers it, and the answer ends", { timeout: 120_000 }, async () => {
+  await using backend = await openBackend({ name: "onnx" });
+  await using run = await openRun(MODEL, { backend });
+  const question = [{ role: "user", content: "What is the capital of France?" }];
+  const ids: number[] = [];
+  let text = "";
+  for await (const { token, text: piece, end } of run.generate(question, { maxTokens: 40, temperature: 0 })) {
+    ids.push(token!); // nothing aborts it
+    text += piece;
+    if (end !== undefined) expect(end).toBe("endToken");
+  }
+  expect(ids).toEqual([504, 3575, 282, 4649, 314, 7042, 30, 2]);
+  expect(text).toBe("The capital of France is Paris.");
+});

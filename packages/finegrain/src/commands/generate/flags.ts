@@ -28,6 +28,8 @@ export const generateFlags = {
     help: "draw from the most likely tokens that together reach this probability",
   },
   greedy: { type: "switch", help: "always take the most likely token" },
+  chat: { type: "switch", help: "answer the prompt, by the chat template of a model that others trained" },
+  system: { type: "text", value: "TEXT", help: "with --chat: what the model is told to be" },
   stop: { type: "texts", value: "TEXT", help: "end before this text; may be given more than once" },
   ...contextFlag,
   seed: { type: "whole", value: "N", least: 0, default: generationDefaults.seed, help: "decides what is drawn" },
@@ -45,6 +47,10 @@ export const generate = command({
   flags: generateFlags,
   examples: [
     ['finegrain generate runs/first --prompt "The state of the Union is " --max-tokens 300', "write on from a prompt"],
+    [
+      'finegrain generate SmolLM2-135M-Instruct.Q4_1.gguf --chat --prompt "What is gravity?"',
+      "a question to a model of others",
+    ],
     ["finegrain generate runs/first --greedy --json < prompt.txt", "for a script: the prompt from a file, JSON out"],
   ],
   load: async () => (await import("./run.ts")).generate,

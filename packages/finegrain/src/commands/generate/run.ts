@@ -1,5 +1,5 @@
 import { backendOptions } from "@finegrain/backends";
-import type { End } from "@finegrain/generate";
+import type { ChatMessage, End } from "@finegrain/generate";
 import { FinegrainError, ranOn } from "@finegrain/graph";
 import { openRun, type RunGenerateOptions } from "@finegrain/runs";
 import type { Values } from "../../arguments.ts";
@@ -16,6 +16,7 @@ type Flags = Values<typeof generateFlags>;
 /** `finegrain generate RUN`: write on from a prompt, as it comes. */
 export async function generate(flags: Flags, [path]: readonly string[]): Promise<ExitCode> {
   if (flags.stop.includes("")) throw new UsageError("a stop sequence must not be empty");
+  if (flags.system !== undefined && !flags.chat) throw new UsageError("--system is for --chat");
   const prompt = flags.prompt ?? (await standardInput());
   if (prompt === "") throw new UsageError("the prompt is empty: give some text with --prompt or on stdin");
   const out = terminal({ quiet: flags.json });
@@ -29,11 +30,14 @@ export async function generate(flags: Flags, [path]: readonly string[]): Promise
   const ids: number[] = [];
   let ended: End | undefined;
   let started = performance.now();
-  for await (const { token, text: piece, end } of run.generate(prompt, generateOptions(flags, interrupt.signal))) {
+  for await (const { token, text: piece, end } of run.generate(
+    asked(prompt, flags),
+    generateOptions(flags, interrupt.signal),
+  )) {
     if (ids.length === 0) {
       // What comes before the first token is the prompt's time.
       started = performance.now();
-      show(prompt);
+      if (!flags.chat) show(prompt);
     }
     if (token !== undefined) ids.push(token);
     ended = end;
@@ -48,6 +52,13 @@ export async function generate(flags: Flags, [path]: readonly string[]): Promise
   if (ended === "context") out.note(contextEnded(path!, run.model.config.maxLength));
   return interrupt.signal.aborted ? EXIT.interrupted : EXIT.ok;
 }
+
+/** What the model goes on from: the prompt, or a conversation with it. */
+const asked = (prompt: string, { chat, system }: Flags): string | readonly ChatMessage[] => {
+  if (!chat) return prompt;
+  const told = system === undefined ? [] : [{ role: "system", content: system }];
+  return [...told, { role: "user", content: prompt }];
+};
 
 const contextEnded = (path: string, tokens: number) =>
   `the text ends with the model's context of ${tokens} tokens; it goes on with: ${hint("generate", path, "--context", `${tokens}`, "...")}`;

@@ -2,7 +2,33 @@ import { FinegrainError, isJsonObject, type JsonObject, jsonObject, shownJson } 
 import type { SpecialTokens } from "../../config.ts";
 import { readJson } from "../../folder/checkpoint.ts";
 import { exists } from "../../folder/run-folder.ts";
-import { nodePath } from "../../node.ts";
+import { nodeFiles, nodePath } from "../../node.ts";
+
+const TOKENIZER_CONFIG = "tokenizer_config.json";
+const TEMPLATE = "chat_template.jinja";
+
+/** A JSON file of a folder that may be missing. */
+async function optional(folder: string, name: string): Promise<JsonObject> {
+  const path = nodePath().join(folder, name);
+  return (await exists(path)) ? jsonObject(await readJson(path), path) : {};
+}
+
+/**
+ * A folder's chat template: its own file, or what tokenizer_config.json has, of several the one that is called "default". Undefined where
+ * there is none.
+ *
+ * @throws FinegrainError where tokenizer_config.json has something else.
+ */
+export async function readChatTemplate(folder: string): Promise<string | undefined> {
+  const file = nodePath().join(folder, TEMPLATE);
+  if (await exists(file)) return nodeFiles().readFile(file, "utf8");
+  const { chat_template: found } = await optional(folder, TOKENIZER_CONFIG);
+  const usual: unknown = Array.isArray(found)
+    ? found.find((one: unknown) => isJsonObject(one) && one.name === "default")?.template
+    : (found ?? undefined);
+  if (usual === undefined || typeof usual === "string") return usual;
+  throw new FinegrainError(`${folder}: chat_template must be a text or a list of them, not ${shownJson(found)}`);
+}
 
 /**
  * What begins and ends a text, by the files beside a config.json: generation_config.json and the config say the end,
@@ -11,14 +37,10 @@ import { nodePath } from "../../node.ts";
  * @throws FinegrainError where a file is no JSON, or an id is none.
  */
 export async function readSpecialTokens(config: JsonObject, folder: string): Promise<SpecialTokens> {
-  const optional = async (name: string): Promise<JsonObject> => {
-    const path = nodePath().join(folder, name);
-    return (await exists(path)) ? jsonObject(await readJson(path), path) : {};
-  };
-  const generation = await optional("generation_config.json");
-  const { add_bos_token: asked } = await optional("tokenizer_config.json");
-  const begins =
-    typeof asked === "boolean" ? asked : beginsBySpecialToken((await optional("tokenizer.json")).post_processor);
+  const generation = await optional(folder, "generation_config.json");
+  const { add_bos_token: asked } = await optional(folder, TOKENIZER_CONFIG);
+  const { post_processor: processor } = await optional(folder, "tokenizer.json");
+  const begins = typeof asked === "boolean" ? asked : beginsBySpecialToken(processor);
   const [begin] = idsOf(generation.bos_token_id ?? config.bos_token_id, "bos_token_id", folder);
   const end = idsOf(generation.eos_token_id ?? config.eos_token_id, "eos_token_id", folder);
   return { ...(begins && begin !== undefined && { begin }), ...(end.length > 0 && { end }) };
