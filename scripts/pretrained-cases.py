@@ -236,7 +236,19 @@ def characters() -> dict:
 def blocks() -> dict:
     """Random bytes as blocks of every format, the scales among them finite and small."""
     random = np.random.default_rng(7)
-    scales = {"Q4_0": [0], "Q4_1": [0, 2], "Q8_0": [0], "Q4_K": [0, 2], "Q6_K": [208], "F16": [0], "BF16": [], "F32": []}
+    scales = {
+        "Q4_0": [0],
+        "Q4_1": [0, 2],
+        "Q8_0": [0],
+        "Q4_K": [0, 2],
+        "Q6_K": [208],
+        "F16": [0],
+        "BF16": [],
+        "F32": [],
+        "Q5_0": [0],
+        "Q5_1": [0, 2],
+        "Q5_K": [0, 2],
+    }
     made = {}
     for name, places in scales.items():
         kind = gguf.GGMLQuantizationType[name]

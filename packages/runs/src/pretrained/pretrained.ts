@@ -36,7 +36,7 @@ export interface Pretrained {
 
 /**
  * Open a model that others trained: a folder of transformers, with config.json, tokenizer.json and model.safetensors or the files of its
- * index, in F32, F16 or BF16; or a GGUF file of F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q4_K and Q6_K. Weights are float32 here. Nothing is
+ * index, in F32, F16 or BF16; or a GGUF file of F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, Q4_K, Q5_K and Q6_K. Weights are float32 here. Nothing is
  * read but the files' heads, until tensors are asked for.
  *
  * @throws FinegrainError where the model is one that is not known, a file is missing, cut short or broken, a tensor is of another shape or

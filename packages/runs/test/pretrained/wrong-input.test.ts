@@ -175,9 +175,9 @@ describe("a GGUF file", () => {
   test("a tensor of a format that cannot be read", async () => {
     // A matrix's name, its number of axes, two extents, its type.
     const wrong = await changed((bytes) =>
-      behind(bytes, "token_embd.weight", (at) => void bytes.writeUInt32LE(13, at + 4 + 16)),
+      behind(bytes, "token_embd.weight", (at) => void bytes.writeUInt32LE(10, at + 4 + 16)),
     );
-    await refused(wrong, /tensor "token_embd\.weight" is stored as Q5_K, which cannot be read: only F32, F16, .* can/);
+    await refused(wrong, /tensor "token_embd\.weight" is stored as Q2_K, which cannot be read: only F32, F16, .* can/);
     const unknown = await changed((bytes) =>
       behind(bytes, "token_embd.weight", (at) => void bytes.writeUInt32LE(99, at + 4 + 16)),
     );

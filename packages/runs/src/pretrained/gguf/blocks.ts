@@ -65,6 +65,33 @@ function nibbles(bytes: Uint8Array, from: number, out: Float32Array, to: number,
   }
 }
 
+const Q5_0: BlockFormat = {
+  name: "Q5_0",
+  count: 32,
+  bytes: 22,
+  decode(bytes, at, out, to) {
+    const scale = half(bytes, at);
+    nibbles(bytes, at + 6, out, to, scale, -16 * scale);
+    fifthBits(bytes, at + 2, out, to, scale);
+  },
+};
+
+const Q5_1: BlockFormat = {
+  name: "Q5_1",
+  count: 32,
+  bytes: 24,
+  decode(bytes, at, out, to) {
+    const scale = half(bytes, at);
+    nibbles(bytes, at + 8, out, to, scale, half(bytes, at + 2));
+    fifthBits(bytes, at + 4, out, to, scale);
+  },
+};
+
+/** Adds what the fifth bits of 32 numbers are worth, which are in the 4 bytes at `from`. */
+function fifthBits(bytes: Uint8Array, from: number, out: Float32Array, to: number, scale: number): void {
+  for (let k = 0; k < 32; k++) if ((bytes[from + (k >> 3)]! >> (k & 7)) & 1) out[to + k]! += 16 * scale;
+}
+
 const Q8_0: BlockFormat = {
   name: "Q8_0",
   count: 32,
@@ -80,16 +107,37 @@ const Q4_K: BlockFormat = {
   name: "Q4_K",
   count: 256,
   bytes: 144,
-  decode(bytes, at, out, to) {
-    const [ofScales, ofMinima] = [half(bytes, at), half(bytes, at + 2)];
-    for (let j = 0; j < 8; j++) {
-      const { scale, minimum } = scaleAndMinimum(bytes, at + 4, j);
-      const [d, m] = [ofScales * scale, ofMinima * minimum];
-      const [from, shift] = [at + 16 + 32 * (j >> 1), 4 * (j & 1)]; // two neighbours share their bytes
-      for (let k = 0; k < 32; k++) out[to + 32 * j + k] = d * ((bytes[from + k]! >> shift) & 15) - m;
-    }
-  },
+  decode: (bytes, at, out, to) => scaledByEights(bytes, at, out, to, at + 16, undefined),
 };
+
+/** As Q4_K, with the fifth bits of all numbers before the four others. */
+const Q5_K: BlockFormat = {
+  name: "Q5_K",
+  count: 256,
+  bytes: 176,
+  decode: (bytes, at, out, to) => scaledByEights(bytes, at, out, to, at + 48, at + 16),
+};
+
+/** @param four where the lower 4 bits of the numbers are. @param fifth where the fifth are: bit j of byte k is of number 32 j + k. */
+function scaledByEights(
+  bytes: Uint8Array,
+  at: number,
+  out: Float32Array,
+  to: number,
+  four: number,
+  fifth: number | undefined,
+): void {
+  const [ofScales, ofMinima] = [half(bytes, at), half(bytes, at + 2)];
+  for (let j = 0; j < 8; j++) {
+    const { scale, minimum } = scaleAndMinimum(bytes, at + 4, j);
+    const [d, m] = [ofScales * scale, ofMinima * minimum];
+    const [from, shift] = [four + 32 * (j >> 1), 4 * (j & 1)]; // two neighbours share their bytes
+    for (let k = 0; k < 32; k++) {
+      const upper = fifth === undefined ? 0 : ((bytes[fifth + k]! >> j) & 1) << 4;
+      out[to + 32 * j + k] = d * (((bytes[from + k]! >> shift) & 15) | upper) - m;
+    }
+  }
+}
 
 /** Number `j` of eight scales and minima of 6 bits in 12 bytes. */
 function scaleAndMinimum(bytes: Uint8Array, at: number, j: number): { scale: number; minimum: number } {
@@ -124,20 +172,20 @@ export const blockFormats: ReadonlyMap<number, BlockFormat> = new Map([
   [1, plain("F16", 2, half)],
   [2, Q4_0],
   [3, Q4_1],
+  [6, Q5_0],
+  [7, Q5_1],
   [8, Q8_0],
   [12, Q4_K],
+  [13, Q5_K],
   [14, Q6_K],
   [30, plain("BF16", 2, (bytes, at) => fromBits(uint16(bytes, at) << 16))], // the upper half of a float32
 ]);
 
 /** Names of the formats that cannot be read. */
 export const otherFormats: ReadonlyMap<number, string> = new Map([
-  [6, "Q5_0"],
-  [7, "Q5_1"],
   [9, "Q8_1"],
   [10, "Q2_K"],
   [11, "Q3_K"],
-  [13, "Q5_K"],
   [15, "Q8_K"],
   [16, "IQ2_XXS"],
   [17, "IQ2_XS"],
