@@ -27,6 +27,8 @@ export {
   type EvaluateOptions,
   type Evaluation,
   type EvaluationProgress,
+  type ExportOptions,
+  exportToHuggingFace,
   type ImportOptions,
   importPretrained,
   type ModelOptions,

@@ -63,6 +63,18 @@ describe("a model of others", () => {
     expect(shown.stdout).not.toMatch(/^the /);
   });
 
+  test("is given back as a folder of transformers", { timeout: 120_000 }, async () => {
+    const out = join(folder, "given-back");
+    const { code, stdout, stderr } = await finegrain(["export", run, "--out", out]);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    expect(stdout).toContain(`${out}: transformers opens it`);
+    expect(await written(out)).toEqual(ofRun.tokens);
+    const again = await finegrain(["export", run, "--out", out]);
+    expect(again).toMatchObject({ code: 1, stderr: expect.stringContaining("is not empty") });
+    const none = await finegrain(["export", join(folder, "none")]);
+    expect(none).toMatchObject({ code: 1, stderr: expect.stringContaining("there is no checkpoint in") });
+  });
+
   test("is said for machines", async () => {
     const out = join(folder, "for-machines");
     const { code, stdout, stderr } = await finegrain(["import", FOLDER, "--out", out, "--json"]);

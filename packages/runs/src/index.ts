@@ -15,6 +15,7 @@ export {
 export type { RunSizes } from "./defaults.ts";
 export * from "./folder/index.ts";
 export type { EvaluateOptions, Evaluation, EvaluationProgress } from "./held-out.ts";
+export { type ExportOptions, exportToHuggingFace } from "./pretrained/export.ts";
 export { type ImportOptions, importPretrained } from "./pretrained/import.ts";
 export { openPretrained, type Pretrained } from "./pretrained/pretrained.ts";
 export type { ForeignTensor } from "./pretrained/tensor-names.ts";

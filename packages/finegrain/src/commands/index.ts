@@ -3,6 +3,7 @@ import { bench } from "./bench/flags.ts";
 import { demo } from "./demo/flags.ts";
 import { devices } from "./devices/flags.ts";
 import { evaluate } from "./evaluate/flags.ts";
+import { exportCommand } from "./export/flags.ts";
 import { generate } from "./generate/flags.ts";
 import { importCommand } from "./import/flags.ts";
 import { report } from "./report/flags.ts";
@@ -16,6 +17,7 @@ export const commands: readonly Command[] = [
   generate,
   evaluate,
   importCommand,
+  exportCommand,
   bench,
   study,
   report,

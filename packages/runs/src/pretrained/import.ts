@@ -1,8 +1,8 @@
 import { FinegrainError } from "@finegrain/graph";
-import { makeFolder, WRITING, writeFileAtomically } from "../folder/atomic-file.ts";
+import { writeFileAtomically } from "../folder/atomic-file.ts";
+import { makeWholeFolder } from "../folder/atomic-folder.ts";
 import { saveCheckpoint } from "../folder/checkpoint.ts";
-import { checkUnused, runPaths } from "../folder/run-folder.ts";
-import { nodeFiles, nodePath } from "../node.ts";
+import { runPaths } from "../folder/run-folder.ts";
 import { openPretrained, type Pretrained } from "./pretrained.ts";
 
 export interface ImportOptions {
@@ -19,26 +19,16 @@ export interface ImportOptions {
  */
 export async function importPretrained(path: string, { out }: ImportOptions): Promise<Pretrained> {
   const pretrained = await openPretrained(path);
-  await checkUnused(out);
-  const { rm, rename, rmdir } = nodeFiles();
-  const folder = nodePath().resolve(out);
-  const aside = `${folder}.${process.pid}${WRITING}`;
   const { model, tokenizer, tensors, specialTokens, chatTemplate } = pretrained;
   const config = { model, tokenizer: tokenizer.name, specialTokens, chatTemplate };
   const { json } = tokenizer;
   if (json === undefined) throw new FinegrainError(`the tokenizer of ${path} has no tokenizer.json to be kept`);
-  try {
-    await makeFolder(aside);
+  await makeWholeFolder(out, async (aside) => {
     const paths = runPaths(aside);
     const content = { step: 0, model: tensors, optimizer: new Map(), config, state: {}, tokenizer: json };
     await saveCheckpoint(paths.checkpoints, content);
     await writeFileAtomically(paths.config, `${JSON.stringify(config, null, 2)}\n`);
     await writeFileAtomically(paths.tokenizer, json);
-    await rmdir(folder).catch(() => {}); // an empty one that was there
-    await rename(aside, folder);
-  } catch (error) {
-    await rm(aside, { recursive: true, force: true });
-    throw error;
-  }
+  });
   return pretrained;
 }

@@ -87,11 +87,7 @@ export function foreignTensors(
   naming: Naming,
   headWidth: number,
 ): Map<string, ForeignTensor> {
-  const origins = leaves<Param>(scalingLM(config).params).map(([path, { shape }]) => ({
-    path,
-    type: { dtype: "float32", shape } as const,
-    origin: originOf(path, shape, naming, headWidth),
-  }));
+  const origins = originsOf(config, naming, headWidth);
   const expected = new Map(
     origins.map(({ type, origin }): [string, TensorType] => [origin.name, { ...type, shape: origin.shape }]),
   );
@@ -105,6 +101,37 @@ export function foreignTensors(
       { type, read: async () => arranged(await source.read(origin.name), origin, type.shape) },
     ]),
   );
+}
+
+/** A model's tensors by our names, and what makes them of theirs. */
+const originsOf = (config: ModelConfig, naming: Naming, headWidth: number) =>
+  leaves<Param>(scalingLM(config).params).map(([path, { shape }]) => ({
+    path,
+    type: { dtype: "float32", shape } as const,
+    origin: originOf(path, shape, naming, headWidth),
+  }));
+
+/** The other way round: a model's tensors by the names of transformers, each put in order when it is asked for. */
+export const huggingFaceTensors = (
+  config: ModelConfig,
+  tensors: ReadonlyMap<string, HostTensor>,
+): Map<string, ForeignTensor> =>
+  new Map(
+    originsOf(config, huggingFaceNames, 0).map(({ path, type, origin }) => [
+      origin.name,
+      {
+        type: { ...type, shape: origin.shape },
+        read: async () => (origin.transposed ? transposed(tensors.get(path)!) : tensors.get(path)!), // it is the model's
+      },
+    ]),
+  );
+
+function transposed({ data, shape }: HostTensor): HostTensor {
+  const [rows, columns] = shape as [number, number];
+  const result = new Float32Array(data.length);
+  for (let row = 0; row < rows; row++)
+    for (let column = 0; column < columns; column++) result[column * rows + row] = data[row * columns + column]!;
+  return hostTensor("float32", [columns, rows], result);
 }
 
 function originOf(path: string, shape: Shape, { block, names, neighbours }: Naming, headWidth: number): Origin {

@@ -3,7 +3,8 @@
  * characters from U+0100 on.
  */
 
-const CHARACTERS: readonly string[] = (() => {
+/** Of every byte. */
+export const byteCharacters: readonly string[] = (() => {
   let next = 256;
   return Array.from({ length: 256 }, (_, byte) => {
     const printable = (byte > 32 && byte < 127) || (byte > 160 && byte !== 173);
@@ -11,13 +12,13 @@ const CHARACTERS: readonly string[] = (() => {
   });
 })();
 
-const BYTES: ReadonlyMap<string, number> = new Map(CHARACTERS.map((character, byte) => [character, byte]));
+const BYTES: ReadonlyMap<string, number> = new Map(byteCharacters.map((character, byte) => [character, byte]));
 
 /** The bytes of UTF-8 of a text, each as its character. */
 export function toByteAlphabet(text: string): string {
   if (/^[!-~]*$/.test(text)) return text;
   let result = "";
-  for (const byte of new TextEncoder().encode(text)) result += CHARACTERS[byte];
+  for (const byte of new TextEncoder().encode(text)) result += byteCharacters[byte];
   return result;
 }
 

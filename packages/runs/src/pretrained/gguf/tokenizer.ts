@@ -86,7 +86,7 @@ function ofBytes(metadata: Metadata, tokens: readonly string[], path: string): o
     added_tokens: addedTokens(metadata, tokens, path),
     normalizer: known.normalizer ?? null,
     pre_tokenizer: known.pre_tokenizer,
-    decoder: { type: "ByteLevel" },
+    decoder: bytes(true),
     model: {
       type: "BPE",
       ignore_merges: known.wholeWords ?? false,
