@@ -75,6 +75,20 @@ describe("a model of others", () => {
     expect(none).toMatchObject({ code: 1, stderr: expect.stringContaining("there is no checkpoint in") });
   });
 
+  test("learns a text of one's own", { timeout: 120_000 }, async () => {
+    const out = join(folder, "own");
+    const few = ["--data", text, "--steps", "2", "--batch", "2", "--length", "16", ...BACKEND];
+    const trained = await finegrain(["train", "--init", run, "--out", out, ...few]);
+    expect(trained).toMatchObject({ code: 0, stderr: "" });
+    expect(trained.stdout).toMatch(/done: .* bits per byte held out/);
+    expect(await written(out)).toHaveLength(6);
+    const beside = await finegrain(["train", "--init", run, "--layers", "3", ...few]);
+    expect(beside).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/--layers cannot be given with --init: the model/),
+    });
+  });
+
   test("is said for machines", async () => {
     const out = join(folder, "for-machines");
     const { code, stdout, stderr } = await finegrain(["import", FOLDER, "--out", out, "--json"]);

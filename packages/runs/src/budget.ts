@@ -2,7 +2,7 @@ import type { Backend } from "@finegrain/graph";
 import { type LanguageModel, parameterCount } from "@finegrain/nn";
 import { type Corpus, trainBatches } from "@finegrain/train";
 import { EVALUATIONS, type RunConfig } from "./config.ts";
-import { type RunSizes, runSizes } from "./defaults.ts";
+import type { RunSizes } from "./defaults.ts";
 import { EVALUATED_TOKENS, median, openTrainer } from "./training-loop.ts";
 
 /** Steps that are measured, after one that compiles. */
@@ -33,6 +33,8 @@ export interface BudgetInput {
   readonly corpus: Corpus;
   /** Seconds that the run may take, measuring included. */
   readonly seconds: number;
+  /** From small to large. */
+  readonly sizes: readonly RunSizes[];
   /** The run of such sizes, where the caller names none of its own. */
   candidate(sizes: RunSizes): Candidate;
   /** An abort ends the measurement with the signal's reason as its error. */
@@ -49,7 +51,7 @@ export async function withinSeconds(input: BudgetInput): Promise<Measured> {
   const started = performance.now();
   const elapsed = () => (performance.now() - started) / 1000;
   const left = () => Math.max(0, (input.seconds - elapsed()) * TRAINING);
-  const candidates = runSizes.map((sizes) => input.candidate(sizes));
+  const candidates = input.sizes.map((sizes) => input.candidate(sizes));
   const parametersOf = ({ model }: Candidate) => parameterCount(model.params);
 
   let chosen = candidates[0]!; // there are some

@@ -15,6 +15,8 @@ export interface RunConfig {
   /** Of the text that it learned from; in a run folder. */
   readonly text?: Fingerprint;
   readonly training: TrainingConfig;
+  /** Whose weights it began with: the absolute path of a run, a checkpoint, or a model that others trained. Absent where they were drawn. */
+  readonly init?: string;
   /** Of a model that others trained. */
   readonly specialTokens?: SpecialTokens;
   /** Of a model that others trained: what makes a prompt of a conversation, in Jinja's language. */
@@ -302,7 +304,7 @@ function checkSpecialTokens(value: unknown, name: string): void {
 }
 
 function checkTexts(config: JsonObject, name: string): void {
-  for (const field of ["tokenizer", "data", "chatTemplate"] as const)
+  for (const field of ["tokenizer", "data", "init", "chatTemplate"] as const)
     if (config[field] !== undefined && typeof config[field] !== "string")
       throw new FinegrainError(`${name}: ${field} must be a text, not ${shownJson(config[field])}`);
 }

@@ -62,6 +62,9 @@ export const runSizes: readonly RunSizes[] = [
   { layers: 8, dModel: 512, heads: 8, batch: 32, length: 512, learningRate: 0.0015 },
 ];
 
+/** How a model learns on that was trained before. Windows are no longer than its context. */
+export const fineTuningDefaults = { batch: 8, length: 256, learningRate: 1e-4 } as const;
+
 export const generationDefaults = { maxTokens: 200, temperature: 0.8, seed: 0 } as const;
 
 /** Windows of a batch of held-out text. */

@@ -1,7 +1,8 @@
 import type { Tokenizer } from "@finegrain/generate";
-import { type Backend, FinegrainError } from "@finegrain/graph";
+import { type Backend, FinegrainError, type HostTensor } from "@finegrain/graph";
 import { endingOf, type ModelConfig, type OwnLayers, scalingLM } from "@finegrain/nn";
 import type { Corpus } from "@finegrain/train";
+import { type Beginning, openBeginning } from "./beginning.ts";
 import { type Measured, withinSeconds } from "./budget.ts";
 import {
   checkRunConfig,
@@ -40,6 +41,11 @@ export interface TrainOptions<O extends OwnLayers = Record<never, never>> extend
    * the sizes that what it leaves out will have.
    */
   readonly model?: ModelOptions<O> | ((sizes: RunSizes) => ModelOptions<O>);
+  /**
+   * A run, a checkpoint, or a model that others trained, as `openRun` takes it, whose weights the new run begins with. Its model and its tokenizer are
+   * the new run's, so that there is neither `model` nor `tokenizer` beside it. The rate is 1e-4 where nothing else is said.
+   */
+  readonly init?: string;
   /** Layers that do not come with finegrain, made by `defineFeedForward` and its like: `model` may choose them by their names. */
   readonly layers?: O;
   /** "byte", the path of a tokenizer.json, or a tokenizer. Default "byte". */
@@ -74,18 +80,25 @@ async function trainNew({ backend, out, data, ...options }: Omit<TrainOptions<Ow
   const {
     model: wanted,
     layers = {},
-    tokenizer: named = "byte",
+    tokenizer: named,
     training: given,
+    init,
     onMeasured,
     newData: _,
     ...listener
   } = options;
-  const tokenizer = typeof named === "string" ? await openTokenizer(named) : named;
+  if (init !== undefined && (wanted !== undefined || named !== undefined))
+    throw new FinegrainError(
+      `${wanted !== undefined ? "model" : "tokenizer"} cannot be given with init: the new run has that of ${init}`,
+    );
+  const beginning = init === undefined ? undefined : await openBeginning(init, { backend, layers });
+  const tokenizer = beginning?.tokenizer ?? (typeof named === "object" ? named : await openTokenizer(named ?? "byte"));
   const minutes = trainingMinutes(given);
   const parts = (sizes: RunSizes | undefined, steps?: number) =>
-    partsOf({ wanted, given, layers, tokenizer, sizes, ...(steps !== undefined && { steps }) });
+    partsOf({ wanted, given, layers, tokenizer, beginning, sizes, ...(steps !== undefined && { steps }) });
+  const usual = beginning ? [beginning.sizes] : runSizes;
   // What can be wrong is refused here, before the text is read, and the folder again when it is made.
-  const first = parts(minutes === undefined ? undefined : runSizes[0]);
+  const first = parts(minutes === undefined ? undefined : usual[0]);
   scalingLM(first.model, layers);
   expectVocabulary(tokenizer, first.model.vocabulary);
   if (out !== undefined) await checkUnused(out);
@@ -100,12 +113,13 @@ async function trainNew({ backend, out, data, ...options }: Omit<TrainOptions<Ow
   const measured =
     minutes === undefined
       ? undefined
-      : await withinSeconds({ backend, corpus, seconds: 60 * minutes, candidate, signal });
+      : await withinSeconds({ backend, corpus, seconds: 60 * minutes, sizes: usual, candidate, signal });
   if (measured) onMeasured?.(measured);
   const config = measured?.config ?? { ...first, ...source };
   const store = out === undefined ? memoryStore() : folderStore(out);
   const begin = (whole: RunConfig) => store.begin(whole, tokenizer);
-  return trainFromStart({ listener, backend, config, tokenizer, layers, store, text, corpus, begin });
+  const weights = await beginning?.weights();
+  return trainFromStart({ listener, backend, config, tokenizer, layers, store, text, corpus, weights, begin });
 }
 
 interface FirstTraining {
@@ -117,6 +131,8 @@ interface FirstTraining {
   readonly store: RunStore;
   readonly text: Text;
   readonly corpus: Corpus;
+  /** To begin with; drawn where there are none. */
+  readonly weights: ReadonlyMap<string, HostTensor> | undefined;
   /** Makes the run's place, where it is not there. */
   begin?(config: RunConfig): Promise<void>;
 }
@@ -132,31 +148,49 @@ interface Asked {
   readonly given: TrainingOptions | undefined;
   readonly layers: OwnLayers;
   readonly tokenizer: Tokenizer;
+  readonly beginning: Beginning | undefined;
   /** Of what is left out; undefined: the usual ones. */
   readonly sizes: RunSizes | undefined;
   readonly steps?: number;
 }
 
 /** A new run's config, without its text. */
-function partsOf({ wanted, given, layers, tokenizer, sizes, steps }: Asked): RunConfig {
+function partsOf({ wanted, given, layers, tokenizer, beginning, sizes = beginning?.sizes, steps }: Asked): RunConfig {
   const ofSizes = sizes && { batch: sizes.batch, length: sizes.length, learningRate: sizes.learningRate };
   const training = trainingConfig({ ...ofSizes, ...given, ...(steps && { steps }) });
   const usual = sizes ?? { ...modelDefaults, ...trainingDefaults };
   const options = typeof wanted === "function" ? wanted({ ...usual, batch: training.batch }) : wanted;
-  const model = modelConfig(options as Partial<ModelConfig>, {
-    vocabulary: tokenizer.vocabularySize,
-    length: training.length,
-    sizes: usual,
-  });
+  const model =
+    beginning?.model ??
+    modelConfig(options as Partial<ModelConfig>, {
+      vocabulary: tokenizer.vocabularySize,
+      length: training.length,
+      sizes: usual,
+    });
+  if (training.length > model.maxLength)
+    throw new FinegrainError(
+      `windows of ${training.length} tokens are longer than the ${model.maxLength} that the model takes`,
+    );
   const own = endingOf(model, layers) ? { transition: trainingDefaults.transition, ...training } : training;
-  return checkRunConfig({ model, tokenizer: tokenizer.name, training: own }, "the config");
+  return checkRunConfig({ model, tokenizer: tokenizer.name, training: own, ...beginning?.config }, "the config");
 }
 
 /** What a run that goes on has of its own. */
-const OWN = ["out", "model"] as const;
+const OWN = ["out", "model", "init"] as const;
 
 async function trainOn(path: string, options: Omit<TrainOptions<OwnLayers>, "resume">): Promise<Run> {
-  const { backend, tokenizer, layers = {}, data, newData, out: _out, model: _model, training, ...rest } = options;
+  const {
+    backend,
+    tokenizer,
+    layers = {},
+    data,
+    newData,
+    out: _out,
+    model: _model,
+    init: _init,
+    training,
+    ...rest
+  } = options;
   const { steps, ...others } = training ?? {};
   const extra =
     typeof tokenizer === "string"
@@ -189,5 +223,17 @@ async function beginAgain(path: string, { backend, layers, data, newData, steps,
   const text = await textOfRun(config, { data, newData });
   const { signal, onText: onProgress } = listener;
   const corpus = await corpusOf(text, tokenizer, { signal, onProgress, beside: path });
-  return trainFromStart({ listener, backend, config, tokenizer, layers, store: folderStore(path), text, corpus });
+  const beginning = config.init === undefined ? undefined : await openBeginning(config.init, { backend, layers });
+  const weights = await beginning?.weights();
+  return trainFromStart({
+    listener,
+    backend,
+    config,
+    tokenizer,
+    layers,
+    store: folderStore(path),
+    text,
+    corpus,
+    weights,
+  });
 }

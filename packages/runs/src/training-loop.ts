@@ -1,5 +1,5 @@
 import type { Tokenizer } from "@finegrain/generate";
-import type { Backend } from "@finegrain/graph";
+import type { Backend, HostTensor } from "@finegrain/graph";
 import { type LanguageModel, matchTensors, paramTypes } from "@finegrain/nn";
 import {
   adafactor,
@@ -68,6 +68,8 @@ export interface TrainingInput extends TrainingListener {
   readonly store: RunStore;
   /** Go on from here. */
   readonly checkpoint?: Checkpoint | undefined;
+  /** Without a checkpoint: the weights to begin with. Default: drawn by the seed. */
+  readonly weights?: ReadonlyMap<string, HostTensor> | undefined;
   /** Steps after which it ends; by the config, it may go on as another model then. */
   readonly until: number;
   /** Make the place of a new run, when all that can be wrong with its input is known. */
@@ -124,7 +126,8 @@ export async function openTrainer({
   config,
   model,
   checkpoint,
-}: Pick<TrainingInput, "backend" | "config" | "model" | "checkpoint">): Promise<Trainer> {
+  weights,
+}: Pick<TrainingInput, "backend" | "config" | "model" | "checkpoint" | "weights">): Promise<Trainer> {
   const { training } = config;
   const { batch, length, accumulate, seed, clipNorm, weightDecay } = training;
   if (checkpoint) matchTensors(checkpoint.modelTypes, paramTypes(model.params), checkpoint.path);
@@ -142,7 +145,7 @@ export async function openTrainer({
     accumulate,
     seed,
     ...(clipNorm > 0 && { clipNorm }),
-    ...resumed,
+    ...(resumed ?? (weights && { weights })),
   });
 }
 

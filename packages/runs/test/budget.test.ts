@@ -27,8 +27,8 @@ const corpus = await corpusOf(textOf(TEXT), await openTokenizer("byte"));
 describe("a time makes", () => {
   test("as many steps as the measured speed does in it, of a larger model where it is longer", async () => {
     const [short, long] = [
-      await withinSeconds({ backend, corpus, seconds: 4, candidate }),
-      await withinSeconds({ backend, corpus, seconds: 4000, candidate }),
+      await withinSeconds({ backend, corpus, seconds: 4, sizes: runSizes, candidate }),
+      await withinSeconds({ backend, corpus, seconds: 4000, sizes: runSizes, candidate }),
     ];
     for (const [{ config, tokensPerSecond, seconds }, of] of [
       [short, 4],
@@ -46,7 +46,7 @@ describe("a time makes", () => {
   }, 60_000);
 
   test("one step where it is too short for any", async () => {
-    const { config } = await withinSeconds({ backend, corpus, seconds: 1e-3, candidate });
+    const { config } = await withinSeconds({ backend, corpus, seconds: 1e-3, sizes: runSizes, candidate });
     expect(config.training.steps).toBe(1);
     expect(config.model.dModel).toBe(runSizes[0]!.dModel / 16);
   });

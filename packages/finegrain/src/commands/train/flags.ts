@@ -13,6 +13,11 @@ export const trainFlags = {
     type: "switch",
     help: "with --resume: learn on from a text that has changed since, or from another by --data",
   },
+  init: {
+    type: "text",
+    value: "PATH",
+    help: "begin with the weights of a run, or of a model from Hugging Face or a GGUF file; its model and tokenizer hold",
+  },
   config: { type: "text", value: "FILE", help: "JSON in the form of a run folder's config.json; flags go over it" },
   data: {
     type: "text",
@@ -141,7 +146,7 @@ export const train = command({
   operands: [],
   flags: trainFlags,
   sections: [
-    ["The run", ["out", "resume", "new-data", "config", "data", "tokenizer"]],
+    ["The run", ["out", "resume", "new-data", "init", "config", "data", "tokenizer"]],
     ["How long it learns", ["minutes", "steps", "evaluate-every", "checkpoint-every"]],
     ["The model's size", ["model", "layers", "d-model", "d-ff", "heads", "length", "objective"]],
     [
@@ -156,6 +161,10 @@ export const train = command({
       "a dense one on your own text",
     ],
     ["finegrain train --feed-forward grouped --experts 8 --out runs/grouped", "experts that share the work of a group"],
+    [
+      "finegrain train --init runs/smollm2 --data mine.txt --out runs/mine",
+      "let an imported model learn your own text",
+    ],
     ["finegrain train --resume runs/first", "go on where a run was stopped by Ctrl-C"],
     ["finegrain train --resume runs/first --steps 900", "let one that is done learn on"],
   ],

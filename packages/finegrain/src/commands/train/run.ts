@@ -63,11 +63,13 @@ export async function train(flags: Flags): Promise<ExitCode> {
 
 async function newRun(flags: Flags): Promise<Omit<TrainOptions, "backend">> {
   const file = flags.config === undefined ? {} : await readPartialConfig(flags.config);
-  const { data, ...options } = optionsFromFlags(flags, file);
+  const { data, model, tokenizer, training } = optionsFromFlags(flags, file);
+  if (flags.init !== undefined) onlyBeside("init", flags, WITH_INIT, "the model and the tokenizer that it names hold");
   const out = flags.out ?? (await unusedFolder(`runs/${timestamp()}`));
   // Refused before the text is read.
   await checkUnused(out);
-  return { ...options, out, data: await readText(data) };
+  const own = flags.init === undefined ? { model, tokenizer } : { init: flags.init };
+  return { ...own, training, out, data: await readText(data) };
 }
 
 /** `2026-11-24-0907`, of the local time. */
@@ -80,11 +82,23 @@ function timestamp(): string {
 /** What may be said beside --resume: the run's own config holds for the rest. */
 const WITH_RESUME = ["resume", "steps", "data", "new-data", "backend", "device", "json"];
 
-async function oldRun(flags: Flags, resume: string): Promise<Omit<TrainOptions, "backend">> {
+/** What may be said beside --init: how it learns, and not what it is. */
+const WITH_INIT = [
+  ...["init", "out", "data", "minutes", "steps", "evaluate-every", "checkpoint-every", "length", "batch", "accumulate"],
+  ...["optimizer", "learning-rate", "schedule", "warmup", "weight-decay", "clip", "transition", "seed"],
+  ...["backend", "device", "json"],
+];
+
+/** @throws UsageError where a flag is said that `allowed` does not have. */
+function onlyBeside(name: string, flags: Flags, allowed: readonly string[], reason: string): void {
   const extra = Object.entries(flags).find(
-    ([name, value]) => value !== undefined && value !== false && !WITH_RESUME.includes(name),
+    ([flag, value]) => value !== undefined && value !== false && !allowed.includes(flag),
   );
-  if (extra) throw new UsageError(`--${extra[0]} cannot be given with --resume: the run's own config holds`);
+  if (extra) throw new UsageError(`--${extra[0]} cannot be given with --${name}: ${reason}`);
+}
+
+async function oldRun(flags: Flags, resume: string): Promise<Omit<TrainOptions, "backend">> {
+  onlyBeside("resume", flags, WITH_RESUME, "the run's own config holds");
   return {
     resume,
     newData: flags["new-data"],

@@ -1,0 +1,79 @@
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { openBackend } from "@finegrain/backends";
+import type { Backend } from "@finegrain/graph";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { openRun, type TrainOptions, train } from "../src/index.ts";
+
+const LLAMA = fileURLToPath(new URL("./pretrained/cases/llama", import.meta.url));
+const TEXT = "the end of the story and the start of another one. ".repeat(80);
+const training = { steps: 3, batch: 2, length: 16, seed: 1 };
+
+let backend: Backend;
+let folder: string;
+beforeAll(async () => {
+  backend = await openBackend({ name: "wasm" });
+});
+afterAll(() => backend[Symbol.asyncDispose]());
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "finegrain-init-"));
+});
+afterEach(() => rm(folder, { recursive: true }));
+
+test("a model of others learns on, is a run of its own, and goes on as one", async () => {
+  const out = join(folder, "run");
+  await using first = await openRun(LLAMA, { backend });
+  const before = (await first.evaluate(TEXT)).bitsPerByte;
+  await using run = await train({
+    backend,
+    init: LLAMA,
+    data: TEXT,
+    out,
+    training: { ...training, steps: 30, learningRate: 0.01 },
+  });
+  expect(run.config).toMatchObject({ init: LLAMA, model: first.model.config, training: { length: 16 } });
+  expect((await run.evaluate(TEXT)).bitsPerByte).toBeLessThan(before - 1);
+  await run.train({ steps: 31, data: TEXT });
+  expect(run.step).toBe(31);
+  expect(JSON.parse(await readFile(join(out, "config.json"), "utf8"))).toMatchObject({ init: LLAMA });
+  await using again = await openRun(out, { backend });
+  expect(again.config.specialTokens).toEqual(first.config.specialTokens);
+});
+
+test("without a rate the weights stay what they were", async () => {
+  await using first = await openRun(LLAMA, { backend });
+  const still = { ...training, learningRate: 0, weightDecay: 0 };
+  await using run = await train({ backend, init: LLAMA, data: TEXT, training: still });
+  expect(await run.weights()).toEqual(await first.weights());
+});
+
+test("a run that was stopped before its first checkpoint begins again with the same weights", async () => {
+  const out = join(folder, "run");
+  const options: TrainOptions = { backend, init: LLAMA, data: TEXT, training: { ...training, checkpointEvery: 100 } };
+  await using whole = await train(options);
+  const failing = train({
+    ...options,
+    out,
+    onStep() {
+      throw new Error("the power is gone");
+    },
+  });
+  await expect(failing).rejects.toThrow("the power is gone");
+  await using again = await train({ backend, resume: out, data: TEXT });
+  expect(await again.weights()).toEqual(await whole.weights());
+});
+
+test("what cannot be is refused in one sentence", async () => {
+  const own = { backend, init: LLAMA, data: TEXT, training };
+  await expect(train({ ...own, model: { layers: 1 } })).rejects.toThrow(
+    "model cannot be given with init: the new run has",
+  );
+  await expect(train({ ...own, tokenizer: "byte" })).rejects.toThrow("tokenizer cannot be given with init");
+  await expect(train({ ...own, training: { ...training, length: 65 } })).rejects.toThrow(
+    "windows of 65 tokens are longer than the 64 that the model takes",
+  );
+  await expect(train({ ...own, init: join(folder, "none") })).rejects.toThrow("there is no checkpoint in");
+  await expect(train({ backend, resume: LLAMA, init: LLAMA })).rejects.toThrow("init cannot be given with resume");
+});
