@@ -16,38 +16,17 @@ const metricsOf = async (run: string) =>
     .split("\n")
     .map((line) => JSON.parse(line) as Record<string, number>);
 
+const COMMANDS = ["demo", "train", "generate", "evaluate", "import", "export", "bench", "study", "report", "devices"];
+
 test("--help lists the commands, and loads nothing that takes time", async () => {
   const runs = [await finegrain(["--help"]), await finegrain(["--help"]), await finegrain(["--help"])];
-  for (const command of [
-    "demo",
-    "train",
-    "generate",
-    "evaluate",
-    "import",
-    "export",
-    "bench",
-    "study",
-    "report",
-    "devices",
-  ])
-    expect(runs[0]!.stdout).toContain(`  ${command} `);
+  for (const command of COMMANDS) expect(runs[0]!.stdout).toContain(`  ${command} `);
   // 300 ms on a quiet machine; tests share theirs.
   expect(Math.min(...runs.map(({ milliseconds }) => milliseconds))).toBeLessThan(600);
 });
 
 test("every command has a help page with examples", async () => {
-  for (const command of [
-    "demo",
-    "train",
-    "generate",
-    "evaluate",
-    "import",
-    "export",
-    "bench",
-    "study",
-    "report",
-    "devices",
-  ]) {
+  for (const command of COMMANDS) {
     const { code, stdout } = await finegrain([command, "--help"]);
     expect(code).toBe(0);
     expect(stdout).toMatch(new RegExp(`Examples:\\n  # .*\\n  finegrain ${command}`));

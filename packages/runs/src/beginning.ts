@@ -1,7 +1,7 @@
 import type { Tokenizer } from "@finegrain/generate";
 import type { Backend, HostTensor } from "@finegrain/graph";
 import type { ModelConfig, OwnLayers } from "@finegrain/nn";
-import type { RunConfig } from "./config.ts";
+import { ofOthers, type RunConfig } from "./config.ts";
 import { fineTuningDefaults, type RunSizes } from "./defaults.ts";
 import { nodePath } from "./node.ts";
 import { openRun } from "./run.ts";
@@ -23,16 +23,12 @@ export async function openBeginning(
   options: { readonly backend: Backend; readonly layers: OwnLayers },
 ): Promise<Beginning> {
   const run = await openRun(path, options);
-  const { model, specialTokens, chatTemplate } = run.config;
+  const { model } = run.config;
   const { layers, dModel, heads, maxLength } = model;
   return {
     model,
     tokenizer: run.tokenizer,
-    config: {
-      init: nodePath().resolve(path),
-      ...(specialTokens && { specialTokens }),
-      ...(chatTemplate !== undefined && { chatTemplate }),
-    },
+    config: { init: nodePath().resolve(path), ...ofOthers(run.config) },
     sizes: { ...fineTuningDefaults, layers, dModel, heads, length: Math.min(fineTuningDefaults.length, maxLength) },
     weights: () => run.weights(),
   };

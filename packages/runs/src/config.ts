@@ -286,13 +286,15 @@ export function readSavedConfig(value: unknown, name: string): SavedConfig {
     );
   const training = trainingConfig({ length: Math.min(model.maxLength, JUDGED_LENGTH) });
   const { tokenizer = "byte", data, specialTokens, chatTemplate } = saved.model === undefined ? {} : saved;
-  const ofOthers = {
-    ...(specialTokens !== undefined && { specialTokens }),
-    ...(chatTemplate !== undefined && { chatTemplate }),
-  };
-  const config = { model, tokenizer, data, training, ...ofOthers };
+  const config = { model, tokenizer, data, training, ...ofOthers({ specialTokens, chatTemplate }) };
   return { config: checkRunConfig(config, name), isWhole: false };
 }
+
+/** What a config has of a model that others trained, without what there is not. */
+export const ofOthers = <S, T>({ specialTokens, chatTemplate }: { specialTokens?: S; chatTemplate?: T }) => ({
+  ...(specialTokens !== undefined && { specialTokens }),
+  ...(chatTemplate !== undefined && { chatTemplate }),
+});
 
 function checkSpecialTokens(value: unknown, name: string): void {
   if (value === undefined) return;

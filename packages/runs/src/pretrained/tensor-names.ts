@@ -121,18 +121,10 @@ export const huggingFaceTensors = (
       origin.name,
       {
         type: { ...type, shape: origin.shape },
-        read: async () => (origin.transposed ? transposed(tensors.get(path)!) : tensors.get(path)!), // it is the model's
+        read: async () => arranged(tensors.get(path)!, origin, origin.shape), // it is the model's
       },
     ]),
   );
-
-function transposed({ data, shape }: HostTensor): HostTensor {
-  const [rows, columns] = shape as [number, number];
-  const result = new Float32Array(data.length);
-  for (let row = 0; row < rows; row++)
-    for (let column = 0; column < columns; column++) result[column * rows + row] = data[row * columns + column]!;
-  return hostTensor("float32", [columns, rows], result);
-}
 
 function originOf(path: string, shape: Shape, { block, names, neighbours }: Naming, headWidth: number): Origin {
   const [, prefix = "", n = "", own = ""] = /^(blocks\.(\d+)\.)?(.*)$/.exec(path)!; // matches anything
@@ -149,7 +141,7 @@ function originOf(path: string, shape: Shape, { block, names, neighbours }: Nami
   };
 }
 
-/** Their tensor in our order. */
+/** Their tensor in our order; or ours in theirs, where heads have the same. */
 function arranged({ data, shape: theirs }: HostTensor, { transposed, headWidth }: Origin, shape: Shape): HostTensor {
   const rows = theirs[0]!;
   const columns = data.length / rows;

@@ -1,5 +1,6 @@
 import { FinegrainError, isJsonObject, parseJson, shownJson } from "@finegrain/graph";
 import type { Documents, TextDocument } from "@finegrain/train";
+import { readRange } from "../folder/file-range.ts";
 import { nodeFiles, nodePath } from "../node.ts";
 import { decodeUtf8 } from "./utf8.ts";
 
@@ -101,7 +102,7 @@ interface Piece {
 /** A file in pieces. */
 async function* pieces(file: string, atOnce: number): AsyncGenerator<Piece, void> {
   const failed = (error: Error): never => {
-    throw new FinegrainError(`cannot read ${file}: ${error.message}`);
+    throw error instanceof FinegrainError ? error : new FinegrainError(`cannot read ${file}: ${error.message}`);
   };
   const handle = await nodeFiles().open(file, "r").catch(failed);
   try {
@@ -113,9 +114,8 @@ async function* pieces(file: string, atOnce: number): AsyncGenerator<Piece, void
     }
     const { size } = found;
     for (let offset = 0; offset < Math.max(1, size); offset += atOnce) {
-      const bytes = new Uint8Array(Math.min(atOnce, size - offset));
-      const { bytesRead } = await handle.read(bytes, 0, bytes.length, offset).catch(failed);
-      yield { bytes: bytes.subarray(0, bytesRead), offset, isLast: offset + atOnce >= size };
+      const bytes = await readRange(handle, offset, Math.min(offset + atOnce, size), file).catch(failed);
+      yield { bytes, offset, isLast: offset + atOnce >= size };
     }
   } finally {
     await handle.close();

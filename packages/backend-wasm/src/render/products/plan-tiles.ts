@@ -44,6 +44,8 @@ export interface TilesPlan {
   /** Blocks of all products of the batch, and how many of them each thread has, but for the last. */
   readonly units: number;
   readonly own: number;
+  /** Whether there are so many products that threads have whole ones. */
+  readonly many: boolean;
   readonly x: Layout;
   /** Turns of the summed loop that are written out. */
   readonly turns: number;
@@ -65,10 +67,11 @@ export function planTiles(product: Product, { wide, relaxed, threads }: Target):
   const tall = Math.ceil(m / Math.ceil(m / tallest));
   const x = layout(product.x.load, row, summed, packed ? tall : 0);
   const times = extentOf(product, product.batch);
+  const many = times >= 2 * threads;
   const columns = equalBlock(n, TILE_COLUMNS, {
     most: blockOf(n, TILE_COLUMNS, BLOCK_BYTES.columns / WORD / k),
     // So that the threads have as many each.
-    multiple: times >= 2 * threads ? 1 : threads / greatestDivisor(threads, times),
+    multiple: many ? 1 : threads / greatestDivisor(threads, times),
   });
   const again = WORD * m * k > BLOCK_BYTES.whole || columns > FEW_COLUMNS;
   const rows = packed && again ? blockOf(m, tall, BLOCK_BYTES.rows / WORD / k) : m;
@@ -90,6 +93,7 @@ export function planTiles(product: Product, { wide, relaxed, threads }: Target):
     blocks,
     units,
     own: Math.ceil(units / threads),
+    many,
     x,
     turns: inVectors ?? (k % 2 === 0 ? 2 : 1),
     factorsInVectors: inVectors !== undefined,

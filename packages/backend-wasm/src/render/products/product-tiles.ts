@@ -1,5 +1,4 @@
 import type { Load, LoopKernel, Reduction } from "@finegrain/codegen";
-import { size } from "@finegrain/graph";
 import type { Local } from "../../assembler/code.ts";
 import { type Opening, WORD } from "../kernel.ts";
 import type { Division } from "../loops/loop-renderer.ts";
@@ -23,14 +22,13 @@ export class TileProductRenderer extends ProductRenderer {
 
   render(): Division {
     const { kernel } = this;
-    const { blocks, units, own, scratch } = this.#plan;
+    const { blocks, units, own, many, scratch } = this.#plan;
     const outer = this.product.batch.map((loop) => ({ loop, extent: kernel.extents[loop]! }));
     this.forUnitsOf([...outer, { extent: blocks.columns }, { extent: blocks.rows }], (unit, at) => {
       const [column, row] = at.slice(-2) as [Local, Local];
       this.#block({ isFirst: () => this.code.get(unit).address(own).pointerOp("rem_u").pointerOp("eqz"), column, row });
     });
-    const inRows = size(outer.map(({ extent }) => extent)) >= 2 * this.target.threads;
-    return { units, grain: 1, rows: inRows ? this.rowsOf(outer) : 1, scratch: scratch.end };
+    return { units, grain: 1, rows: many ? this.rowsOf(outer) : 1, scratch: scratch.end };
   }
 
   /**

@@ -1,6 +1,7 @@
 import { evaluationDefaults } from "@finegrain/runs/defaults";
 import { command } from "../../command.ts";
 import { backendFlags, contextFlag, jsonFlag, quantizeFlag } from "../backend-flags.ts";
+import { runOperand } from "../run-operand.ts";
 
 export const evaluateFlags = {
   data: { type: "text", value: "PATH", help: "text to judge the model by; default the held-out part of its own data" },
@@ -18,9 +19,7 @@ export const evaluateFlags = {
 export const evaluate = command({
   name: "evaluate",
   summary: "how well a trained model predicts text, in bits per byte",
-  operands: [
-    { name: "RUN", required: true, help: "a run folder, a checkpoint in one, or a model as finegrain import takes it" },
-  ],
+  operands: [runOperand],
   flags: evaluateFlags,
   examples: [
     ["finegrain evaluate runs/first", "on what was held out of its own data"],

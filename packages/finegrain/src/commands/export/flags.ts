@@ -1,4 +1,5 @@
 import { command } from "../../command.ts";
+import { runOperand } from "../run-operand.ts";
 
 export const exportFlags = {
   to: {
@@ -13,9 +14,7 @@ export const exportFlags = {
 export const exportCommand = command({
   name: "export",
   summary: "write a model in a form that others open",
-  operands: [
-    { name: "RUN", required: true, help: "a run folder, a checkpoint, or a model as finegrain import takes it" },
-  ],
+  operands: [runOperand],
   flags: exportFlags,
   examples: [["finegrain export runs/smollm2 --out smollm2-hf", "for AutoModelForCausalLM.from_pretrained"]],
   load: async () => (await import("./run.ts")).exportModel,

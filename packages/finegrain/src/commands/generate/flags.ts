@@ -1,6 +1,7 @@
 import { generationDefaults } from "@finegrain/runs/defaults";
 import { command } from "../../command.ts";
 import { backendFlags, contextFlag, quantizeFlag } from "../backend-flags.ts";
+import { runOperand } from "../run-operand.ts";
 
 export const generateFlags = {
   prompt: { type: "text", value: "TEXT", short: "p", help: "what the text begins with; default what stdin holds" },
@@ -41,9 +42,7 @@ export const generateFlags = {
 export const generate = command({
   name: "generate",
   summary: "let a trained model write",
-  operands: [
-    { name: "RUN", required: true, help: "a run folder, a checkpoint in one, or a model as finegrain import takes it" },
-  ],
+  operands: [runOperand],
   flags: generateFlags,
   examples: [
     ['finegrain generate runs/first --prompt "The state of the Union is " --max-tokens 300', "write on from a prompt"],
