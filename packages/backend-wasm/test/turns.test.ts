@@ -3,6 +3,7 @@ import {
   type Buffer,
   einsum,
   graph,
+  type HostTensor,
   hostTensor,
   input,
   mul,
@@ -32,24 +33,35 @@ const numbers = (seed: number) =>
     Float32Array.from({ length: N * N }, (_, i) => Math.sin(i * seed) / Math.sqrt(N)),
   );
 
+/** What is read of a run, and the share of it in which a timer of one millisecond had no turn. */
+async function runBesideTimer(run: () => readonly Buffer[]) {
+  const started = performance.now();
+  let [last, longest, ticks] = [started, 0, 0];
+  const see = () => {
+    longest = Math.max(longest, performance.now() - last);
+    last = performance.now();
+  };
+  const timer = setInterval(() => {
+    ticks++;
+    see();
+  }, 1);
+  const results = await Promise.all(run().map((buffer) => buffer.read()));
+  clearInterval(timer);
+  see();
+  return { results, ticks, withoutTurn: longest / (last - started) };
+}
+
 test.each([1, 2, 3])("a long run on %i threads lets timers have their turns, and is right", async (threads) => {
   await using backend = await wasmBackend({ threads });
   const [x, w] = [numbers(1.1), numbers(2.3)];
   using executable = await backend.compile(large());
-  let [last, longest] = [performance.now(), 0];
-  let ticks = 0;
-  const timer = setInterval(() => {
-    ticks++;
-    longest = Math.max(longest, performance.now() - last);
-    last = performance.now();
-  }, 1);
-  const started = last;
-  const [y, sums] = executable.run([backend.upload(x), backend.upload(w)]) as [Buffer, Buffer];
-  const [found, summed] = await Promise.all([y.read(), sums.read()]);
-  clearInterval(timer);
-  expect(ticks).toBeGreaterThan(3);
-  // A share of the run, since other processes make both longer.
-  expect(longest / (performance.now() - started), "of the run without a turn").toBeLessThan(1 / 3);
+  const given = [backend.upload(x), backend.upload(w)];
+  // Another process may have the processor for any part of one run, but hardly for one in each of five.
+  const runs = [];
+  for (let i = 0; i < 5; i++) runs.push(await runBesideTimer(() => executable.run(given)));
+  expect(Math.max(...runs.map(({ ticks }) => ticks))).toBeGreaterThan(3);
+  expect(Math.min(...runs.map(({ withoutTurn }) => withoutTurn))).toBeLessThan(1 / 3);
+  const [found, summed] = runs[0]!.results as [HostTensor, HostTensor];
   const rows = 3; // of the reference, which would take seconds for all
   const [a, b] = [input([rows, N], "float32", "x"), input([N, N], "float32", "w")];
   let z = a;
@@ -58,8 +70,8 @@ test.each([1, 2, 3])("a long run on %i threads lets timers have their turns, and
   const few = await reference.compile(
     graph({ name: "few", inputs: [a, b], outputs: [z, reduceSum(z, { axes: [1] })] }),
   );
-  const given = hostTensor("float32", [rows, N], x.data.slice(0, rows * N));
-  const [expected, expectedSums] = few.run([reference.upload(given), reference.upload(w)]) as [Buffer, Buffer];
+  const head = hostTensor("float32", [rows, N], x.data.slice(0, rows * N));
+  const [expected, expectedSums] = few.run([reference.upload(head), reference.upload(w)]) as [Buffer, Buffer];
   for (const [i, value] of (await expected.read()).data.entries()) expect(found.data[i]).toBeCloseTo(value, 4);
   for (const [i, value] of (await expectedSums.read()).data.entries()) expect(summed.data[i]).toBeCloseTo(value, 3);
 });
