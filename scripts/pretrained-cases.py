@@ -13,23 +13,35 @@ import io
 import json
 import math
 import pathlib
+import re
 import sys
 
 import gguf
 import numpy as np
+import safetensors.torch
 import sentencepiece
 import torch
 import transformers
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import (
+    GPT2Config,
+    GPT2LMHeadModel,
     LlamaConfig,
     LlamaForCausalLM,
     MistralConfig,
     MistralForCausalLM,
+    MixtralConfig,
+    MixtralForCausalLM,
+    OlmoeConfig,
+    OlmoeForCausalLM,
     Qwen2Config,
     Qwen2ForCausalLM,
+    Qwen2MoeConfig,
+    Qwen2MoeForCausalLM,
     Qwen3Config,
     Qwen3ForCausalLM,
+    Qwen3MoeConfig,
+    Qwen3MoeForCausalLM,
 )
 
 VOCABULARY = 265  # as many as the tokenizer has
@@ -45,6 +57,17 @@ SMALL = dict(
     bos_token_id=0,
     eos_token_id=1,
 )
+IN_GPT2 = dict(
+    vocab_size=VOCABULARY,
+    n_embd=32,
+    n_layer=2,
+    n_head=4,
+    n_positions=64,
+    initializer_range=0.3,
+    bos_token_id=0,
+    eos_token_id=1,
+)
+EXPERTS = dict(num_experts=4, num_experts_per_tok=2)
 LLAMA3 = dict(
     rope_type="llama3",
     factor=8.0,
@@ -65,6 +88,28 @@ CASES = {
     ),
     "qwen2": (Qwen2ForCausalLM, Qwen2Config(**SMALL, tie_word_embeddings=True), torch.float32, False),
     "qwen3": (Qwen3ForCausalLM, Qwen3Config(**SMALL, head_dim=16), torch.float32, False),
+    "mixtral": (
+        MixtralForCausalLM,
+        MixtralConfig(**SMALL, num_local_experts=4, num_experts_per_tok=2),
+        torch.bfloat16,
+        True,
+    ),
+    "olmoe": (OlmoeForCausalLM, OlmoeConfig(**SMALL, **EXPERTS), torch.float16, False),
+    "qwen2_moe": (
+        Qwen2MoeForCausalLM,
+        Qwen2MoeConfig(
+            **SMALL, **EXPERTS, moe_intermediate_size=24, shared_expert_intermediate_size=40, mlp_only_layers=[]
+        ),
+        torch.float32,
+        False,
+    ),
+    "qwen3_moe": (
+        Qwen3MoeForCausalLM,
+        Qwen3MoeConfig(**SMALL, **EXPERTS, head_dim=16, moe_intermediate_size=24, norm_topk_prob=True),
+        torch.float32,
+        False,
+    ),
+    "gpt2": (GPT2LMHeadModel, GPT2Config(**IN_GPT2), torch.float32, False),
 }
 # As it was published: the scaling that a GGUF file has as a tensor of divisors.
 LLAMA31 = {**LLAMA3, "original_max_position_embeddings": 8192, "rope_theta": 500000.0}
@@ -73,6 +118,11 @@ IN_GGUF = {
     "llama31": (LlamaForCausalLM, LlamaConfig(**SMALL, rope_parameters=LLAMA31, attention_bias=True), torch.float32, False),
     "qwen2": CASES["qwen2"],
     "qwen3": CASES["qwen3"],
+    "mixtral": CASES["mixtral"],
+    "olmoe": CASES["olmoe"],
+    "qwen2_moe": CASES["qwen2_moe"],
+    "qwen3_moe": CASES["qwen3_moe"],
+    "gpt2": CASES["gpt2"],
 }
 TOKENS = 24
 WRITTEN = 16
@@ -106,7 +156,9 @@ def save(folder: pathlib.Path, seed: int, make, config, dtype, in_shards: bool) 
     model.save_pretrained(folder, max_shard_size="20KB" if in_shards else "5GB")
     (folder / "generation_config.json").unlink(missing_ok=True)
     tokenizer().save(str(folder / "tokenizer.json"))
-    exact = make.from_pretrained(folder, dtype=torch.float32).double().eval()
+    # The usual way through experts has no float64.
+    own = {"experts_implementation": "eager"} if hasattr(config, "num_experts_per_tok") else {}
+    exact = make.from_pretrained(folder, dtype=torch.float32, **own).double().eval()
     ids = torch.randint(2, VOCABULARY, (1, TOKENS))
     with torch.no_grad():
         logits = exact(ids).logits[0]
@@ -137,6 +189,27 @@ NAMES = {
     "mlp.up_proj": "ffn_up",
     "mlp.gate_proj": "ffn_gate",
     "mlp.down_proj": "ffn_down",
+    "mlp.gate": "ffn_gate_inp",
+    "mlp.experts.up_proj": "ffn_up_exps",
+    "mlp.experts.gate_proj": "ffn_gate_exps",
+    "mlp.experts.down_proj": "ffn_down_exps",
+    "mlp.shared_expert.up_proj": "ffn_up_shexp",
+    "mlp.shared_expert.gate_proj": "ffn_gate_shexp",
+    "mlp.shared_expert.down_proj": "ffn_down_shexp",
+    "mlp.shared_expert_gate": "ffn_gate_inp_shexp",
+    "block_sparse_moe.gate": "ffn_gate_inp",
+    "block_sparse_moe.experts.w3": "ffn_up_exps",
+    "block_sparse_moe.experts.w1": "ffn_gate_exps",
+    "block_sparse_moe.experts.w2": "ffn_down_exps",
+    "transformer.wte": "token_embd",
+    "transformer.wpe": "position_embd",
+    "transformer.ln_f": "output_norm",
+    "ln_1": "attn_norm",
+    "attn.c_attn": "attn_qkv",
+    "attn.c_proj": "attn_output",
+    "ln_2": "ffn_norm",
+    "mlp.c_fc": "ffn_up",
+    "mlp.c_proj": "ffn_down",
 }
 
 
@@ -166,21 +239,32 @@ def divisors(config) -> np.ndarray:
     return np.array(found, np.float32)
 
 
-def save_gguf(folder: pathlib.Path, make, config) -> None:
-    model = make.from_pretrained(folder, dtype=torch.float32)
-    family = config.model_type
+def save_gguf(folder: pathlib.Path, config) -> None:
+    """As llama.cpp's convert_hf_to_gguf.py does it, of what is in the folder's files."""
+    family = {"mixtral": "llama", "qwen2_moe": "qwen2moe", "qwen3_moe": "qwen3moe"}.get(config.model_type, config.model_type)
     writer = gguf.GGUFWriter(folder / "model.gguf", family)
     writer.add_context_length(config.max_position_embeddings)
     writer.add_embedding_length(config.hidden_size)
     writer.add_block_count(config.num_hidden_layers)
-    writer.add_feed_forward_length(config.intermediate_size)
     writer.add_head_count(config.num_attention_heads)
-    writer.add_head_count_kv(config.num_key_value_heads)
-    writer.add_layer_norm_rms_eps(config.rms_norm_eps)
-    writer.add_rope_freq_base(config.rope_parameters["rope_theta"])
-    if family == "qwen3":
+    if family == "gpt2":
+        writer.add_feed_forward_length(4 * config.hidden_size)
+        writer.add_layer_norm_eps(config.layer_norm_epsilon)
+    else:
+        writer.add_feed_forward_length(config.intermediate_size)
+        writer.add_head_count_kv(config.num_key_value_heads)
+        writer.add_layer_norm_rms_eps(config.rms_norm_eps)
+        writer.add_rope_freq_base(config.rope_parameters["rope_theta"])
+    if family.startswith("qwen3"):
         writer.add_key_length(config.head_dim)
         writer.add_value_length(config.head_dim)
+    if hasattr(config, "num_experts_per_tok"):
+        writer.add_expert_count(getattr(config, "num_experts", None) or config.num_local_experts)
+        writer.add_expert_used_count(config.num_experts_per_tok)
+    if hasattr(config, "moe_intermediate_size"):
+        writer.add_expert_feed_forward_length(config.moe_intermediate_size)
+    if hasattr(config, "shared_expert_intermediate_size"):
+        writer.add_expert_shared_feed_forward_length(config.shared_expert_intermediate_size)
     described = json.loads(tokenizer().to_str())["model"]
     writer.add_tokenizer_model("gpt2")
     writer.add_tokenizer_pre("gpt-2")
@@ -188,24 +272,41 @@ def save_gguf(folder: pathlib.Path, make, config) -> None:
     writer.add_token_types([3, 3] + [1] * (len(described["vocab"]) - 2))
     writer.add_token_merges([" ".join(pair) for pair in described["merges"]])
     writer.add_eos_token_id(1)
-    for name, weight in model.state_dict().items():
+    experts = {}
+    for name, weight in sorted(stored(folder).items()):
         if name == "lm_head.weight" and config.tie_word_embeddings:
             continue
         part, leaf = name.rsplit(".", 1)
-        block = part.startswith("model.layers.")
-        theirs = NAMES[part.split(".", 3)[3] if block else part]
-        rows = weight.numpy()
+        of_block = re.match(r"(?:model\.layers|transformer\.h)\.(\d+)\.(.*)", part)
+        own = of_block[2] if of_block else part
+        expert = re.match(r"(.*\.experts)\.(\d+)\.(.*)", own)
+        theirs = NAMES[f"{expert[1]}.{expert[3]}" if expert else own]
+        target = f"{f'blk.{of_block[1]}.' if of_block else ''}{theirs}.{leaf}"
+        rows = weight.float().numpy()
         if family == "llama" and theirs in ("attn_q", "attn_k"):
-            heads = config.num_attention_heads if theirs == "attn_q" else config.num_key_value_heads
-            rows = neighbours(rows, heads)
-        prefix = f"blk.{part.split('.')[2]}." if block else ""
-        writer.add_tensor(f"{prefix}{theirs}.{leaf}", np.ascontiguousarray(rows))
-    if config.rope_parameters["rope_type"] == "llama3":
+            rows = neighbours(rows, config.num_attention_heads if theirs == "attn_q" else config.num_key_value_heads)
+        if family == "gpt2" and of_block and rows.ndim == 2:
+            rows = rows.T
+        if expert:
+            experts.setdefault(target, {})[int(expert[2])] = rows
+        else:
+            writer.add_tensor(target, np.ascontiguousarray(rows))
+    for target, matrices in experts.items():
+        writer.add_tensor(target, np.stack([matrices[k] for k in sorted(matrices)]))
+    if family != "gpt2" and config.rope_parameters["rope_type"] == "llama3":
         writer.add_tensor("rope_freqs.weight", divisors(config))
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
     writer.close()
+
+
+def stored(folder: pathlib.Path) -> dict:
+    """The tensors of a folder's files, by their names there."""
+    found = {}
+    for file in folder.glob("*.safetensors"):
+        found.update(safetensors.torch.load_file(file))
+    return found
 
 
 def characters() -> dict:
@@ -269,10 +370,9 @@ if __name__ == "__main__":
     for seed, (name, case) in enumerate(CASES.items()):
         save(out / name, seed, *case)
     for seed, (name, case) in enumerate(IN_GGUF.items()):
-        make, config, _, _ = case
         if name not in CASES:
             save(out / name, seed, *case)
-        save_gguf(out / name, make, config)
+        save_gguf(out / name, case[1])
         if name not in CASES:
             for file in ("config.json", "tokenizer.json", "model.safetensors"):
                 (out / name / file).unlink()

@@ -16,9 +16,9 @@ export type { RunSizes } from "./defaults.ts";
 export * from "./folder/index.ts";
 export type { EvaluateOptions, Evaluation, EvaluationProgress } from "./held-out.ts";
 export { type ExportOptions, exportToHuggingFace } from "./pretrained/export.ts";
+export type { ForeignTensor } from "./pretrained/foreign-tensors.ts";
 export { type ImportOptions, importPretrained } from "./pretrained/import.ts";
 export { openPretrained, type Pretrained } from "./pretrained/pretrained.ts";
-export type { ForeignTensor } from "./pretrained/tensor-names.ts";
 export {
   type ContinueOptions,
   type OpenRunOptions,

@@ -5,8 +5,9 @@ import { writeFileAtomically } from "../folder/atomic-file.ts";
 import { makeWholeFolder } from "../folder/atomic-folder.ts";
 import { nodePath } from "../node.ts";
 import type { Run } from "../run.ts";
+import { tensorsForOthers } from "./foreign-tensors.ts";
 import { huggingFaceConfig } from "./hugging-face/config-of-model.ts";
-import { huggingFaceTensors } from "./tensor-names.ts";
+import { huggingFaceNames } from "./naming.ts";
 
 export interface ExportOptions {
   /** The folder to make. */
@@ -17,14 +18,14 @@ export interface ExportOptions {
  * Make a folder that transformers opens of a run, as `AutoModelForCausalLM` and `AutoTokenizer`: config.json, model.safetensors in float32,
  * tokenizer.json and what stands beside it. The folder is written aside and renamed, so that it is whole or not there.
  *
- * @throws FinegrainError where the model is none of Llama's, Qwen2's or Qwen3's family, with what is other about it, the tokenizer is a program's own,
- *   or the folder is not empty.
+ * @throws FinegrainError where the model is of no family that transformers has, with what is other about it, the tokenizer is a program's own, or
+ *   the folder is not empty.
  */
 export async function exportToHuggingFace(run: Run, { out }: ExportOptions): Promise<void> {
   const { model, specialTokens = {}, chatTemplate } = run.config;
-  const config = huggingFaceConfig(model, specialTokens);
+  const { family, config } = huggingFaceConfig(model, specialTokens);
   const { begin, end } = specialTokens;
-  const tensors = huggingFaceTensors(model, await run.weights());
+  const tensors = tensorsForOthers(model, await run.weights(), huggingFaceNames(family), 0);
   const types = new Map([...tensors].map(([name, { type }]) => [name, type]));
   const tokenizer = run.tokenizer.json ?? (run.tokenizer.name === "byte" ? byteLevelJson() : undefined);
   if (tokenizer === undefined)

@@ -7,15 +7,16 @@ import { readJson } from "../folder/checkpoint.ts";
 import { exists } from "../folder/run-folder.ts";
 import { nodeFiles, nodePath } from "../node.ts";
 import { expectVocabulary, openTokenizer } from "../tokenizer.ts";
-import { type Architecture, modelOf } from "./architecture.ts";
+import type { Architecture } from "./architecture.ts";
 import { fieldReader } from "./fields.ts";
+import { type ForeignTensor, foreignTensors } from "./foreign-tensors.ts";
 import { readGgufConfig } from "./gguf/config.ts";
 import { openGguf } from "./gguf/gguf-file.ts";
 import { specialTokensOf, tokenizerJson } from "./gguf/tokenizer.ts";
 import { readHuggingFaceConfig } from "./hugging-face/config.ts";
 import { openSafetensors } from "./hugging-face/safetensors-files.ts";
 import { readChatTemplate, readSpecialTokens } from "./hugging-face/special-tokens.ts";
-import { type ForeignTensor, foreignTensors, ggufNames, huggingFaceNames, type Naming } from "./tensor-names.ts";
+import { ggufNames, huggingFaceNames, type Naming } from "./naming.ts";
 import type { TensorSource } from "./tensor-source.ts";
 
 /** A model that others trained, in the form of theirs. */
@@ -86,7 +87,13 @@ async function openFolder(path: string): Promise<Pretrained> {
     specialTokens: await readSpecialTokens(config, path),
     chatTemplate: await readChatTemplate(path),
   };
-  return opened(architecture, await openSafetensors(path), huggingFaceNames, parts);
+  const files = await openSafetensors(path);
+  return opened(
+    architecture,
+    files,
+    huggingFaceNames(architecture.family, (name) => files.types.has(name)),
+    parts,
+  );
 }
 
 async function openGgufModel(path: string): Promise<Pretrained> {
@@ -99,17 +106,16 @@ async function openGgufModel(path: string): Promise<Pretrained> {
 }
 
 function opened(
-  architecture: Architecture,
+  { family, model, headWidth }: Architecture,
   source: TensorSource,
   naming: Naming,
   parts: Pick<Pretrained, "tokenizer" | "specialTokens" | "chatTemplate">,
 ): Pretrained {
-  const model = modelOf(architecture);
-  const tensors = foreignTensors(model, source, naming, architecture.headWidth);
+  const tensors = foreignTensors(model, source, naming, headWidth);
   expectVocabulary(parts.tokenizer, model.vocabulary);
   return {
     path: source.path,
-    family: architecture.family,
+    family,
     model,
     ...parts,
     tensors,

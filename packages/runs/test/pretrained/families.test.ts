@@ -46,8 +46,9 @@ async function logitsOf(
 
 const BACKENDS: readonly BackendName[] = ["reference", "onnx", "wasm"];
 
-const FOLDERS = ["llama", "llama3", "mistral", "qwen2", "qwen3"];
-const GGUF = ["llama/model.gguf", "llama31/model.gguf", "qwen2/model.gguf", "qwen3/model.gguf"];
+const OF_EXPERTS = ["mixtral", "olmoe", "qwen2_moe", "qwen3_moe"];
+const FOLDERS = ["llama", "llama3", "mistral", "qwen2", "qwen3", ...OF_EXPERTS, "gpt2"];
+const GGUF = ["llama", "llama31", "qwen2", "qwen3", ...OF_EXPERTS, "gpt2"].map((name) => `${name}/model.gguf`);
 
 describe.each([...FOLDERS, ...GGUF])("%s", (name) => {
   test.each(BACKENDS)("computes what transformers computes, on %s", async (backendName) => {

@@ -111,6 +111,7 @@ describe("a folder of transformers", () => {
       { num_hidden_layers: 3 },
       /does not fit the model's \d+ tensors: 9 missing \("model\.layers\.2\..*, and 6 more\)$/,
     ],
+    [{ num_hidden_layers: 1e9 }, /is said to have 1000000000 layers, and has \d+ tensors/],
     [{ num_hidden_layers: 1 }, /does not fit the model's \d+ tensors: 9 unexpected \("model\.layers\.1\./],
     [
       { intermediate_size: 40 },
@@ -122,6 +123,27 @@ describe("a folder of transformers", () => {
     await edit("config.json", (config) => Object.assign(config, fields));
     await refused(folder, says);
   });
+});
+
+test.each<[string, Record<string, unknown>, RegExp]>([
+  ["qwen3_moe", { mlp_only_layers: [1] }, /layers of which only some have experts are not known/],
+  ["qwen3_moe", { decoder_sparse_step: 2 }, /layers of which only some have experts are not known/],
+  ["qwen2_moe", { num_experts: undefined }, /config\.json has no num_experts, which has to be a whole number above 0/],
+  ["qwen2_moe", { num_experts_per_tok: 9 }, /k 9 is more than feedForward\.experts 4/],
+  ["qwen2_moe", { num_experts: 3 }, /unexpected \("model\.layers\.0\.mlp\.experts\.3\./],
+  ["olmoe", { num_experts: 1e9 }, /is said to have 1000000000 experts a layer, and has \d+ numbers in all/],
+  ["olmoe", { clip_qkv: 8 }, /clip_qkv is not known/],
+  [
+    "gpt2",
+    { activation_function: "tanh" },
+    /activation_function "tanh" is not known: known are relu, gelu, gelu_new, silu/,
+  ],
+  ["gpt2", { scale_attn_by_inverse_layer_idx: true }, /attention that is scaled by another number .* is not known/],
+  ["gpt2", { n_embd: 30 }, /dModel 30 is not a multiple of heads 4/],
+])("a folder of %s with %j", async (name, fields, says) => {
+  await cp(join(cases, name), folder, { recursive: true });
+  await edit("config.json", (config) => Object.assign(config, fields));
+  await refused(folder, says);
 });
 
 describe("a GGUF file", () => {

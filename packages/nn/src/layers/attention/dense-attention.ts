@@ -5,7 +5,7 @@ import { type DenseParams, dense } from "../projections/dense.ts";
 import { type AttentionParams, attention } from "./attention.ts";
 import { defineAttention } from "./definition.ts";
 import { type HeadsConfig, headWidth } from "./heads.ts";
-import { type HeadNormParams, normalizedHeads } from "./normalized-heads.ts";
+import { type FeatureNormParams, normalizedFeatures } from "./normalized-features.ts";
 
 const options = {
   kvHeads: whole({
@@ -15,11 +15,18 @@ const options = {
   headWidth: whole({ doc: "features of a head", otherwise: "dModel / heads" }),
   bias: choice(["all", "qkv", "none"], { doc: "which projections add a vector", default: "all" }),
   normalize: boolean({ doc: "RMSNorm of every head's query and key, before they are turned", default: false }),
+  normalizeOver: choice(["head", "all"], {
+    doc: "what that norm is over: the features of each head, or those of all heads at once",
+    default: "head",
+  }),
   epsilon: number({ above: 0, doc: "of that norm: added inside the root", default: 1e-6 }),
 };
 type Config = HeadsConfig & Resolved<typeof options>;
 
-/** Dense projections. Their norms of queries and keys are those of Henry et al. 2020, with a scale for all heads together as in Qwen3. */
+/**
+ * Dense projections. Their norms of queries and keys are those of Henry et al. 2020: of each head, with one scale for all of them as in
+ * Qwen3, or of all heads at once as in OLMoE (Muennighoff et al. 2024).
+ */
 export const denseAttention = defineAttention({
   name: "dense",
   summary: "a dense matrix for each of query, key, value and output",
@@ -33,15 +40,18 @@ export const denseAttention = defineAttention({
     { options: {} },
     { options: { kvHeads: 1, headWidth: 6, bias: "qkv" } },
     { options: { bias: "none", normalize: true, epsilon: 1e-5 } },
+    { options: { kvHeads: 1, bias: "none", normalize: true, normalizeOver: "all" } },
   ],
 });
 
-function layer(config: Config): CachedLayer<AttentionParams<DenseParams & HeadNormParams, DenseParams>> {
-  const { dModel, heads, kvHeads = heads, bias, normalize, epsilon } = config;
+function layer(config: Config): CachedLayer<AttentionParams<DenseParams & FeatureNormParams, DenseParams>> {
+  const { dModel, heads, kvHeads = heads, bias, normalize, normalizeOver, epsilon } = config;
   const width = headWidth(config);
   const project = (ofHeads: number) => dense({ dIn: dModel, dOut: ofHeads * width, bias: bias !== "none" });
   const normalized = (ofHeads: number) =>
-    normalize ? normalizedHeads(project(ofHeads), { width, epsilon }) : project(ofHeads);
+    normalize
+      ? normalizedFeatures(project(ofHeads), { width: normalizeOver === "all" ? ofHeads * width : width, epsilon })
+      : project(ofHeads);
   return attention(config, {
     query: normalized(heads),
     key: normalized(kvHeads),
