@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs a command as on a machine that has Node and nothing else for tests to run on: the command, with all that it
-# starts, has mounts of its own, in which the system's browsers and Vulkan drivers are not there.
+# starts, has mounts of its own, in which the system's browsers, Vulkan drivers and MPI are not there.
 #
 #   as-bare-machine.sh npm test
 #
@@ -18,7 +18,8 @@ for folder in /etc/vulkan /usr/share/vulkan /usr/local/share/vulkan; do
 done
 browsers=$(type -ap chromium chromium-browser google-chrome || true)
 loaders=$(ldconfig -p | awk '/libvulkan\.so/ { print $NF }')
-for file in $browsers $loaders; do
+launchers=$(type -ap mpirun.openmpi mpirun.mpich || true)
+for file in $browsers $loaders $launchers; do
   mount --bind /dev/null "$(readlink -f "$file")"
 done
 unset LD_LIBRARY_PATH VK_ADD_DRIVER_FILES VK_DRIVER_FILES VK_ICD_FILENAMES

@@ -8,9 +8,10 @@ import { type Import, importsOf, type Package, sourceFiles, workspace, workspace
 const ARROWS: Record<string, readonly (string | RegExp)[]> = {
   "packages/graph": [],
   "packages/nn": ["graph"],
-  "packages/train": ["graph", "nn"],
+  "packages/distributed": ["graph"],
+  "packages/train": ["graph", "nn", "distributed"],
   "packages/generate": ["graph", "nn"],
-  "packages/runs": ["graph", "nn", "train", "generate"],
+  "packages/runs": ["graph", "nn", "distributed", "train", "generate"],
   "packages/backends": ["graph", /^backend-(?!testkit$)/],
   "packages/codegen": ["graph"],
   "packages/backend-testkit": ["graph", "nn", "train", "generate"],
@@ -18,7 +19,7 @@ const ARROWS: Record<string, readonly (string | RegExp)[]> = {
 /** Backends know the graph and nothing of models; the conformance suite is for their tests alone. */
 const BACKEND = ["graph", "codegen"];
 /** Apps name backends, and may import anything but another package's tests. */
-const APP = ["graph", "nn", "train", "generate", "runs", "backends", "bench", /^backend-(?!testkit$)/];
+const APP = ["graph", "nn", "distributed", "train", "generate", "runs", "backends", "bench", /^backend-(?!testkit$)/];
 
 /** All but the command, native backends and the benchmark runs in a browser too. */
 const WITHOUT_NODE = ["graph", "nn", "codegen", "train", "generate", "runs", "backends"].map(

@@ -10,8 +10,8 @@ import { unpack } from "./npm-chromium.ts";
 
 test("what is not there is said in one sentence, with the command that adds it", () => {
   expect(missing(DEVICES)).toEqual([]);
-  const sentences = missing(["webgpu", "webgpu:software", "chromium", "smollm2"]);
-  expect(sentences).toHaveLength(2);
+  const sentences = missing(["webgpu", "webgpu:software", "chromium", "mpi:mpich", "smollm2"]);
+  expect(sentences).toHaveLength(3);
   expect(sentences[1]).toBe("tfjs:native was not tested: npm run build:tfjs-node adds it");
 });
 

@@ -13,6 +13,8 @@ const ADDED_BY = {
   "webgpu:float16": "scripts/setup-tests.sh adds a Vulkan driver that has it",
   chromium: "scripts/setup-tests.sh adds it",
   "tfjs:native": "npm run build:tfjs-node adds it",
+  "mpi:openmpi": "scripts/setup-tests.sh adds Open MPI",
+  "mpi:mpich": "scripts/setup-tests.sh adds MPICH",
   /** No device, but a model of 98 MB. */
   smollm2: "scripts/fetch-smollm2.sh fetches it",
 } as const;
@@ -46,7 +48,13 @@ export async function findDevices(): Promise<Found> {
   return {
     chromium,
     env: vulkan.env,
-    devices: [...vulkan.devices, ...(chromium ? (["chromium"] as const) : []), ...nativeTfjs(), ...fetchedModel()],
+    devices: [
+      ...vulkan.devices,
+      ...(chromium ? (["chromium"] as const) : []),
+      ...nativeTfjs(),
+      ...mpis(),
+      ...fetchedModel(),
+    ],
   };
 }
 
@@ -79,11 +87,19 @@ async function webgpuDevices(env: Readonly<Record<string, string>>): Promise<Dev
 }
 
 function systemChromium(): ChromiumLaunch | undefined {
-  const folders = (process.env.PATH ?? "").split(delimiter);
-  const names = ["chromium", "chromium-browser", "google-chrome"];
-  const executablePath = folders.flatMap((folder) => names.map((name) => join(folder, name))).find(isExecutable);
+  const executablePath = inPath("chromium", "chromium-browser", "google-chrome");
   return executablePath === undefined ? undefined : { executablePath };
 }
+
+/** Where the first of these commands is. */
+function inPath(...names: string[]): string | undefined {
+  const folders = (process.env.PATH ?? "").split(delimiter);
+  return folders.flatMap((folder) => names.map((name) => join(folder, name))).find(isExecutable);
+}
+
+/** The launchers by the names that they have where both are installed, as Debian does. */
+const mpis = (): Device[] =>
+  (["openmpi", "mpich"] as const).filter((name) => inPath(`mpirun.${name}`)).map((name) => `mpi:${name}` as const);
 
 function isExecutable(path: string): boolean {
   try {

@@ -1,0 +1,53 @@
+import { FinegrainError } from "@finegrain/graph";
+import type { Communicator } from "./communicator.ts";
+
+/*
+ * What ranks have to know of each other before they go the same way. All are called by every rank.
+ */
+
+/** The value of rank `root` on all ranks, as JSON keeps it. */
+export function valueOfRank<T>(communicator: Communicator, value: T, root = 0): T {
+  if (communicator.size === 1) return value;
+  const own = communicator.rank === root ? new TextEncoder().encode(JSON.stringify(value)) : new Uint8Array();
+  const length = Int32Array.of(own.length);
+  communicator.broadcast(length, root);
+  const bytes = communicator.rank === root ? own : new Uint8Array(length[0]!);
+  communicator.broadcast(bytes, root);
+  return JSON.parse(new TextDecoder().decode(bytes)) as T; // as `root` wrote it
+}
+
+/** Whether any rank says so. */
+export function anyOf(communicator: Communicator, said: boolean): boolean {
+  const flag = Int32Array.of(said ? 1 : 0);
+  communicator.allReduce(flag, "max");
+  return flag[0] === 1;
+}
+
+/**
+ * Refuse to go on where ranks differ.
+ * @param what of each thing that has to be alike, by its name.
+ * @throws FinegrainError on all ranks alike: with the first thing that differs, the first rank where it does, and both values.
+ */
+export function expectAlike(communicator: Communicator, what: Readonly<Record<string, string>>): void {
+  const { rank, size } = communicator;
+  const first = valueOfRank(communicator, what);
+  const differs = Object.keys(first).find((name) => what[name] !== first[name]);
+  const at = Int32Array.of(differs === undefined ? size : rank);
+  communicator.allReduce(at, "min");
+  const other = at[0]!;
+  if (other === size) return;
+  const [name, value] = valueOfRank(
+    communicator,
+    differs === undefined ? ["", ""] : [differs, what[differs] ?? "none"],
+    other,
+  );
+  throw new FinegrainError(`rank ${other} has another ${name} than rank 0: ${value}, not ${first[name!]}`);
+}
+
+/** First rank 0 does it, and then all others: what it left is there for them. */
+export async function firstRankFirst<T>(communicator: Communicator, work: () => Promise<T>): Promise<T> {
+  if (communicator.rank > 0) await communicator.barrier();
+  const done = await work();
+  if (communicator.rank === 0) await communicator.barrier();
+  return done;
+}
