@@ -1,7 +1,7 @@
-import { type Backend, createBackend, type Driver } from "@finegrain/graph";
+import { type Backend, createBackend, type Driver, inTurns } from "@finegrain/graph";
 import { bestEngine, type Engine, openEngine } from "./engines.ts";
 import { TfjsProgram } from "./executable.ts";
-import { lower } from "./lower.ts";
+import { lowering } from "./lower.ts";
 import type { Machine } from "./machine.ts";
 
 export interface TfjsOptions {
@@ -31,7 +31,7 @@ const driver = <H>(name: string, machine: Machine<H>): Driver<H> => ({
   read: (handle, type) => machine.read(handle, type),
   free: (handle) => machine.free(handle),
   async compile(graph, { donate }) {
-    return new TfjsProgram({ lowered: lower(graph, donate, machine), machine });
+    return new TfjsProgram({ lowered: await inTurns(lowering(graph, donate, machine)), machine });
   },
   async [Symbol.asyncDispose]() {},
 });

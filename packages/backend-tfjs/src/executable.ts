@@ -20,7 +20,7 @@ export class TfjsProgram<H> implements DeviceProgram<H> {
   }
 
   /** @throws what the engine throws, as people read it. */
-  *run(inputs: readonly H[]): Turns<H> {
+  *run(inputs: readonly H[]): Turns<readonly H[]> {
     const { machine } = this.#options;
     let run: ProgramRun<H> | undefined;
     let isOver = false;

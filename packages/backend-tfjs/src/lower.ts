@@ -4,9 +4,10 @@ import {
   type Donations,
   type Graph,
   type OpName,
-  optimize,
+  optimizing,
   size,
   type Tensor,
+  type Turns,
 } from "@finegrain/graph";
 import type { Lowerings } from "./lowering.ts";
 import type { Machine } from "./machine.ts";
@@ -22,12 +23,12 @@ export interface Lowered<H> {
 
 type Lower = (inputs: Value[], attrs: unknown, out: Tensor) => Value;
 
-/** Walk a graph once, and leave of it a flat list of calls. */
-export function lower<H>(source: Graph, donate: Donations, machine: Machine<H>): Lowered<H> {
+/** Walk a graph once, in turns, and leave of it a flat list of calls. */
+export function* lowering<H>(source: Graph, donate: Donations, machine: Machine<H>): Turns<Lowered<H>> {
   const builder = new ProgramBuilder<H>(machine);
   const table = machine.lowerings(builder);
   const whole = new Set<CompositeName>(compositeNames.filter((name) => name in table));
-  const graph = optimize(source, whole);
+  const graph = yield* optimizing(source, whole);
   const written = new Map(donate.flatMap(([i, o]) => (isWritten(graph, i, o) ? [[graph.outputs[o]!, i]] : [])));
   const values = new Map<Tensor, Value>(graph.inputs.map((x) => [x, builder.input(x)]));
   const inputs = [...values.values()];
@@ -42,6 +43,7 @@ export function lower<H>(source: Graph, donate: Donations, machine: Machine<H>):
       values.set(node, place.read);
       shown.set(node, place.written);
     } else values.set(node, lowerNode(builder, table, node, operands));
+    yield;
   }
   const outputs = graph.outputs.map((out) => shown.get(out) ?? machine.settled(builder, values.get(out)!));
   const places = new Set<number>(written.values());

@@ -1,10 +1,10 @@
-import { Arena, fuse, type Program } from "@finegrain/codegen";
-import { type DriverOptions, FinegrainError, type Graph } from "@finegrain/graph";
+import { Arena, fusing, type Program } from "@finegrain/codegen";
+import { type DriverOptions, FinegrainError, type Graph, inTurns } from "@finegrain/graph";
 import { Clock } from "./clock.ts";
 import { control } from "./control.ts";
 import { Memory } from "./memory.ts";
 import type { Target } from "./render/kernel.ts";
-import { type Layout, POINTER_BYTES, partName, RenderedProgram } from "./render/render-program.ts";
+import { type Layout, POINTER_BYTES, partName, rendering } from "./render/render-program.ts";
 import { Workers } from "./workers.ts";
 
 /** A program in the engine's memory. */
@@ -45,8 +45,8 @@ export class Engine {
   }
 
   async load(graph: Graph, { donate, profile }: DriverOptions): Promise<Loaded> {
-    const program = fuse(graph, donate);
-    const rendered = new RenderedProgram(program, this.target, { memory: this.memory.import, profile });
+    const program = await inTurns(fusing(graph, donate));
+    const rendered = await inTurns(rendering(program, this.target, { memory: this.memory.import, profile }));
     const { plan } = rendered;
     const clock = profile ? new Clock(rendered.steps.map(({ kernel }) => kernel)) : undefined;
     // One piece, so that a program has room for all of its parts or takes none.
@@ -59,7 +59,7 @@ export class Engine {
     const { bytes } = parts;
     const start = this.memory.take(bytes);
     const layout = { arena: start + arena, table: start + table, scratch: start + scratch };
-    const code = rendered.encode(layout);
+    const code = await inTurns(rendered.encoding(layout));
     for (const [{ dtype, place }, offset] of plan.offsets)
       if (place.kind === "constant") this.memory.view(dtype, layout.arena + offset, place.data.length).set(place.data);
     const module = await WebAssembly.compile(code);

@@ -30,7 +30,7 @@ export class WasmProgram implements DeviceProgram<Place> {
     if (clock) this.profile = () => clock.take();
   }
 
-  run(inputs: readonly Place[]): readonly Place[] | Turns<Place> {
+  run(inputs: readonly Place[]): readonly Place[] | Turns<readonly Place[]> {
     // Without turns in between there is no need of a generator, which takes longer than a small run.
     return this.#loaded.parts.length === 1 ? this.#runAtOnce(inputs) : this.#runInParts(inputs);
   }
@@ -46,7 +46,7 @@ export class WasmProgram implements DeviceProgram<Place> {
     }
   }
 
-  *#runInParts(inputs: readonly Place[]): Turns<Place> {
+  *#runInParts(inputs: readonly Place[]): Turns<readonly Place[]> {
     const run = this.#begin(inputs);
     try {
       for (let part = 0; part < this.#loaded.parts.length; part++) {

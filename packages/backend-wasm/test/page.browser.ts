@@ -1,6 +1,6 @@
-/// <reference lib="dom" />
 import { add, type Buffer, einsum, graph, hostTensor, input, mul, relu } from "@finegrain/graph";
 import { expect, test } from "vitest";
+import { longestTask } from "../../../test/longest-task.ts";
 import { wasmBackend } from "../src/index.ts";
 
 const N = 896;
@@ -13,19 +13,6 @@ function large() {
   let y = x;
   for (let i = 0; i < 4; i++) y = relu(add(einsum(y, w, "B D, D F -> B F"), mul(y, 0.5)));
   return graph({ name: "large", inputs: [x, w], outputs: [y] });
-}
-
-/** The longest of the page's tasks while something goes on: 0 where none was long. */
-async function longestTask(work: () => Promise<unknown>): Promise<number> {
-  let longest = 0;
-  const observer = new PerformanceObserver((list) => {
-    for (const { duration } of list.getEntries()) longest = Math.max(longest, duration);
-  });
-  observer.observe({ type: "longtask" });
-  await work();
-  await new Promise((resolve) => setTimeout(resolve, 100)); // they are told afterwards
-  observer.disconnect();
-  return longest;
 }
 
 test("long tasks are seen", async () => {

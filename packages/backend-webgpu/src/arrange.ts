@@ -4,11 +4,11 @@ import {
   type MemoryPlan,
   type Program,
   type ProgramBuffer,
-  planMemory,
+  planningMemory,
   type ScheduleOptions,
-  schedule,
+  scheduling,
 } from "@finegrain/codegen";
-import { FinegrainError, inputName, typeName } from "@finegrain/graph";
+import { FinegrainError, inputName, type Turns, typeName } from "@finegrain/graph";
 import type { Device } from "./device.ts";
 import { amount } from "./pool.ts";
 import type { Shader } from "./render/shader.ts";
@@ -19,12 +19,12 @@ export interface Arrangement {
   readonly plan: MemoryPlan;
 }
 
-/** Schedule a program and plan its memory. What runs at once lives at once, so that the slabs are known when the schedule is. */
-export function arrange(program: Program, scheduling: ScheduleOptions, bindingBytes: number): Arrangement {
+/** Schedule a program and plan its memory, in turns. What runs at once lives at once, so that the slabs are known when the schedule is. */
+export function* arranging(program: Program, options: ScheduleOptions, bindingBytes: number): Turns<Arrangement> {
   for (let slabs = 1; ; ) {
-    const dispatches = schedule(program, { ...scheduling, bindingBytes, slabs });
+    const dispatches = yield* scheduling(program, { ...options, bindingBytes, slabs });
     const steps = dispatches.map(({ branches }) => branches.flatMap(({ kernels }) => kernels));
-    const plan = planMemory(program, steps, bindingBytes);
+    const plan = yield* planningMemory(program, steps, bindingBytes);
     const needed = Math.ceil(plan.bytes / bindingBytes);
     if (needed <= slabs) return { dispatches, plan };
     slabs = needed;

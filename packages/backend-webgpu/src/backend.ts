@@ -1,5 +1,5 @@
-import { fuse, type ScheduleOptions } from "@finegrain/codegen";
-import { type Backend, createBackend, type Driver, FinegrainError } from "@finegrain/graph";
+import { fusing, type ScheduleOptions } from "@finegrain/codegen";
+import { type Backend, createBackend, type Driver, FinegrainError, inTurns } from "@finegrain/graph";
 import { DeviceTensor } from "./buffer.ts";
 import { Clock } from "./clock.ts";
 import { Device } from "./device.ts";
@@ -110,7 +110,7 @@ const driver = (device: Device, adapter: GPUAdapter, scheduling: ScheduleOptions
   free: ({ allocation }) => device.tensors.give(allocation),
   async compile(graph, { donate, profile }) {
     device.expectAlive();
-    const program = fuse(graph, donate, { copyOperands: false, computeParts: true });
+    const program = await inTurns(fusing(graph, donate, { copyOperands: false, computeParts: true }));
     const loaded = await Loaded.load(device, program, scheduling);
     const isTimed = profile && device.gpu.features.has("timestamp-query");
     const clock = isTimed

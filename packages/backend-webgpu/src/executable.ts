@@ -5,8 +5,8 @@ import {
   type ProgramBuffer,
   type ScheduleOptions,
 } from "@finegrain/codegen";
-import type { DeviceProgram, DriverOptions, KernelTime } from "@finegrain/graph";
-import { arrange, expectBindable } from "./arrange.ts";
+import { type DeviceProgram, type DriverOptions, inTurns, type KernelTime, type Turns } from "@finegrain/graph";
+import { arranging, expectBindable } from "./arrange.ts";
 import { DeviceTensor } from "./buffer.ts";
 import type { Clock } from "./clock.ts";
 import type { Device } from "./device.ts";
@@ -49,11 +49,7 @@ export class Loaded {
   }
 
   static async load(device: Device, program: Program, scheduling: ScheduleOptions): Promise<Loaded> {
-    const { dispatches, plan } = arrange(program, scheduling, device.target.bindingBytes);
-    const shaders = dispatches
-      .map((dispatch) => renderDispatch(dispatch, plan, device.target))
-      .filter(({ workgroups }) => workgroups > 0);
-    for (const shader of shaders) expectBindable(shader, program, scheduling, device);
+    const { shaders, plan } = await inTurns(rendering(device, program, scheduling));
     const pipelines = await Promise.all(shaders.map((shader) => device.pipeline(shader)));
     const memory = await takeArena(device, program, plan);
     device.expectAlive();
@@ -115,6 +111,24 @@ export class Loaded {
     for (const allocation of this.memory) this.device.tensors.give(allocation);
     for (const { offsets } of this.steps) offsets?.destroy();
   }
+}
+
+/** Write a program's shaders, in turns. */
+function* rendering(
+  device: Device,
+  program: Program,
+  scheduling: ScheduleOptions,
+): Turns<{ readonly shaders: readonly Shader[]; readonly plan: MemoryPlan }> {
+  const { dispatches, plan } = yield* arranging(program, scheduling, device.target.bindingBytes);
+  const shaders: Shader[] = [];
+  for (const dispatch of dispatches) {
+    const shader = renderDispatch(dispatch, plan, device.target);
+    yield;
+    if (shader.workgroups === 0) continue;
+    expectBindable(shader, program, scheduling, device);
+    shaders.push(shader);
+  }
+  return { shaders, plan };
 }
 
 const along = (workgroups: number): [x: number, y: number] => {

@@ -1,7 +1,7 @@
 import { fuse } from "@finegrain/codegen";
-import { cachedAttention, einsum, graph, input, relu, type Tensor } from "@finegrain/graph";
+import { atOnce, cachedAttention, einsum, graph, input, relu, type Tensor } from "@finegrain/graph";
 import { expect, test } from "vitest";
-import { arrange } from "../src/arrange.ts";
+import { arranging } from "../src/arrange.ts";
 import { renderDispatch } from "../src/render/shader.ts";
 import type { Target } from "../src/render/target.ts";
 
@@ -21,7 +21,7 @@ const target: Target = {
 function linesOf(inputs: readonly Tensor[], output: Tensor): string[] {
   const program = fuse(graph({ name: "shaders", inputs, outputs: [output] }), [], { copyOperands: false });
   const scheduling = { maxBuffers: 8, lanes: target.lanes, rows: 2 * target.cores };
-  const { dispatches, plan } = arrange(program, scheduling, target.bindingBytes);
+  const { dispatches, plan } = atOnce(arranging(program, scheduling, target.bindingBytes));
   return dispatches.flatMap((dispatch) => renderDispatch(dispatch, plan, target).text.split("\n"));
 }
 

@@ -1,5 +1,5 @@
-import { type Backend, type Buffer, FinegrainError, type HostTensor, Once } from "@finegrain/graph";
-import { type LanguageModel, type Storage, uploadWeights } from "@finegrain/nn";
+import { type Backend, type Buffer, FinegrainError, type HostTensor, inTurns, Once } from "@finegrain/graph";
+import { type LanguageModel, type Storage, uploadingWeights } from "@finegrain/nn";
 import { decodeGraph, writeGraph } from "./decode-graph.ts";
 import { checkSampling, type SamplingOptions } from "./sampling.ts";
 import { type Session, startSession } from "./session.ts";
@@ -68,7 +68,7 @@ export interface Generator extends AsyncDisposable {
  */
 export async function createGenerator(options: GeneratorOptions): Promise<Generator> {
   const { backend, model, weights, capacity = 1, storage = "float32" } = options;
-  const buffers = uploadWeights(backend, model, weights, storage);
+  const buffers = await inTurns(uploadingWeights(backend, model, weights, storage));
   const own = [...buffers].filter(([path, buffer]) => weights.get(path) !== buffer).map(([, buffer]) => buffer);
   const executables = new Once<string, Disposable>();
   /** What was compiled under this key. A key is of one kind of graph. */

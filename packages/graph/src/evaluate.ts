@@ -1,10 +1,12 @@
 import type { Backend } from "./backend/backend.ts";
 import { createBackend } from "./backend/create-backend.ts";
-import type { DeviceProgram, Driver, DriverOptions, Turns } from "./backend/driver.ts";
+import type { DeviceProgram, Driver, DriverOptions } from "./backend/driver.ts";
+import { atOnce, inTurns, type Turns } from "./backend/turn.ts";
 import { catalog, type OpName } from "./catalog.ts";
 import { FinegrainError } from "./errors.ts";
 import type { Graph } from "./graph.ts";
-import { decompose } from "./passes/decompose.ts";
+import { decompose, decomposed } from "./passes/decompose.ts";
+import { rewriting } from "./passes/rewrite.ts";
 import type { HostTensor, Tensor, TensorType } from "./tensor.ts";
 import { sameType, size, typeName } from "./tensor.ts";
 import { type Like, Outline } from "./tree.ts";
@@ -23,14 +25,11 @@ export function evaluate<I, O>(graph: Graph<I, O>, inputs: Like<I, HostTensor>):
         `input ${takes.paths[i]} of graph "${graph.name}" is ${typeName(values[i]!)}, expected ${typeName(expected)}`,
       );
   const program = decompose(graph as unknown as Graph); // its passes see the lists
-  const turns = interpret(program, values);
-  let turn = turns.next();
-  while (!turn.done) turn = turns.next();
-  return new Outline(graph.gives).tree(turn.value);
+  return new Outline(graph.gives).tree(atOnce(interpret(program, values)));
 }
 
 /** A turn for every op. */
-function* interpret(graph: Graph, inputs: readonly HostTensor[]): Turns<HostTensor> {
+function* interpret(graph: Graph, inputs: readonly HostTensor[]): Turns<readonly HostTensor[]> {
   const values = new Map<Tensor, HostTensor>(graph.inputs.map((tensor, i) => [tensor, inputs[i]!]));
   for (const node of graph.nodes) {
     if (values.has(node)) continue;
@@ -57,7 +56,10 @@ function store({ dtype, shape }: TensorType, data: ArrayLike<number>): HostTenso
   return { dtype, shape, data: data instanceof array ? data : array.from(data) };
 }
 
-/** The oracle as a backend: float64 on the host. For tests and for small things; never the default. */
+/**
+ * The oracle as a backend: float64 on the host. For tests and for small things; never the default. A large op holds its thread, which in a page
+ * has to be a worker's then.
+ */
 export const referenceBackend = (): Backend => createBackend(referenceDriver());
 
 /** A driver whose runs are sure to come in turns. */
@@ -66,7 +68,7 @@ interface ReferenceDriver extends Driver<HostTensor> {
 }
 
 interface ReferenceProgram extends DeviceProgram<HostTensor> {
-  run(inputs: readonly HostTensor[]): Turns<HostTensor>;
+  run(inputs: readonly HostTensor[]): Turns<readonly HostTensor[]>;
 }
 
 /** What is behind {@link referenceBackend}: for a backend that counts, or rounds, or fails. */
@@ -83,7 +85,7 @@ export const referenceDriver = (): ReferenceDriver => ({
   read: async (value) => value,
   free() {},
   async compile(graph) {
-    const program = decompose(graph);
+    const program = await inTurns(rewriting(graph, decomposed()));
     return { run: (inputs) => interpret(program, inputs), [Symbol.dispose]() {} };
   },
   async [Symbol.asyncDispose]() {},

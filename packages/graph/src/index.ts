@@ -35,7 +35,17 @@ export {
   type Vjp,
 } from "./op.ts";
 export * from "./ops/index.ts";
-export { commonSubexpressions, decompose, foldConstants, optimize, rewrite, simplify } from "./passes/index.ts";
+export {
+  commonSubexpressions,
+  decompose,
+  foldConstants,
+  optimize,
+  optimizing,
+  type Replace,
+  rewrite,
+  rewriting,
+  simplify,
+} from "./passes/index.ts";
 export * from "./philox.ts";
 export * from "./print.ts";
 export type { ReduceAttrs } from "./reduction.ts";

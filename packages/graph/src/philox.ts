@@ -54,11 +54,12 @@ function block(
  * `length` random int32.
  *   key      two 32-bit words: the seed
  *   counter  two 32-bit words: which draw (step and number of the draw in it)
+ *   first    which element of the draw they begin with, a multiple of 4
  */
-export function philox(key: ArrayLike<number>, counter: ArrayLike<number>, length: number): Int32Array {
+export function philox(key: ArrayLike<number>, counter: ArrayLike<number>, length: number, first = 0): Int32Array {
   const words = new Int32Array(Math.ceil(length / 4) * 4);
   for (let k = 0; k < words.length; k += 4)
-    block(k >>> 2, counter[0]! | 0, counter[1]! | 0, 0, key[0]! | 0, key[1]! | 0, words, k);
+    block((first + k) >>> 2, counter[0]! | 0, counter[1]! | 0, 0, key[0]! | 0, key[1]! | 0, words, k);
   return words.subarray(0, length);
 }
 

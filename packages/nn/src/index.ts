@@ -23,7 +23,7 @@ export {
   whole,
 } from "./definition/option.ts";
 export { glorot, type Init, normal, ones, sinusoid, zeros } from "./init.ts";
-export { initialize, seedKey } from "./initialize.ts";
+export { initialize, initializing, seedKey } from "./initialize.ts";
 export {
   type CachedLayer,
   type CacheTree,
@@ -62,5 +62,6 @@ export {
   storedTypes,
   storeWeights,
   traceWeights,
+  uploadingWeights,
   uploadWeights,
 } from "./storage.ts";

@@ -1,4 +1,13 @@
-import { type HostTensor, hostTensor, philox, type Shape, size, uniformFromBits } from "@finegrain/graph";
+import {
+  atOnce,
+  type HostTensor,
+  hostTensor,
+  philox,
+  type Shape,
+  size,
+  type Turns,
+  uniformFromBits,
+} from "@finegrain/graph";
 import { type Init, sinusoidTable } from "./init.ts";
 import { leaves, type Param, type Params } from "./layer.ts";
 
@@ -8,52 +17,53 @@ import { leaves, type Param, type Params } from "./layer.ts";
  *
  * @param seed an integer of up to 53 bits.
  */
-export function initialize(params: Params, seed: number): Map<string, HostTensor> {
-  const key = seedKey(seed);
-  return new Map(leaves<Param>(params).map(([path, { shape, init }]) => [path, draw(shape, init, key, path)]));
+export const initialize = (params: Params, seed: number): Map<string, HostTensor> => atOnce(initializing(params, seed));
+
+/** The same, in turns. */
+export function* initializing(params: Params, seed: number): Turns<Map<string, HostTensor>> {
+  const values = new Map<string, HostTensor>();
+  for (const [path, { shape, init }] of leaves<Param>(params))
+    values.set(path, hostTensor("float32", shape, yield* draw(shape, init, seedKey(seed), path)));
+  return values;
 }
 
 /** The Philox key of a seed: its low and high words. */
 export const seedKey = (seed: number): readonly [number, number] => [seed | 0, Math.floor(seed / 2 ** 32) | 0];
 
-function draw(shape: Shape, init: Init, key: readonly [number, number], path: string): HostTensor {
+/** Numbers that are drawn in a step, a multiple of 4. */
+const AT_ONCE = 2 ** 16;
+
+function* draw(shape: Shape, init: Init, key: readonly [number, number], path: string): Turns<Float32Array> {
   const length = size(shape);
-  const bits = (words: number) => philox(key, [hash(path), INITIALISATION], words);
-  const values = (): Float32Array => {
-    switch (init.kind) {
-      case "constant":
-        return new Float32Array(length).fill(init.value);
-      case "sinusoid":
-        return sinusoidTable(shape[0]!, shape[1]!);
-      case "uniform":
-        return symmetric(bits(length), init.limit);
-      case "normal":
-        return gaussian(bits(length + (length % 2)), length, init.std);
-    }
-  };
-  return hostTensor("float32", shape, values());
+  if (init.kind === "constant") return new Float32Array(length).fill(init.value);
+  if (init.kind === "sinusoid") return sinusoidTable(shape[0]!, shape[1]!);
+  const values = new Float32Array(length);
+  for (let from = 0; from < length; from += AT_ONCE) {
+    const part = values.subarray(from, from + AT_ONCE);
+    const bits = philox(key, [hash(path), INITIALISATION], part.length + (part.length % 2), from);
+    if (init.kind === "uniform") symmetric(bits, init.limit, part);
+    else gaussian(bits, init.std, part);
+    yield;
+  }
+  return values;
 }
 
 /** Second counter word of these draws: a training step's draws count up from 0. */
 const INITIALISATION = -1;
 
 /** Uniform in (-limit, limit). */
-function symmetric(bits: Int32Array, limit: number): Float32Array {
-  const values = new Float32Array(bits.length);
+function symmetric(bits: Int32Array, limit: number, values: Float32Array): void {
   for (let i = 0; i < values.length; i++) values[i] = limit * (2 * uniformFromBits(bits[i]!) - 1);
-  return values;
 }
 
 /** Box and Muller 1958: two normal numbers from every two uniform ones. */
-function gaussian(bits: Int32Array, length: number, std: number): Float32Array {
-  const values = new Float32Array(length);
-  for (let i = 0; i < length; i += 2) {
+function gaussian(bits: Int32Array, std: number, values: Float32Array): void {
+  for (let i = 0; i < values.length; i += 2) {
     const radius = std * Math.sqrt(-2 * Math.log(uniformFromBits(bits[i]!)));
     const angle = 2 * Math.PI * uniformFromBits(bits[i + 1]!);
     values[i] = radius * Math.cos(angle);
-    if (i + 1 < length) values[i + 1] = radius * Math.sin(angle);
+    if (i + 1 < values.length) values[i + 1] = radius * Math.sin(angle);
   }
-  return values;
 }
 
 /** FNV-1a, 32 bits. */

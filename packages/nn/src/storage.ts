@@ -1,4 +1,5 @@
 import {
+  atOnce,
   type Backend,
   type Buffer,
   cast,
@@ -12,6 +13,7 @@ import {
   size,
   type Tensor,
   type TensorType,
+  type Turns,
   toFloat16,
 } from "@finegrain/graph";
 import { type Like, leaves, mapParams, type Param, type Params, paramTypes } from "./layer.ts";
@@ -54,20 +56,18 @@ const scaleType = (shape: Shape): TensorType => ({
  *
  * @param weights float32, by path, one for every parameter.
  */
-export function storeWeights(weights: ReadonlyMap<string, HostTensor>, storage: Storage): Map<string, HostTensor> {
-  return new Map(
-    [...weights].flatMap(([path, value]): [string, HostTensor][] => {
-      if (!isNarrow(value, storage)) return [[path, value]];
-      if (storage === "float16") {
-        return [[path, hostTensor("float16", value.shape, Uint16Array.from(value.data, toFloat16))]];
-      }
-      const { quantized, scale } = quantize(value);
-      return [
-        [path, quantized],
-        [scalePath(path), scale],
-      ];
-    }),
-  );
+export const storeWeights = (weights: ReadonlyMap<string, HostTensor>, storage: Storage): Map<string, HostTensor> =>
+  new Map([...weights].flatMap(([path, value]) => stored(path, value, storage)));
+
+function stored(path: string, value: HostTensor, storage: Storage): [path: string, value: HostTensor][] {
+  if (!isNarrow(value, storage)) return [[path, value]];
+  if (storage === "float16")
+    return [[path, hostTensor("float16", value.shape, Uint16Array.from(value.data, toFloat16))]];
+  const { quantized, scale } = quantize(value);
+  return [
+    [path, quantized],
+    [scalePath(path), scale],
+  ];
 }
 
 /**
@@ -76,26 +76,30 @@ export function storeWeights(weights: ReadonlyMap<string, HostTensor>, storage: 
  *
  * @throws FinegrainError where the weights are not the model's, or the backend cannot keep them so.
  */
-export function uploadWeights(
+export const uploadWeights = (...given: Parameters<typeof uploadingWeights>): Map<string, Buffer> =>
+  atOnce(uploadingWeights(...given));
+
+/** The same, with a step for every weight. */
+export function* uploadingWeights(
   backend: Backend,
   { params }: { readonly params: Params },
   weights: ReadonlyMap<string, HostTensor> | ReadonlyMap<string, Buffer>,
   storage: Storage,
-): Map<string, Buffer> {
+): Turns<Map<string, Buffer>> {
   expectStorage(backend, storage);
   const given = new Map<string, HostTensor | Buffer>(weights);
   const typeOf = (value: HostTensor | Buffer): TensorType => (isBuffer(value) ? value.type : value);
   const resident = [...given.values()].some(isBuffer);
-  const stored = storedTypes(params, storage);
-  const expected = resident ? stored : paramTypes(params);
+  const expected = resident ? storedTypes(params, storage) : paramTypes(params);
   matchTensors(new Map([...given].map(([path, value]) => [path, typeOf(value)])), expected, "the set of weights");
-  const values = resident ? given : storeWeights(weights as ReadonlyMap<string, HostTensor>, storage); // none is a buffer
-  return new Map(
-    [...stored.keys()].map((path) => {
-      const value = values.get(path)!; // matched above
-      return [path, isBuffer(value) ? value : backend.upload(value)];
-    }),
-  );
+  const buffers = new Map<string, Buffer>();
+  for (const path of expected.keys()) {
+    const value = given.get(path)!; // matched above
+    if (isBuffer(value)) buffers.set(path, value);
+    else for (const [own, kept] of stored(path, value, storage)) buffers.set(own, backend.upload(kept));
+    yield;
+  }
+  return buffers;
 }
 
 /** @throws FinegrainError where the backend cannot keep weights so. */

@@ -1,6 +1,6 @@
 import { slideOf, type Tokenizer } from "@finegrain/generate";
-import { type Backend, FinegrainError, type HostTensor } from "@finegrain/graph";
-import { type LanguageModel, type Storage, uploadWeights } from "@finegrain/nn";
+import { type Backend, FinegrainError, type HostTensor, inTurns } from "@finegrain/graph";
+import { type LanguageModel, type Storage, uploadingWeights } from "@finegrain/nn";
 import {
   type Corpus,
   type CorpusOptions,
@@ -45,7 +45,7 @@ export async function corpusOf(
     ...(endOfText !== undefined && { separator: { token: endOfText } }),
   };
   const make = async (sink?: CorpusOptions["sink"]): Promise<Corpus> => {
-    const corpus = await tokenizeCorpus(documents, loss.encode, { ...options, ...(sink && { sink, signal }) });
+    const corpus = await tokenizeCorpus(documents, loss.encoding, { ...options, ...(sink && { sink, signal }) });
     const share = loss.share();
     if (share > MOST_LOST)
       throw new FinegrainError(
@@ -141,7 +141,7 @@ export async function evaluateHeldOut({
 }: EvaluationInput): Promise<Evaluation> {
   const size = context === undefined ? { length } : { length: context, overlap: context - slideOf(context) };
   const windows = heldOutBatches(corpus.heldOut, { batch, ...size });
-  const uploaded = uploadWeights(backend, model, weights, storage);
+  const uploaded = await inTurns(uploadingWeights(backend, model, weights, storage));
   try {
     await using evaluator = createEvaluator({ backend, model, storage, asDecoded });
     const sum = { nats: 0, tokens: 0 };

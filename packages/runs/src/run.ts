@@ -2,12 +2,13 @@ import {
   type ChatMessage,
   chatPrompt,
   createGenerator,
+  encodingOf,
   type Generated,
   type GenerateOptions,
   type Generator,
   type Tokenizer,
 } from "@finegrain/generate";
-import { type Backend, FinegrainError, type HostTensor, Once } from "@finegrain/graph";
+import { type Backend, FinegrainError, type HostTensor, inTurns, Once } from "@finegrain/graph";
 import { type LanguageModel, matchTensors, type OwnLayers, paramTypes, type Storage, scalingLM } from "@finegrain/nn";
 import type { Corpus } from "@finegrain/train";
 import { type RunConfig, readSavedConfig, withSteps } from "./config.ts";
@@ -217,11 +218,15 @@ class OpenedRun implements Run {
     const { specialTokens: { begin, end: [end] = [] } = {}, chatTemplate } = this.#config;
     const { tokenizer } = this;
     if (typeof prompt === "string")
-      return Int32Array.from([...(begin === undefined ? [] : [begin]), ...tokenizer.encode(prompt)]);
+      return Int32Array.from([
+        ...(begin === undefined ? [] : [begin]),
+        ...(await inTurns(encodingOf(tokenizer, prompt))),
+      ]);
     if (chatTemplate === undefined)
       throw new FinegrainError(`${this.path} has no chat template: give its model a text to go on from`);
     const text = (token: number | undefined) => (token === undefined ? "" : tokenizer.decode([token]));
-    return tokenizer.encode(await chatPrompt(chatTemplate, prompt, { begin: text(begin), end: text(end) }));
+    const whole = await chatPrompt(chatTemplate, prompt, { begin: text(begin), end: text(end) });
+    return inTurns(encodingOf(tokenizer, whole));
   }
 
   async evaluate(data?: Text | string, options: EvaluateOptions = {}): Promise<Evaluation> {

@@ -1,5 +1,6 @@
 import {
   add,
+  atOnce,
   concat,
   gradient,
   graph,
@@ -87,15 +88,18 @@ const batchInputs = ({ batch, length }: BatchSize) => ({
 const stepInputs = () => ({ step: input([], "int32", "step"), learningRate: input([], "float32", "learning rate") });
 
 /** Mean loss of a batch without auxiliary losses, and the gradients with them, by path. */
-function lossAndGradients(
+function* lossAndGradients(
   { model }: StepConfig,
   { weights, stored }: Traced,
   { tokens, key, counter }: ReturnType<typeof batchInputs>,
 ) {
   const ledger = openLedger();
   const loss = meanSurprise(surprise(model, weights, tokens, training(randomSource(key, counter), ledger)));
+  yield;
   const total = [...ledger.losses.values()].reduce((a, b) => add(a, b), loss);
-  return { loss, gradients: gradient(total, stored), metrics: metricOutput(metricsOf(ledger)) };
+  const gradients = gradient(total, stored);
+  yield;
+  return { loss, gradients, metrics: metricOutput(metricsOf(ledger)) };
 }
 
 /** What the layers leave beside their outputs, by name: auxiliary losses as "loss.NAME", and metrics. */
@@ -148,15 +152,19 @@ function updates(
 }
 
 /** A whole step: new parameters and slots, and what is read of it. */
-export function stepGraph(config: StepConfig) {
+export const stepGraph = (config: StepConfig) => atOnce(tracingStep(config));
+
+/** The same, in turns. */
+export function* tracingStep(config: StepConfig) {
   const [traced, slots, batch, now] = [
     traceParams(config.model),
     slotInputs(config),
     batchInputs(config),
     stepInputs(),
   ];
-  const { loss, gradients, metrics } = lossAndGradients(config, traced, batch);
+  const { loss, gradients, metrics } = yield* lossAndGradients(config, traced, batch);
   const { norm, ...after } = updates(config, traced.stored, slots, gradients, now);
+  yield;
   return graph({
     name: "train step",
     inputs: { parameters: traced.stored, slots, batch, now },
@@ -165,9 +173,12 @@ export function stepGraph(config: StepConfig) {
 }
 
 /** One micro-batch's gradients, loss and metrics, added to the sums of those before. The sums may be donated. */
-export function accumulateGraph(config: StepConfig) {
+export const accumulateGraph = (config: StepConfig) => atOnce(tracingSums(config));
+
+/** The same, in turns. */
+export function* tracingSums(config: StepConfig) {
   const [traced, batch] = [traceParams(config.model), batchInputs(config)];
-  const { loss, gradients, metrics } = lossAndGradients(config, traced, batch);
+  const { loss, gradients, metrics } = yield* lossAndGradients(config, traced, batch);
   const terms = { gradients, loss, ...metrics };
   const sums = mapTensors(terms, ({ shape }, path) => input(shape, "float32", `sum of ${path}`));
   const before = new Map(leaves<Tensor>(sums));

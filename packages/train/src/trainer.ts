@@ -6,23 +6,28 @@ import {
   FinegrainError,
   type HostTensor,
   hostTensor,
+  inTurns,
   Once,
   type Shape,
   type StopSignal,
+  type TensorType,
+  type Turns,
   zeroTensor,
 } from "@finegrain/graph";
-import { initialize, matchTensors, paramTypes, seedKey } from "@finegrain/nn";
+import { initializing, matchTensors, paramTypes, seedKey, uploadingWeights } from "@finegrain/nn";
 import type { HeldOutBatch } from "./data/index.ts";
 import { createEvaluator, type Evaluator } from "./evaluator.ts";
 import {
-  accumulateGraph,
+  type accumulateGraph,
   mapSlots,
   metricNames,
   namedSlots,
   type SlotTree,
   type StepConfig,
   slotTypes,
-  stepGraph,
+  type stepGraph,
+  tracingStep,
+  tracingSums,
   updateGraph,
 } from "./train-step.ts";
 
@@ -95,16 +100,28 @@ export interface Trainer extends AsyncDisposable {
  */
 export async function createTrainer(options: TrainerOptions): Promise<Trainer> {
   const { backend, model, seed, accumulate = 1, state } = options;
-  const params = paramTypes(model.params);
-  const slots = slotTypes(options);
-  const weights = options.weights ?? initialize(model.params, seed);
-  matchTensors(weights, params, "the set of weights");
-  if (state) matchTensors(state.slots, namedSlots(slots), "the optimizer's state");
   checkOptions(options);
+  const slots = slotTypes(options);
+  const weights = options.weights ?? (await inTurns(initializing(model.params, seed)));
+  matchTensors(weights, paramTypes(model.params), "the set of weights");
+  if (state) matchTensors(state.slots, namedSlots(slots), "the optimizer's state");
   return new ModelTrainer(options, accumulate, {
-    parameters: Object.fromEntries([...params.keys()].map((path) => [path, backend.upload(weights.get(path)!)])),
-    slots: mapSlots(slots, (type, name) => backend.upload(state?.slots.get(name) ?? zeroTensor(type))),
+    parameters: Object.fromEntries(await inTurns(uploadingWeights(backend, model, weights, "float32"))),
+    slots: await inTurns(uploadingSlots(backend, slots, state)),
   });
+}
+
+function* uploadingSlots(
+  backend: Backend,
+  slots: SlotTree<TensorType>,
+  state: TrainerState | undefined,
+): Turns<SlotTree<Buffer>> {
+  const buffers = new Map<string, Buffer>();
+  for (const [name, type] of namedSlots(slots)) {
+    buffers.set(name, backend.upload(state?.slots.get(name) ?? zeroTensor(type)));
+    yield;
+  }
+  return mapSlots(slots, (_, name) => buffers.get(name)!); // of the same names
 }
 
 function checkOptions({ accumulate = 1, clipNorm, seed, state }: TrainerOptions): void {
@@ -164,8 +181,8 @@ class ModelTrainer implements Trainer {
     this.#accumulate = accumulate;
     this.#metricNames = metricNames(options);
     const { backend, model } = options;
-    this.#whole = new Lazy(() => backend.compile(stepGraph(options)));
-    this.#sum = new Lazy(() => backend.compile(accumulateGraph(options), { donate: ["sums"] }));
+    this.#whole = new Lazy(async () => backend.compile(await inTurns(tracingStep(options))));
+    this.#sum = new Lazy(async () => backend.compile(await inTurns(tracingSums(options)), { donate: ["sums"] }));
     this.#update = new Lazy(() => backend.compile(updateGraph(options, accumulate)));
     this.#evaluator = createEvaluator({ backend, model });
     this.#held = held;

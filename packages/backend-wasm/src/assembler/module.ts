@@ -1,3 +1,4 @@
+import { atOnce, type Turns } from "@finegrain/graph";
 import { Bytes } from "./bytes.ts";
 import type { Code } from "./code.ts";
 import { types, type ValueType } from "./opcodes.ts";
@@ -45,6 +46,16 @@ export class Module {
   }
 
   encode(): Uint8Array<ArrayBuffer> {
+    return atOnce(this.encoding());
+  }
+
+  /** The same, with a step for every function. */
+  *encoding(): Turns<Uint8Array<ArrayBuffer>> {
+    const bodies: Uint8Array[] = [];
+    for (const { code } of this.#functions) {
+      bodies.push(code.encode());
+      yield;
+    }
     const module = new Bytes().byte(0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0);
     const section = (id: number, entries: readonly Uint8Array[]) => {
       const body = new Bytes().unsigned(entries.length);
@@ -61,10 +72,7 @@ export class Module {
       7,
       this.#exports.map(({ name, index }) => new Bytes().name(name).byte(0).unsigned(index).done()),
     );
-    section(
-      10,
-      this.#functions.map(({ code }) => code.encode()),
-    );
+    section(10, bodies);
     return module.done();
   }
 

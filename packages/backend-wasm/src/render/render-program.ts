@@ -1,4 +1,5 @@
-import { type MemoryPlan, type Program, type ProgramBuffer, planMemory } from "@finegrain/codegen";
+import { type MemoryPlan, type Program, type ProgramBuffer, planningMemory } from "@finegrain/codegen";
+import type { Turns } from "@finegrain/graph";
 import { Code, type Local } from "../assembler/code.ts";
 import { type MemoryImport, Module } from "../assembler/module.ts";
 import { arriveFunction, releaseFunction } from "./barrier.ts";
@@ -26,43 +27,55 @@ interface RenderOptions {
   readonly profile: boolean;
 }
 
-/** A program's kernels as functions, before it is known where its memory is. */
-export class RenderedProgram {
+/** What the kernels of a program have become. */
+interface Rendered {
+  readonly program: Program;
+  readonly target: Target;
+  readonly module: Module;
+  readonly schedule: Schedule;
   /** Where temporaries and constants are in the arena. */
   readonly plan: MemoryPlan;
-  readonly #program: Program;
-  readonly #target: Target;
-  readonly #module: Module;
-  readonly #schedule: Schedule;
-  readonly #barrier: Barrier | undefined;
+  readonly barrier: Barrier | undefined;
+  /** Of the function that is told when a step ends. */
+  readonly mark: number | undefined;
+}
+
+/** Write a program's kernels as functions, in turns. */
+export function* rendering(program: Program, target: Target, options: RenderOptions): Turns<RenderedProgram> {
+  const module = new Module(options.memory);
+  const mark = options.profile ? module.importFunction("mark", ["i32"]) : undefined;
+  const meeting = target.threads > 1 ? barrier(module, target) : undefined;
+  const schedule = new Schedule(target.threads);
+  const functions = new Map<string, { index: number; rendered: RenderedKernel }>();
+  for (const kernel of program.kernels) {
+    const key = kernelKey(kernel);
+    let known = functions.get(key);
+    if (known === undefined) {
+      const rendered = renderKernel(kernel, target);
+      known = { rendered, index: module.add(rendered.code) };
+      functions.set(key, known);
+    }
+    schedule.add(kernel, known.rendered, known.index);
+    yield;
+  }
+  const groups = schedule.groups.map((group) => group.map(({ kernel }) => kernel));
+  const plan = yield* planningMemory(program, groups);
+  return new RenderedProgram({ program, target, module, schedule, plan, barrier: meeting, mark });
+}
+
+/** A program's kernels as functions, before it is known where its memory is. */
+export class RenderedProgram {
+  readonly #rendered: Rendered;
   readonly #parts: readonly Part[];
 
-  /** Of the function that is told when a step ends. */
-  readonly #mark: number | undefined;
+  constructor(rendered: Rendered) {
+    const { schedule, mark, target } = rendered;
+    this.#rendered = rendered;
+    this.#parts = inParts(mark === undefined ? schedule.groups : this.steps.map((step) => [step]), target.threads);
+  }
 
-  constructor(program: Program, target: Target, { memory, profile }: RenderOptions) {
-    this.#program = program;
-    this.#target = target;
-    this.#module = new Module(memory);
-    this.#mark = profile ? this.#module.importFunction("mark", ["i32"]) : undefined;
-    this.#barrier = target.threads > 1 ? barrier(this.#module, target) : undefined;
-    this.#schedule = new Schedule(target.threads);
-    const functions = new Map<string, { index: number; rendered: RenderedKernel }>();
-    for (const kernel of program.kernels) {
-      const key = kernelKey(kernel);
-      let known = functions.get(key);
-      if (known === undefined) {
-        const rendered = renderKernel(kernel, target);
-        known = { rendered, index: this.#module.add(rendered.code) };
-        functions.set(key, known);
-      }
-      this.#schedule.add(kernel, known.rendered, known.index);
-    }
-    this.#parts = inParts(profile ? this.steps.map((step) => [step]) : this.#schedule.groups, target.threads);
-    this.plan = planMemory(
-      program,
-      this.#schedule.groups.map((group) => group.map(({ kernel }) => kernel)),
-    );
+  get plan(): MemoryPlan {
+    return this.#rendered.plan;
   }
 
   /** Bytes that each thread needs to itself. */
@@ -71,7 +84,7 @@ export class RenderedProgram {
   }
 
   get steps(): readonly Step[] {
-    return this.#schedule.groups.flat();
+    return this.#rendered.schedule.groups.flat();
   }
 
   /** How many parts a run has. */
@@ -79,13 +92,15 @@ export class RenderedProgram {
     return this.#parts.length;
   }
 
-  /** The module: a function for every kernel that differs from the others, and one for every part of a run, see {@link partName}. */
-  encode(layout: Layout): Uint8Array<ArrayBuffer> {
-    const [program, plan, target, barrier] = [this.#program, this.plan, this.#target, this.#barrier];
+  /** The module, in turns: a function for every kernel that differs from the others, and one for every part of a run, see {@link partName}. */
+  *encoding(layout: Layout): Turns<Uint8Array<ArrayBuffer>> {
+    const { program, plan, target, module, barrier, mark } = this.#rendered;
     const site = { program, plan, target, layout, scratchBytes: this.scratchBytes };
-    for (const [at, part] of this.#parts.entries())
-      this.#module.add(partFunction(part, new Caller(site), barrier, this.#mark), partName(at));
-    return this.#module.encode();
+    for (const [at, part] of this.#parts.entries()) {
+      module.add(partFunction(part, new Caller(site), barrier, mark), partName(at));
+      yield;
+    }
+    return yield* module.encoding();
   }
 }
 

@@ -1,4 +1,13 @@
-import { type Donations, type Graph, optimize, size, type Tensor } from "@finegrain/graph";
+import {
+  atOnce,
+  type Donations,
+  type Graph,
+  optimizing,
+  rewriting,
+  size,
+  type Tensor,
+  type Turns,
+} from "@finegrain/graph";
 import { bufferToCopy, isLargeProduct } from "../analysis/product.ts";
 import type { ProgramBuffer } from "../ir/buffer.ts";
 import { Domain } from "../ir/domain.ts";
@@ -14,7 +23,7 @@ import { NoPlace, placesIn, rearrangedBase } from "./part.ts";
 import { type Placement, place, storedBase } from "./placement.ts";
 import { reducedExtents, reductions } from "./reductions.ts";
 import { wantedOf } from "./sequence-ends.ts";
-import { splitReductions } from "./split-reductions.ts";
+import { splitReduction } from "./split-reductions.ts";
 
 export interface FuseOptions {
   /**
@@ -30,8 +39,13 @@ export interface FuseOptions {
 }
 
 /** Turn a graph into kernels. @param donate outputs that may overwrite inputs. */
-export function fuse(source: Graph, donate: Donations = [], options: FuseOptions = {}): Program {
-  return new Fusion(splitReductions(optimize(source, lowersWhole)), donate, options).program();
+export const fuse = (source: Graph, donate?: Donations, options?: FuseOptions): Program =>
+  atOnce(fusing(source, donate, options));
+
+/** The same, in turns. */
+export function* fusing(source: Graph, donate: Donations = [], options: FuseOptions = {}): Turns<Program> {
+  const graph = yield* rewriting(yield* optimizing(source, lowersWhole), splitReduction);
+  return yield* new Fusion(graph, donate, options).program();
 }
 
 class Fusion {
@@ -72,13 +86,17 @@ class Fusion {
     return buffer;
   }
 
-  program(): Program {
+  *program(): Turns<Program> {
     const { stored, parts } = this.#placement;
-    for (const x of this.#graph.nodes) if (stored.has(x) && !parts.has(x) && !this.#bufferOf(x)) this.#build(x);
-    this.#graph.outputs.forEach((x, i) => {
+    for (const x of this.#graph.nodes) {
+      if (stored.has(x) && !parts.has(x) && !this.#bufferOf(x)) this.#build(x);
+      yield;
+    }
+    for (const [i, x] of this.#graph.outputs.entries()) {
       const to = this.#outputs[i]!;
       if (this.#outputOf.get(storedBase(x)) !== to) this.#loop(x, undefined, { to, at: wholly(x) });
-    });
+      yield;
+    }
     const { name } = this.#graph;
     return { name, kernels: this.#kernels, inputs: this.#inputs, outputs: this.#outputs, graph: this.#graph };
   }

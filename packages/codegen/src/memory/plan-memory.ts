@@ -1,3 +1,4 @@
+import { atOnce, type Turns } from "@finegrain/graph";
 import type { ProgramBuffer } from "../ir/buffer.ts";
 import { bytesOf, type Kernel, readsOf } from "../ir/kernel.ts";
 import type { Program } from "../ir/program.ts";
@@ -18,18 +19,22 @@ export interface MemoryPlan {
  * after the other.
  * @param slabBytes where the arena is cut into slabs of as much, a multiple of 64: what fits into one is in one, and what is larger begins with one.
  */
-export function planMemory(
+export const planMemory = (program: Program, steps?: readonly (readonly Kernel[])[], slabBytes?: number): MemoryPlan =>
+  atOnce(planningMemory(program, steps, slabBytes));
+
+/** The same, in turns. */
+export function* planningMemory(
   { kernels }: Program,
   steps: readonly (readonly Kernel[])[] = kernels.map((kernel) => [kernel]),
   slabBytes?: number,
-): MemoryPlan {
+): Turns<MemoryPlan> {
   const offsets = new Map<ProgramBuffer, number>();
   const arena = new Arena(slabBytes);
   const ends = lastSteps(steps);
   const living = new Set<ProgramBuffer>();
   for (const x of kernels.flatMap(readsOf))
     if (x.place.kind === "constant" && !offsets.has(x)) offsets.set(x, arena.take(bytesOf(x)));
-  steps.forEach((step, at) => {
+  for (const [at, step] of steps.entries()) {
     for (const { to } of step) {
       if (to.place.kind !== "temporary" || offsets.has(to)) continue;
       offsets.set(to, arena.take(bytesOf(to)));
@@ -40,7 +45,8 @@ export function planMemory(
       arena.free(offsets.get(x)!, bytesOf(x));
       living.delete(x);
     }
-  });
+    yield;
+  }
   return { offsets, bytes: arena.bytes };
 }
 

@@ -1,3 +1,4 @@
+import { atOnce, type Turns } from "@finegrain/graph";
 import { isInArena, type ProgramBuffer } from "../ir/buffer.ts";
 import { bytesOf, type Kernel } from "../ir/kernel.ts";
 import type { Program } from "../ir/program.ts";
@@ -40,9 +41,16 @@ export interface ScheduleOptions {
 }
 
 /** Put a program's kernels into few dispatches that keep the meaning of their order. */
-export function schedule({ kernels }: Program, options: ScheduleOptions): readonly Dispatch[] {
+export const schedule = (program: Program, options: ScheduleOptions): readonly Dispatch[] =>
+  atOnce(scheduling(program, options));
+
+/** The same, in turns. */
+export function* scheduling({ kernels }: Program, options: ScheduleOptions): Turns<readonly Dispatch[]> {
   const scheduler = new Scheduler(options);
-  for (const kernel of kernels) scheduler.add(taskOf(kernel));
+  for (const kernel of kernels) {
+    scheduler.add(taskOf(kernel));
+    yield;
+  }
   return scheduler.dispatches.map(({ branches }) => ({
     branches: branches.map(({ rows, tasks }) => ({ rows, kernels: tasks.map(({ kernel }) => kernel) })),
   }));

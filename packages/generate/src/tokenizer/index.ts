@@ -1,4 +1,4 @@
 export { byteTokenizer } from "./byte.ts";
 export { byteLevelJson } from "./hugging-face/byte-level.ts";
 export { huggingFaceTokenizer } from "./hugging-face/hugging-face.ts";
-export type { Tokenizer, TokenStream } from "./tokenizer.ts";
+export { encodingOf, type Tokenizer, type TokenStream } from "./tokenizer.ts";

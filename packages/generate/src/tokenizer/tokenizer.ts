@@ -1,4 +1,4 @@
-import { FinegrainError } from "@finegrain/graph";
+import { FinegrainError, type Turns } from "@finegrain/graph";
 
 /** Text to token ids and back. */
 export interface Tokenizer {
@@ -12,6 +12,8 @@ export interface Tokenizer {
   readonly endOfText?: number;
   /** The tokens of `text`, int32 [time]. Nothing is added to it, no special tokens either. */
   encode(text: string): Int32Array;
+  /** The same, in turns, for a text that is long; absent where it is done at once. */
+  encoding?(text: string): Turns<Int32Array>;
   /**
    * The text of tokens. Bytes that are not UTF-8 become U+FFFD.
    *
@@ -32,6 +34,11 @@ export interface TokenStream {
   push(id: number): string;
   /** What is left at the end: half a character as U+FFFD, or "". The stream can then take a new text. */
   flush(): string;
+}
+
+/** Encode in turns, where the tokenizer can. */
+export function* encodingOf(tokenizer: Pick<Tokenizer, "encode" | "encoding">, text: string): Turns<Int32Array> {
+  return tokenizer.encoding ? yield* tokenizer.encoding(text) : tokenizer.encode(text);
 }
 
 /** @throws FinegrainError where `id` is no whole number from 0 to below `vocabularySize`. */

@@ -2,6 +2,7 @@ import type { Graph } from "../graph.ts";
 import type { HostTensor, TensorType } from "../tensor.ts";
 import type { Backend, KernelTime } from "./backend.ts";
 import type { Donations } from "./donations.ts";
+import type { Turns } from "./turn.ts";
 
 /**
  * What a device does for a backend: it holds values and runs programs over lists of them. It is never asked for a value that is gone,
@@ -29,13 +30,7 @@ export interface DeviceProgram<Value> extends Disposable {
    * Values of the graph's inputs for those of its outputs. Donated ones are the run's own, even where it throws or is left: it hands them on in
    * outputs or frees them. No other run begins before this one is over. What holds the thread gives {@link Turns}.
    */
-  run(inputs: readonly Value[]): readonly Value[] | Turns<Value> | Promise<readonly Value[]>;
+  run(inputs: readonly Value[]): readonly Value[] | Turns<readonly Value[]> | Promise<readonly Value[]>;
   readonly dispatches?: number;
   profile?(): KernelTime[];
 }
-
-/**
- * A run in steps of some milliseconds at most, between which its thread may do other things. It may be left at any of them, which closes the
- * generator.
- */
-export type Turns<Value> = Generator<undefined, readonly Value[], undefined>;

@@ -1,8 +1,8 @@
 import { FinegrainError } from "../errors.ts";
 import type { TensorType } from "../tensor.ts";
 import type { StopSignal } from "./backend.ts";
-import type { DeviceProgram, Driver, Turns } from "./driver.ts";
-import { Hold } from "./turn.ts";
+import type { DeviceProgram, Driver } from "./driver.ts";
+import { Hold, type Turns } from "./turn.ts";
 
 /** A value of a device, or what a run is to leave there. */
 export class Cell<Value> {
@@ -45,11 +45,13 @@ type Outcome<Value> = { readonly values: readonly Value[] } | { readonly failure
 export class RunQueue<Value> {
   readonly #driver: Pick<Driver<Value>, "name" | "free">;
   readonly #runs: Run<Value>[] = [];
+  /** Reads of what is there, which come before all that is still to begin. */
+  readonly #reads: (() => void)[] = [];
   /** Programs that are disposed once no run of theirs is left. */
   readonly #retired = new Set<DeviceProgram<Value>>();
   readonly #hold = new Hold();
   /** What the first run is doing, if it has begun. */
-  #begun: Turns<Value> | Promise<void> | undefined;
+  #begun: Turns<readonly Value[]> | Promise<void> | undefined;
   #isResting = false;
 
   constructor(driver: Pick<Driver<Value>, "name" | "free">) {
@@ -79,9 +81,22 @@ export class RunQueue<Value> {
    */
   async read<T>(cell: Cell<Value>, read: (value: Value) => Promise<T>, signal?: StopSignal): Promise<T> {
     signal?.throwIfAborted();
-    const found = await (cell.maker ? this.#readOnceMade(cell, read, signal) : readNow(cell, read));
+    const found = await (cell.maker ? this.#readOnceMade(cell, read, signal) : this.#readMade(cell, read));
     await this.#hold.rest();
     return found;
+  }
+
+  /** At once, or where the thread has been held for long in a later turn: many reads take long together. */
+  #readMade<T>(cell: Cell<Value>, read: (value: Value) => Promise<T>): Promise<T> {
+    if (!this.#hold.isLong && this.#reads.length === 0) return readNow(cell, read);
+    cell.holders++;
+    return new Promise((resolve) => {
+      this.#reads.push(() => {
+        resolve(readNow(cell, read));
+        this.release(cell);
+      });
+      this.#work();
+    });
   }
 
   /** Dispose a program, behind the last of its runs. */
@@ -93,6 +108,7 @@ export class RunQueue<Value> {
   /** Leave all that can be left: whoever waits for it is told why. Resolves when nothing is under way. */
   async close(reason: FinegrainError): Promise<void> {
     for (const run of [...this.#runs]) this.#leave(run, reason);
+    for (const read of this.#reads.splice(0)) read();
     if (this.#begun instanceof Promise) await this.#begun;
   }
 
@@ -116,9 +132,12 @@ export class RunQueue<Value> {
 
   /** Go on with the runs until there are none, or something else is to have its turn. */
   #work(): void {
-    while (this.#runs.length > 0 && !this.#isResting && !(this.#begun instanceof Promise)) {
+    while (!this.#isResting) {
+      const [read, run] = [this.#reads[0], this.#runs[0]];
+      if (!read && (!run || this.#begun instanceof Promise)) return;
       if (this.#hold.isLong) this.#rest();
-      else this.#advance(this.#runs[0]!, this.#begun); // there is one
+      else if (read) this.#reads.shift()!();
+      else this.#advance(run!, this.#begun as Turns<readonly Value[]> | undefined);
     }
   }
 
@@ -130,7 +149,7 @@ export class RunQueue<Value> {
     });
   }
 
-  #advance(run: Run<Value>, begun: Turns<Value> | undefined): void {
+  #advance(run: Run<Value>, begun: Turns<readonly Value[]> | undefined): void {
     const outcome = attempt(() => {
       const at = begun ?? this.#begin(run);
       if (at instanceof Promise) this.#begun = this.#await(run, at);

@@ -19,6 +19,30 @@ export function turn(): Promise<void> {
   });
 }
 
+/**
+ * Work in steps of some milliseconds at most, between which its thread may do other things. It may be left at any of them, which closes the
+ * generator.
+ */
+export type Turns<T> = Generator<undefined, T, undefined>;
+
+/** All of it now. */
+export function atOnce<T>(work: Turns<T>): T {
+  for (;;) {
+    const { done, value } = work.next();
+    if (done) return value;
+  }
+}
+
+/** All of it, in as many turns of the event loop as it takes. */
+export async function inTurns<T>(work: Turns<T>): Promise<T> {
+  const hold = new Hold();
+  for (;;) {
+    const { done, value } = work.next();
+    if (done) return value;
+    if (hold.isLong) await hold.turn();
+  }
+}
+
 /** Work that holds its thread, and looks now and then whether it is time to let go. */
 export class Hold {
   #since = performance.now();

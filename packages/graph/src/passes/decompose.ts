@@ -1,11 +1,14 @@
 import { type CompositeName, catalog, type OpName } from "../catalog.ts";
 import { type Graph, topological } from "../graph.ts";
 import type { Tensor } from "../tensor.ts";
-import { rewrite, withInputs } from "./rewrite.ts";
+import { type Replace, rewrite, withInputs } from "./rewrite.ts";
 
 /** Replace every composite by its decomposition, and the composites in that, except those that `keep` names. */
-export function decompose(graph: Graph, keep: ReadonlySet<CompositeName> = new Set()): Graph {
-  const expand = (node: Tensor): Tensor => {
+export const decompose = (graph: Graph, keep?: ReadonlySet<CompositeName>): Graph => rewrite(graph, decomposed(keep));
+
+/** What {@link decompose} puts in the place of a node. */
+export function decomposed(keep: ReadonlySet<CompositeName> = new Set()): Replace {
+  const expand: Replace = (node) => {
     const op = catalog[node.op as OpName];
     if (op === undefined || !("decompose" in op) || keep.has(node.op as CompositeName)) return node;
     const result = op.decompose(node.inputs, node.attrs);
@@ -23,5 +26,5 @@ export function decompose(graph: Graph, keep: ReadonlySet<CompositeName> = new S
         );
     return inner.get(result)!;
   };
-  return rewrite(graph, expand);
+  return expand;
 }

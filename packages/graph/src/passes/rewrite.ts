@@ -1,3 +1,4 @@
+import { atOnce, type Turns } from "../backend/turn.ts";
 import { type Graph, graph } from "../graph.ts";
 import type { Tensor } from "../tensor.ts";
 import { mapTree } from "../tree.ts";
@@ -6,11 +7,14 @@ import { mapTree } from "../tree.ts";
 export const withInputs = (node: Tensor, inputs: readonly Tensor[]): Tensor =>
   inputs.every((x, i) => x === node.inputs[i]) ? node : { ...node, inputs };
 
-/**
- * Rebuild a graph from its inputs to its outputs. `replace` is given each node over the operands that replaced its
- * own, and returns what stands in its place. Inputs stay as they are; what the outputs no longer reach is gone.
- */
-export function rewrite(source: Graph, replace: (node: Tensor) => Tensor): Graph {
+/** What stands in the place of a node, which is given over the operands that replaced its own. */
+export type Replace = (node: Tensor) => Tensor;
+
+/** Rebuild a graph from its inputs to its outputs. Inputs stay as they are; what the outputs no longer reach is gone. */
+export const rewrite = (source: Graph, replace: Replace): Graph => atOnce(rewriting(source, replace));
+
+/** The same, with a step for every node. */
+export function* rewriting(source: Graph, replace: Replace): Turns<Graph> {
   const replaced = new Map<Tensor, Tensor>(source.inputs.map((x) => [x, x]));
   for (const node of source.nodes) {
     if (replaced.has(node)) continue;
@@ -23,6 +27,7 @@ export function rewrite(source: Graph, replace: (node: Tensor) => Tensor): Graph
         ),
       ),
     );
+    yield;
   }
   const gives = mapTree<Tensor, Tensor>(source.gives, (x) => replaced.get(x)!);
   return graph({ name: source.name, inputs: source.takes, outputs: gives });

@@ -7,7 +7,7 @@ import { sub } from "../ops/sub.ts";
 import { transpose } from "../ops/transpose.ts";
 import type { Shape, Tensor } from "../tensor.ts";
 import { sameShape } from "../tensor.ts";
-import { rewrite } from "./rewrite.ts";
+import { type Replace, rewrite } from "./rewrite.ts";
 
 const isScalar = (node: Tensor, value: number): boolean =>
   node.op === "constant" &&
@@ -60,5 +60,7 @@ const rules: Readonly<Record<string, Rule>> = {
 };
 
 /** Algebra that keeps every result as it is, to the bit. Gradients are gone by now, so `stopGradient` goes too. */
-export const simplify = (graph: Graph): Graph =>
-  rewrite(graph, (node) => rules[node.op]?.(node, node.inputs[0]!, node.inputs[1]) ?? node);
+export const simplify = (graph: Graph): Graph => rewrite(graph, simplified);
+
+/** What {@link simplify} puts in the place of a node. */
+export const simplified: Replace = (node) => rules[node.op]?.(node, node.inputs[0]!, node.inputs[1]) ?? node;

@@ -13,7 +13,7 @@ export async function makeWholeFolder(path: string, write: (aside: string) => Pr
   const folder = nodePath().resolve(path);
   const aside = `${folder}.${process.pid}${WRITING}`;
   try {
-    await makeFolder(aside);
+    await makeFolder(aside, path);
     await write(aside);
     await rmdir(folder).catch(() => {}); // an empty one that was there
     await rename(aside, folder);

@@ -8,7 +8,7 @@ import {
 } from "@finegrain/graph";
 import { safetensorsChunks } from "@finegrain/nn";
 import { nodeFiles, nodePath } from "../node.ts";
-import { makeFolder, syncFolder, writeFileAtomically, writeFileSynced } from "./atomic-file.ts";
+import { type FileContent, makeFolder, syncFolder, writeFileAtomically, writeFileSynced } from "./atomic-file.ts";
 import { readTensorFile, readTensorHeader } from "./tensor-file.ts";
 
 /*
@@ -72,7 +72,7 @@ export interface Checkpoint {
  * moment, power cuts included, `latest` names a whole checkpoint. One process at a time may save into a folder.
  *
  * @returns the path of the checkpoint's own folder.
- * @throws what the file system throws, e.g. a full disk; earlier checkpoints are untouched then.
+ * @throws FinegrainError where the system refuses it, as a full disk does; earlier checkpoints are untouched then.
  */
 export async function saveCheckpoint(
   folder: string,
@@ -88,12 +88,14 @@ export async function saveCheckpoint(
   const name = unusedName(content.step, await checkpointNames(folder));
   const path = nodePath().join(folder, name);
   try {
-    await nodeFiles().mkdir(aside);
-    await writeFileSynced(nodePath().join(aside, MODEL), chunks(content.model));
-    await writeFileSynced(nodePath().join(aside, OPTIMIZER), chunks(content.optimizer));
-    if (content.tokenizer !== undefined) await writeFileSynced(nodePath().join(aside, TOKENIZER), content.tokenizer);
-    await writeFileSynced(nodePath().join(aside, CONFIG), json(content.config));
-    await writeFileSynced(nodePath().join(aside, STATE), json({ step: content.step, state: content.state }));
+    await makeFolder(aside, path);
+    const { join } = nodePath();
+    const write = (file: string, whole: FileContent) => writeFileSynced(join(aside, file), whole, join(path, file));
+    await write(MODEL, chunks(content.model));
+    await write(OPTIMIZER, chunks(content.optimizer));
+    if (content.tokenizer !== undefined) await write(TOKENIZER, content.tokenizer);
+    await write(CONFIG, json(content.config));
+    await write(STATE, json({ step: content.step, state: content.state }));
     await syncFolder(aside);
     await nodeFiles().rename(aside, path);
   } catch (error) {

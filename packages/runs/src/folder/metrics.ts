@@ -1,7 +1,7 @@
 import type { FileHandle } from "node:fs/promises";
 import { FinegrainError, jsonObject, parseJson } from "@finegrain/graph";
 import { nodeFiles } from "../node.ts";
-import { writeFileAtomically } from "./atomic-file.ts";
+import { cannotWrite, writeFileAtomically } from "./atomic-file.ts";
 
 /** One line of a metrics file. A number that is not finite is written as null. */
 export type MetricsRecord = Readonly<Record<string, number | string | boolean | null>>;
@@ -31,7 +31,7 @@ export interface OpenMetricsOptions {
  */
 export async function openMetrics(path: string, { resumeAt }: OpenMetricsOptions = {}): Promise<MetricsWriter> {
   await trim(path, (record) => resumeAt === undefined || !(Number(record.step) >= resumeAt));
-  return writer(await nodeFiles().open(path, "a"));
+  return writer(await nodeFiles().open(path, "a").catch(cannotWrite(path)), path);
 }
 
 /**
@@ -71,13 +71,13 @@ async function trim(path: string, keeps: (record: MetricsRecord) => boolean): Pr
   if (kept !== text) await writeFileAtomically(path, kept);
 }
 
-function writer(file: FileHandle): MetricsWriter {
+function writer(file: FileHandle, path: string): MetricsWriter {
   let failure: { readonly error: unknown } | undefined;
   let queue: Promise<void> = Promise.resolve();
   const flush = async () => {
     await queue;
     if (failure !== undefined) throw failure.error;
-    await file.sync();
+    await file.sync().catch(cannotWrite(path));
   };
   const close = async () => {
     try {
@@ -90,7 +90,7 @@ function writer(file: FileHandle): MetricsWriter {
     append(record) {
       const line = `${JSON.stringify(record)}\n`;
       queue = queue
-        .then(() => file.appendFile(line))
+        .then(() => file.appendFile(line).catch(cannotWrite(path)))
         .catch((error: unknown) => {
           failure ??= { error };
         });

@@ -1,4 +1,5 @@
 import { byteTokenizer, huggingFaceTokenizer } from "@finegrain/generate";
+import { atOnce } from "@finegrain/graph";
 import { expect, test } from "vitest";
 import { countLoss } from "./loss.ts";
 
@@ -6,7 +7,7 @@ const lossOf = async (model: object, text: string, more: object = {}) => {
   const loss = countLoss(
     await huggingFaceTokenizer(JSON.stringify({ model, decoder: { type: "Fuse" }, ...more }), "t"),
   );
-  loss.encode(text);
+  atOnce(loss.encoding(text));
   return loss.share();
 };
 
@@ -33,7 +34,7 @@ test("what a normalizer changes is not", async () => {
 
 test("bytes lose nothing but what the count cuts", () => {
   const loss = countLoss(byteTokenizer());
-  loss.encode("日本 é\uFEFF\n".repeat(2000));
+  atOnce(loss.encoding("日本 é\uFEFF\n".repeat(2000)));
   expect(loss.share()).toBeLessThan(0.001);
 });
 

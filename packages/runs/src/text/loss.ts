@@ -1,4 +1,5 @@
-import type { Tokenizer } from "@finegrain/generate";
+import { encodingOf, type Tokenizer } from "@finegrain/generate";
+import type { Turns } from "@finegrain/graph";
 
 /** Tokens that are decoded at a time. A character that this cuts counts as lost: one in thousands. */
 const DECODED_AT_ONCE = 4096;
@@ -8,22 +9,27 @@ const DECODED_AT_ONCE = 4096;
  * Spaces, case, accents and compatible forms do not count, which normalizers change without taking a text away, nor what
  * stands for the unknown.
  */
-export function countLoss(tokenizer: Tokenizer): { encode(text: string): Int32Array; share(): number } {
+export function countLoss(tokenizer: Tokenizer): { encoding(text: string): Turns<Int32Array>; share(): number } {
   let bytes = 0;
   let lost = 0;
   return {
-    encode(text) {
-      const ids = tokenizer.encode(text);
+    *encoding(text) {
+      const ids = yield* encodingOf(tokenizer, text);
       bytes += encoder.encode(text).length;
-      const same = sameUntil(tokenizer, ids, text);
+      const same = yield* sameUntil(tokenizer, ids, text);
       const counts = new Map<string, number>();
       const count = (part: string, sign: number) => {
         for (const character of plain(part.replace(UNKNOWN, "")))
           counts.set(character, (counts.get(character) ?? 0) + sign);
       };
-      for (let k = same.text; k < text.length; k += DECODED_AT_ONCE) count(text.slice(k, k + DECODED_AT_ONCE), 1);
-      for (let k = same.ids; k < ids.length; k += DECODED_AT_ONCE)
+      for (let k = same.text; k < text.length; k += DECODED_AT_ONCE) {
+        count(text.slice(k, k + DECODED_AT_ONCE), 1);
+        yield;
+      }
+      for (let k = same.ids; k < ids.length; k += DECODED_AT_ONCE) {
         count(tokenizer.decode(ids.subarray(k, k + DECODED_AT_ONCE)), -1);
+        yield;
+      }
       for (const [character, times] of counts) lost += Math.max(0, times) * utf8Length(character);
       return ids;
     },
@@ -34,11 +40,11 @@ export function countLoss(tokenizer: Tokenizer): { encode(text: string): Int32Ar
 const encoder = new TextEncoder();
 
 /** How far the text that comes back is the same, as with most tokenizers all of it is: that is found out fast. */
-function sameUntil(
+function* sameUntil(
   tokenizer: Tokenizer,
   ids: Int32Array,
   text: string,
-): { readonly text: number; readonly ids: number } {
+): Turns<{ readonly text: number; readonly ids: number }> {
   const same = { text: 0, ids: 0 };
   while (same.ids < ids.length) {
     let end = Math.min(ids.length, same.ids + DECODED_AT_ONCE);
@@ -49,6 +55,7 @@ function sameUntil(
     if (!text.startsWith(decoded, same.text)) break;
     same.text += decoded.length;
     same.ids = end;
+    yield;
   }
   return same;
 }

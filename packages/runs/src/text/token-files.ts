@@ -1,6 +1,6 @@
 import { FinegrainError } from "@finegrain/graph";
 import type { Corpus, TokenSink, Tokens } from "@finegrain/train";
-import { makeFolder, WRITING, writeFileAtomically } from "../folder/atomic-file.ts";
+import { cannotWrite, makeFolder, WRITING, writeFileAtomically } from "../folder/atomic-file.ts";
 import { exists } from "../folder/run-folder.ts";
 import { nodeFiles, nodeFilesSync, nodePath } from "../node.ts";
 
@@ -59,12 +59,19 @@ export async function corpusInFiles(
 function fileSink(path: string, width: Width): TokenSink & Disposable {
   const files = nodeFilesSync();
   const aside = `${path}${WRITING}`;
-  const file = files.openSync(aside, "w");
+  const orSay = <T>(act: () => T): T => {
+    try {
+      return act();
+    } catch (error) {
+      return cannotWrite(path)(error);
+    }
+  };
+  const file = orSay(() => files.openSync(aside, "w"));
   const gathered = new ARRAYS[width](AT_ONCE);
   let [used, length] = [0, 0];
   const write = (): void => {
     const bytes = new Uint8Array(gathered.buffer, 0, used * width);
-    for (let at = 0; at < bytes.length; ) at += files.writeSync(file, bytes, at);
+    for (let at = 0; at < bytes.length; ) at += orSay(() => files.writeSync(file, bytes, at));
     length += used;
     used = 0;
   };
@@ -77,11 +84,14 @@ function fileSink(path: string, width: Width): TokenSink & Disposable {
     },
     async end() {
       write();
-      files.fsyncSync(file);
-      files.renameSync(aside, path);
+      orSay(() => files.fsyncSync(file));
+      orSay(() => files.renameSync(aside, path));
       return tokensIn(path, length, width);
     },
-    [Symbol.dispose]: () => files.closeSync(file),
+    [Symbol.dispose]() {
+      files.closeSync(file);
+      files.rmSync(aside, { force: true });
+    },
   };
 }
 

@@ -1,4 +1,4 @@
-import { FinegrainError, Hold, type StopSignal } from "@finegrain/graph";
+import { FinegrainError, Hold, inTurns, type StopSignal, type Turns } from "@finegrain/graph";
 
 /** Tokens of a text, in memory or not: an Int32Array is one. */
 export interface Tokens {
@@ -65,12 +65,12 @@ export interface CorpusOptions {
  * apart, so that no token spans it.
  *
  * @param documents are gone through twice: their bytes are counted first.
- * @param encode the tokenizer: called once for each document, twice for the one that is cut.
+ * @param encode the tokenizer, at once or in turns: called once for each document, twice for the one that is cut.
  * @throws FinegrainError where the fraction is not from 0 to 1, or the documents are others the second time.
  */
 export async function tokenizeCorpus(
   documents: Documents,
-  encode: (text: string) => ArrayLike<number>,
+  encode: (text: string) => ArrayLike<number> | Turns<ArrayLike<number>>,
   { heldOutFraction = 0.1, separator = "\n\n", sink = memorySink, onProgress, signal }: CorpusOptions = {},
 ): Promise<Corpus> {
   if (!(heldOutFraction >= 0 && heldOutFraction <= 1)) {
@@ -90,8 +90,8 @@ export async function tokenizeCorpus(
   for await (const { text, token } of separated(documents, separator)) {
     const length = utf8Length(text);
     const [before, after] = splitAtByte(text, cut - position, length);
-    if (before.length > 0) train.push(encode(before));
-    if (after.length > 0) heldOut.push(encode(after));
+    if (before.length > 0) train.push(await tokensOf(encode(before)));
+    if (after.length > 0) heldOut.push(await tokensOf(encode(after)));
     if (token !== undefined) (after.length > 0 ? heldOut : train).push([token]);
     trainBytes += after.length === 0 ? length : utf8Length(before);
     position += length;
@@ -103,6 +103,9 @@ export async function tokenizeCorpus(
     throw new FinegrainError(`the text had ${total} bytes and then ${position}: it was changed while it was read`);
   return { train: await train.end(), heldOut: await heldOut.end(), heldOutBytes: total - trainBytes, trainBytes };
 }
+
+const tokensOf = async (encoding: ArrayLike<number> | Turns<ArrayLike<number>>): Promise<ArrayLike<number>> =>
+  "next" in encoding ? inTurns(encoding) : encoding;
 
 /** Documents with what stands between each and the next. */
 async function* separated(

@@ -15,11 +15,7 @@ export async function report({ out }: Values<typeof reportFlags>, files: readonl
   const path = join(out, "index.html");
   await refuseForeign(path);
   const page = await reportPage(evidence);
-  await makeFolder(out).catch((error: NodeJS.ErrnoException) => {
-    throw new FinegrainError(
-      `cannot make the folder ${out}: ${error.code === "EEXIST" ? "it is a file" : error.message}`,
-    );
-  });
+  await makeFolder(out);
   await writeFileAtomically(path, page);
   terminal().print(`${path}: ${bytes(Buffer.byteLength(page))}, open it in any browser`);
   return EXIT.ok;

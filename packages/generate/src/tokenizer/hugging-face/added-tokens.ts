@@ -1,7 +1,7 @@
 import { type Fields, fieldsOf } from "./fields.ts";
 import type { Model } from "./model.ts";
 import type { Normalizer } from "./normalizers.ts";
-import { WHITE_SPACE, WORD } from "./pattern.ts";
+import { type Range, WHITE_SPACE, WORD } from "./pattern.ts";
 import { type Trie, trieOf } from "./trie.ts";
 
 /** A token beside the model's, which is found in the text before the model sees it. */
@@ -17,8 +17,8 @@ interface AddedToken {
   readonly form: string;
 }
 
-/** Cuts a text where added tokens are; `between` is told the stretches that are none. */
-export type Cut = (text: string, token: (id: number) => void, between: (start: number, end: number) => void) => void;
+/** Cuts a text where added tokens are: their ids, and the stretches between them. */
+export type Cut = (text: string) => Iterable<number | Range>;
 
 export interface AddedTokens {
   readonly byId: ReadonlyMap<number, AddedToken>;
@@ -77,9 +77,9 @@ const ENDS_WITH_WORD = new RegExp(`[${WORD}]$`, "u");
 const SPACE = new RegExp(WHITE_SPACE, "u"); // no character of white space takes two code units
 
 function cutAt(tokens: readonly AddedToken[], byId: ReadonlyMap<number, AddedToken>): Cut {
-  if (tokens.length === 0) return (text, _token, between) => between(0, text.length);
+  if (tokens.length === 0) return (text) => [{ start: 0, end: text.length }];
   const find = leftmostLongest(tokens);
-  return (text, token, between) => {
+  return function* (text) {
     let covered = 0;
     for (let match = find(text, 0); match !== undefined; match = find(text, match.end)) {
       const { singleWord, stripsLeft, stripsRight } = byId.get(match.id)!;
@@ -91,11 +91,11 @@ function cutAt(tokens: readonly AddedToken[], byId: ReadonlyMap<number, AddedTok
         start = Math.max(start, covered);
       }
       if (stripsRight) while (end < text.length && SPACE.test(text[end]!)) end++;
-      if (covered < start) between(covered, start);
-      token(match.id);
+      if (covered < start) yield { start: covered, end: start };
+      yield match.id;
       covered = end;
     }
-    if (covered !== text.length) between(covered, text.length);
+    if (covered !== text.length) yield { start: covered, end: text.length };
   };
 }
 

@@ -1,4 +1,4 @@
-import { FinegrainError, shownJson } from "@finegrain/graph";
+import { FinegrainError, shownJson, type Turns } from "@finegrain/graph";
 import type { Fields } from "./fields.ts";
 import { type Ids, newIds } from "./ids.ts";
 import { type Merges, mergePairs } from "./merge-pairs.ts";
@@ -32,13 +32,22 @@ export function bytePair(fields: Fields): Model {
       const whole = wholeWords ? vocabulary.get(text) : undefined;
       if (whole !== undefined) return ids.push(whole);
       if (pieceEnd === undefined || text.length <= ONE_PIECE) return tokenizePiece(text, ids);
-      for (let start = 0; start < text.length; ) {
-        const end = pieceEnd(text, start);
-        tokenizePiece(text.slice(start, end), ids);
-        start = end;
-      }
+      return inPieces(text, pieceEnd, (piece) => tokenizePiece(piece, ids));
     },
   };
+}
+
+function* inPieces(
+  text: string,
+  pieceEnd: (text: string, start: number) => number,
+  tokenize: (piece: string) => void,
+): Turns<void> {
+  for (let start = 0; start < text.length; ) {
+    const end = pieceEnd(text, start);
+    tokenize(text.slice(start, end));
+    start = end;
+    yield;
+  }
 }
 
 /** The two tokens of every merge. Old files write them as one text. */

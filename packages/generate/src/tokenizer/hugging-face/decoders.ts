@@ -94,9 +94,7 @@ const replacing =
   (tokens) =>
     tokens.map((token) => {
       let result = "";
-      find(token, (start, end, isMatch) => {
-        result += isMatch ? content : token.slice(start, end);
-      });
+      for (const { start, end, isMatch } of find(token)) result += isMatch ? content : token.slice(start, end);
       return result;
     });
 

@@ -1,4 +1,4 @@
-import { FinegrainError, jsonObject, parseJson } from "@finegrain/graph";
+import { atOnce, FinegrainError, jsonObject, parseJson, type Turns } from "@finegrain/graph";
 import { checkToken, type Tokenizer } from "../tokenizer.ts";
 import { type AddedTokens, addedTokens, endOfText } from "./added-tokens.ts";
 import { decodeStream } from "./decode-stream.ts";
@@ -7,7 +7,7 @@ import { type Makers, makePart } from "./fields.ts";
 import { newIds } from "./ids.ts";
 import { largestId, type Model } from "./model.ts";
 import { makeModel } from "./models.ts";
-import { makeNormalizer, type Normalizer } from "./normalizers.ts";
+import { makeNormalizer, type Normalizer, type Stretch } from "./normalizers.ts";
 import { onigurumaCompiler } from "./oniguruma.ts";
 import { type CompilePattern, characterLength } from "./pattern.ts";
 import { makePreTokenizer, type PreTokenizer } from "./pre-tokenizers.ts";
@@ -35,7 +35,7 @@ export async function huggingFaceTokenizer(json: string, name: string): Promise<
     file.normalizer == null ? (stretch) => stretch : makeNormalizer(file.normalizer, part("normalizer"), compile);
   const preTokenize: PreTokenizer =
     file.pre_tokenizer == null
-      ? (stretch, pass) => pass(stretch)
+      ? (stretch) => [stretch]
       : makePreTokenizer(file.pre_tokenizer, part("pre_tokenizer"), compile);
   const decode = file.decoder == null ? joinedWords : makeDecoder(file.decoder, part("decoder"), compile);
   if (file.post_processor != null) makePart(file.post_processor, part("post_processor"), POST_PROCESSORS);
@@ -70,25 +70,44 @@ function tokenizerOf({ name, model, normalize, preTokenize, decode, added }: Par
     const known = ids.map((id) => tokens[id]).filter((token) => token !== undefined);
     return known.length === 0 ? "" : decode(known).join("");
   };
+  function* encoding(text: string): Turns<Int32Array> {
+    const ids = newIds();
+    for (const stretch of stretches(text)) {
+      if (typeof stretch === "number") {
+        ids.push(stretch);
+        continue;
+      }
+      for (const piece of preTokenize(stretch)) {
+        const turns = piece.text === "" ? undefined : model.tokenize(piece.text, ids);
+        if (turns) yield* turns;
+        yield;
+      }
+    }
+    return ids.take();
+  }
+  /** The normalized text between added tokens, and the ids of those. */
+  function* stretches(text: string): Iterable<number | Stretch> {
+    const whole = text.replace(/\p{Surrogate}/gu, "\uFFFD"); // what is half a character is none
+    for (const part of added.cut(whole)) {
+      if (typeof part === "number") {
+        yield part;
+        continue;
+      }
+      const leading = part.start === 0 ? characterLength(whole, 0) : 0;
+      const normalized = normalize({ text: whole.slice(part.start, part.end), leading });
+      for (const own of added.cutNormalized(normalized.text))
+        if (typeof own === "number") yield own;
+        else if (own.start < own.end)
+          yield {
+            text: normalized.text.slice(own.start, own.end),
+            leading: Math.max(0, Math.min(normalized.leading, own.end) - own.start),
+          };
+    }
+  }
   return {
     ...size,
-    encode(text) {
-      const ids = newIds();
-      const whole = text.replace(/\p{Surrogate}/gu, "\uFFFD"); // what is half a character is none
-      added.cut(whole, ids.push, (start, end) => {
-        const normalized = normalize({
-          text: whole.slice(start, end),
-          leading: start === 0 ? characterLength(whole, 0) : 0,
-        });
-        added.cutNormalized(normalized.text, ids.push, (from, to) => {
-          const leading = Math.max(0, Math.min(normalized.leading, to) - from);
-          const stretch = { text: normalized.text.slice(from, to), leading };
-          if (stretch.text !== "")
-            preTokenize(stretch, (piece) => piece.text !== "" && model.tokenize(piece.text, ids));
-        });
-      });
-      return ids.take();
-    },
+    encode: (text) => atOnce(encoding(text)),
+    encoding,
     decode(ids) {
       const list = Array.from(ids);
       for (const id of list) checkToken(id, size);

@@ -1,4 +1,4 @@
-import { FinegrainError, jsonObject, shownJson } from "@finegrain/graph";
+import { FinegrainError, jsonObject, shownJson, type Turns } from "@finegrain/graph";
 import type { Fields } from "./fields.ts";
 import type { Ids } from "./ids.ts";
 
@@ -8,8 +8,11 @@ export interface Model {
   readonly vocabulary: ReadonlyMap<string, number>;
   /** Entries of the vocabulary as it is written, where a token may be twice: added tokens count on from there. */
   readonly size: number;
-  /** @throws FinegrainError where a part of the text is no token, and there is no token for what is unknown. */
-  tokenize(text: string, ids: Ids): void;
+  /**
+   * Add the tokens of a text, in turns where it is long.
+   * @throws FinegrainError where a part of the text is no token, and there is no token for what is unknown.
+   */
+  tokenize(text: string, ids: Ids): void | Turns<void>;
 }
 
 /** An id takes 31 bits, as token tensors are int32. */

@@ -98,12 +98,12 @@ function replacing(find: Finder, content: string): Normalizer {
   return ({ text, leading }) => {
     const parts: string[] = [];
     let replacedLeading = 0;
-    find(text, (start, end, isMatch) => {
+    for (const { start, end, isMatch } of find(text)) {
       const part = isMatch ? content : text.slice(start, end);
       parts.push(part);
       if (start < leading && (!isMatch || end <= leading))
         replacedLeading += isMatch ? part.length : Math.min(end, leading) - start;
-    });
+    }
     return { text: parts.join(""), leading: replacedLeading };
   };
 }

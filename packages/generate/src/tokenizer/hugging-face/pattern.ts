@@ -1,9 +1,17 @@
 import { FinegrainError, shownJson } from "@finegrain/graph";
 import type { Fields } from "./fields.ts";
 
-/** Told every part of a text in order: the matches of a pattern, and what lies between them. */
-export type Part = (start: number, end: number, isMatch: boolean) => void;
-export type Finder = (text: string, part: Part) => void;
+/** A piece of a text, by its ends. */
+export interface Range {
+  readonly start: number;
+  readonly end: number;
+}
+/** A match of a pattern, or what lies between two. */
+export interface Part extends Range {
+  readonly isMatch: boolean;
+}
+/** All parts of a text, in order. */
+export type Finder = (text: string) => Iterable<Part>;
 
 /** Makes a RegExp with the flag g of a pattern in Oniguruma's syntax, in which tokenizer.json has its patterns. */
 export type CompilePattern = (pattern: string) => RegExp;
@@ -18,7 +26,7 @@ export const WORD = "\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\p{Join_Control}";
  * none.
  */
 export function finder(regexp: RegExp): Finder {
-  return (text, part) => {
+  return function* (text) {
     let covered = 0;
     let matched = -1;
     for (let at = 0; at <= text.length; ) {
@@ -31,13 +39,13 @@ export function finder(regexp: RegExp): Finder {
         at = end + characterLength(text, end);
         continue;
       }
-      if (covered < start) part(covered, start, false);
-      part(start, end, true);
+      if (covered < start) yield { start: covered, end: start, isMatch: false };
+      yield { start, end, isMatch: true };
       covered = end;
       matched = end;
       at = end;
     }
-    if (covered < text.length) part(covered, text.length, false);
+    if (covered < text.length) yield { start: covered, end: text.length, isMatch: false };
   };
 }
 
@@ -65,27 +73,19 @@ export const BEHAVIORS = ["Removed", "Isolated", "MergedWithPrevious", "MergedWi
 export type Behavior = (typeof BEHAVIORS)[number];
 
 /** Split a text at what `find` finds; `behavior` says what becomes of the matches. No piece is empty. */
-export function splitText(
-  text: string,
-  find: Finder,
-  behavior: Behavior,
-  piece: (start: number, end: number) => void,
-): void {
-  const emit = (start: number, end: number) => {
-    if (start < end) piece(start, end);
-  };
+export function* splitText(text: string, find: Finder, behavior: Behavior): Iterable<Range> {
   const joins = JOINS[behavior];
-  let held: { start: number; end: number; isMatch: boolean } | undefined;
-  find(text, (start, end, isMatch) => {
-    if (isMatch && behavior === "Removed") return;
-    if (held !== undefined && joins(held.isMatch, isMatch)) {
-      held = { start: held.start, end, isMatch };
-      return;
+  let held: Part | undefined;
+  for (const part of find(text)) {
+    if (part.isMatch && behavior === "Removed") continue;
+    if (held !== undefined && joins(held.isMatch, part.isMatch)) {
+      held = { ...part, start: held.start };
+      continue;
     }
-    if (held !== undefined) emit(held.start, held.end);
-    held = { start, end, isMatch };
-  });
-  if (held !== undefined) emit(held.start, held.end);
+    if (held !== undefined && held.start < held.end) yield held;
+    held = part;
+  }
+  if (held !== undefined && held.start < held.end) yield held;
 }
 
 /** Whether a part goes together with the one before it, by whether the two are matches. */
@@ -98,7 +98,7 @@ const JOINS: Readonly<Record<Behavior, (before: boolean, isMatch: boolean) => bo
 };
 
 /** Matches become what lies between them, and the other way round. */
-export const inverted =
-  (find: Finder): Finder =>
-  (text, part) =>
-    find(text, (start, end, isMatch) => part(start, end, !isMatch));
+export const inverted = (find: Finder): Finder =>
+  function* (text) {
+    for (const { start, end, isMatch } of find(text)) yield { start, end, isMatch: !isMatch };
+  };

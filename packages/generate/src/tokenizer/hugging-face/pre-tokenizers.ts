@@ -11,14 +11,15 @@ import {
   inverted,
   literal,
   patternFinder,
+  type Range,
   splitText,
   WHITE_SPACE,
   WORD,
 } from "./pattern.ts";
 import { splitScripts } from "./scripts.ts";
 
-/** Splits a stretch into those that are tokenized by themselves, and passes on one after the other. */
-export type PreTokenizer = (stretch: Stretch, pass: (stretch: Stretch) => void) => void;
+/** Splits a stretch into those that are tokenized by themselves. */
+export type PreTokenizer = (stretch: Stretch) => Iterable<Stretch>;
 
 /** The pre-tokenizer that a tokenizer.json describes. */
 export function makePreTokenizer(value: unknown, what: string, compile: CompilePattern): PreTokenizer {
@@ -35,7 +36,7 @@ export function makePreTokenizer(value: unknown, what: string, compile: CompileP
       const find = patternFinder(fields, compile);
       return splitting(fields.flag("invert") ? inverted(find) : find, fields.choice("behavior", BEHAVIORS));
     },
-    UnicodeScripts: () => (stretch, pass) => splitScripts(stretch.text, piecesOf(stretch, pass)),
+    UnicodeScripts: () => (stretch) => piecesOf(stretch, splitScripts(stretch.text)),
     Whitespace: () => splitting(inverted(WORDS), "Removed"),
     WhitespaceSplit: () => splitting(WHITE, "Removed"),
   };
@@ -53,23 +54,30 @@ const BYTE_LEVEL_WORDS = finder(
   ),
 );
 
-/** Passes on the pieces of a stretch that are given by their ends. */
-const piecesOf =
-  ({ text, leading }: Stretch, pass: (stretch: Stretch) => void) =>
-  (start: number, end: number) =>
-    pass({ text: text.slice(start, end), leading: Math.max(0, Math.min(leading, end) - start) });
+/** The pieces of a stretch that are given by their ends. */
+function* piecesOf({ text, leading }: Stretch, ranges: Iterable<Range>): Iterable<Stretch> {
+  for (const { start, end } of ranges)
+    yield { text: text.slice(start, end), leading: Math.max(0, Math.min(leading, end) - start) };
+}
 
 const splitting =
   (find: Finder, behavior: Behavior): PreTokenizer =>
-  (stretch, pass) =>
-    splitText(stretch.text, find, behavior, piecesOf(stretch, pass));
+  (stretch) =>
+    piecesOf(stretch, splitText(stretch.text, find, behavior));
 
-function inTurn(preTokenizers: readonly PreTokenizer[]): PreTokenizer {
-  return preTokenizers.reduceRight<PreTokenizer>(
-    (next, split) => (stretch, pass) => split(stretch, (piece) => next(piece, pass)),
-    (stretch, pass) => pass(stretch),
+const whole: PreTokenizer = (stretch) => [stretch];
+
+/** One behind the other. */
+const inTurn = (preTokenizers: readonly PreTokenizer[]): PreTokenizer =>
+  preTokenizers.reduceRight<PreTokenizer>(
+    (next, split) =>
+      next === whole
+        ? split
+        : function* (stretch) {
+            for (const piece of split(stretch)) yield* next(piece);
+          },
+    whole,
   );
-}
 
 /** What is put before a stretch counts as coming from its first character. */
 const prefixed = ({ text, leading }: Stretch, prefix: string): Stretch => ({
@@ -79,11 +87,12 @@ const prefixed = ({ text, leading }: Stretch, prefix: string): Stretch => ({
 
 function byteLevel(fields: Fields): PreTokenizer {
   const addSpace = fields.flag("add_prefix_space");
-  const split = fields.flag("use_regex", true) ? splitting(BYTE_LEVEL_WORDS, "Isolated") : inTurn([]);
-  return (stretch, pass) =>
-    split(addSpace && !stretch.text.startsWith(" ") ? prefixed(stretch, " ") : stretch, ({ text, leading }) =>
-      pass({ text: toByteAlphabet(text), leading: toByteAlphabet(text.slice(0, leading)).length }),
-    );
+  const split = fields.flag("use_regex", true) ? splitting(BYTE_LEVEL_WORDS, "Isolated") : whole;
+  return function* (stretch) {
+    const given = addSpace && !stretch.text.startsWith(" ") ? prefixed(stretch, " ") : stretch;
+    for (const { text, leading } of split(given))
+      yield { text: toByteAlphabet(text), leading: toByteAlphabet(text.slice(0, leading)).length };
+  };
 }
 
 function fixedLength(fields: Fields): PreTokenizer {
@@ -104,10 +113,10 @@ export function prependScheme(fields: Fields): (typeof PREPEND_SCHEMES)[number] 
 function metaspace(fields: Fields): PreTokenizer {
   const replacement = fields.character("replacement");
   const scheme = prependScheme(fields);
-  const split = fields.flag("split", true) ? splitting(finder(literal(replacement)), "MergedWithNext") : inTurn([]);
-  return ({ text, leading }, pass) => {
+  const split = fields.flag("split", true) ? splitting(finder(literal(replacement)), "MergedWithNext") : whole;
+  return ({ text, leading }) => {
     const stretch = { text: text.replaceAll(" ", replacement), leading }; // a space and its replacement are one code unit
     const prepends = scheme === "always" || (scheme === "first" && leading > 0);
-    split(prepends && !stretch.text.startsWith(replacement) ? prefixed(stretch, replacement) : stretch, pass);
+    return split(prepends && !stretch.text.startsWith(replacement) ? prefixed(stretch, replacement) : stretch);
   };
 }

@@ -1,3 +1,5 @@
+import type { Range } from "./pattern.ts";
+
 /** The scripts that the original knows (Unicode 9); characters of others count as a space does. */
 const SCRIPTS = (
   "Adlam Ahom Anatolian_Hieroglyphs Arabic Armenian Avestan Balinese Bamum Bassa_Vah Batak Bengali Bhaiksuki " +
@@ -32,7 +34,7 @@ function scriptOf(character: string): string | undefined {
  * Split a text where its script changes, as SentencePiece does: spaces belong to the script before them, and those at
  * the beginning to no piece. The Japanese scripts are one.
  */
-export function splitScripts(text: string, piece: (start: number, end: number) => void): void {
+export function* splitScripts(text: string): Iterable<Range> {
   const remembered = new Map<string, string | undefined>();
   let last: string | undefined;
   let start = -1;
@@ -45,11 +47,11 @@ export function splitScripts(text: string, piece: (start: number, end: number) =
       remembered.set(character, script);
     }
     if (script !== undefined && script !== last) {
-      if (start >= 0) piece(start, at);
+      if (start >= 0) yield { start, end: at };
       start = at;
       last = script;
     }
     at += character.length;
   }
-  if (start >= 0 && start < at) piece(start, at);
+  if (start >= 0 && start < at) yield { start, end: at };
 }

@@ -1,4 +1,4 @@
-import { FinegrainError, shownJson } from "@finegrain/graph";
+import { FinegrainError, shownJson, type Turns } from "@finegrain/graph";
 import type { Fields } from "./fields.ts";
 import type { Ids } from "./ids.ts";
 import { byteTokens, type Model, noToken } from "./model.ts";
@@ -46,7 +46,7 @@ export function unigram(fields: Fields): Model {
    * Viterbi from left to right. Where no token goes on, and none that is unknown ends, the path so far is certain: it is
    * given out, so that a long text needs no more room than its longest stretch without such a place.
    */
-  const tokenize = (text: string, ids: Ids) => {
+  function* tokenize(text: string, ids: Ids): Turns<void> {
     const path = newPath();
     let reached = 0;
     for (let at = 0; at < text.length; ) {
@@ -62,8 +62,9 @@ export function unigram(fields: Fields): Model {
       at = after;
       reached = Math.max(reached, at);
       if (at === text.length || (reached === at && path.idAt(at) !== unknown)) pushPath(text, path.takeUpTo(at), ids);
+      yield;
     }
-  };
+  }
   return { vocabulary, size: entries.length, tokenize: rememberingWords(tokenize) };
 }
 
