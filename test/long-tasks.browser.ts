@@ -1,10 +1,10 @@
+import { longestTask } from "@finegrain/backend-testkit";
+import { wasmBackend } from "@finegrain/backend-wasm";
 import { huggingFaceTokenizer } from "@finegrain/generate";
 import { type Backend, inTurns } from "@finegrain/graph";
 import { scalingLM } from "@finegrain/nn";
 import { adamW, createTrainer, tokenizeCorpus, tracingStep } from "@finegrain/train";
 import { expect, test } from "vitest";
-import { wasmBackend } from "../packages/backend-wasm/src/index.ts";
-import { longestTask } from "./longest-task.ts";
 
 /** The part of some long work that its longest task is: the least of three, since another process may have the processor in any. */
 async function shareOfLongest(work: () => Promise<unknown>): Promise<number> {

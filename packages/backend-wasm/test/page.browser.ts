@@ -1,6 +1,6 @@
+import { longestTask } from "@finegrain/backend-testkit";
 import { add, type Buffer, einsum, graph, hostTensor, input, mul, relu } from "@finegrain/graph";
 import { expect, test } from "vitest";
-import { longestTask } from "../../../test/longest-task.ts";
 import { wasmBackend } from "../src/index.ts";
 
 const N = 896;
