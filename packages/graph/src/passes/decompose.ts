@@ -8,7 +8,7 @@ export const decompose = (graph: Graph, keep?: ReadonlySet<CompositeName>): Grap
 
 /** What {@link decompose} puts in the place of a node. */
 export function decomposed(keep: ReadonlySet<CompositeName> = new Set()): Replace {
-  const expand: Replace = (node) => {
+  const expand = (node: Tensor): Tensor => {
     const op = catalog[node.op as OpName];
     if (op === undefined || !("decompose" in op) || keep.has(node.op as CompositeName)) return node;
     const result = op.decompose(node.inputs, node.attrs);

@@ -7,8 +7,8 @@ import { mapTree } from "../tree.ts";
 export const withInputs = (node: Tensor, inputs: readonly Tensor[]): Tensor =>
   inputs.every((x, i) => x === node.inputs[i]) ? node : { ...node, inputs };
 
-/** What stands in the place of a node, which is given over the operands that replaced its own. */
-export type Replace = (node: Tensor) => Tensor;
+/** What stands in the place of a node, which is given over the operands that replaced its own, and as it was. */
+export type Replace = (node: Tensor, original: Tensor) => Tensor;
 
 /** Rebuild a graph from its inputs to its outputs. Inputs stay as they are; what the outputs no longer reach is gone. */
 export const rewrite = (source: Graph, replace: Replace): Graph => atOnce(rewriting(source, replace));
@@ -25,6 +25,7 @@ export function* rewriting(source: Graph, replace: Replace): Turns<Graph> {
           node,
           node.inputs.map((x) => replaced.get(x)!),
         ),
+        node,
       ),
     );
     yield;
