@@ -55,6 +55,8 @@ describe("the command line", () => {
     [["generate"], /RUN is missing/],
     [["devices", "extra"], /unexpected argument "extra"/],
     [["train", "--steps", "many"], /--steps must be a whole number of at least 1, not "many"/],
+    [["train", "--lora", "4"], /--lora needs --init/],
+    [["train", "--init", "run", "--lora-alpha", "4"], /--lora-alpha needs --lora/],
     [["train", "--model", "dense", "--block-size", "4"], /--block-size belongs to a sparse model/],
   ])("%j is refused with exit code 2", async (args, says) => {
     expectSentence(await finegrain(args), { code: 2, says });

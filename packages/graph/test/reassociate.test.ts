@@ -100,7 +100,7 @@ test("a chain in another order has the numbers that it had", () => {
       Float32Array.from({ length }, (_, i) => Math.sin(seed + 7 * i)),
     );
   };
-  fc.assert(
+  void fc.assert(
     fc.property(chains, (chain) => {
       const after = reassociate(chain);
       if (print(after) !== print(chain)) changed++;

@@ -1,8 +1,16 @@
 import type { Tokenizer } from "@finegrain/generate";
-import type { Backend, HostTensor } from "@finegrain/graph";
-import type { ModelConfig, OwnLayers } from "@finegrain/nn";
+import { type Backend, type HostTensor, inTurns } from "@finegrain/graph";
+import {
+  initializing,
+  type LoraConfig,
+  leaves,
+  type ModelConfig,
+  type OwnLayers,
+  type Param,
+  scalingLM,
+} from "@finegrain/nn";
 import { ofOthers, type RunConfig } from "./config.ts";
-import { fineTuningDefaults, type RunSizes } from "./defaults.ts";
+import { fineTuningDefaults, LORA_LEARNING_RATE, type RunSizes } from "./defaults.ts";
 import { nodePath } from "./node.ts";
 import { openRun } from "./run.ts";
 
@@ -14,22 +22,39 @@ export interface Beginning {
   readonly config: Pick<RunConfig, "init" | "specialTokens" | "chatTemplate">;
   /** Of the model, and of a training that it needs now. */
   readonly sizes: RunSizes;
-  weights(): Promise<ReadonlyMap<string, HostTensor>>;
+  /** Those that it has, and those drawn by the seed that the new run has beside them. */
+  weights(seed: number): Promise<ReadonlyMap<string, HostTensor>>;
+}
+
+export interface BeginningOptions {
+  readonly backend: Backend;
+  readonly layers: OwnLayers;
+  /** Narrow matrices that are trained in place of the model's own. */
+  readonly lora?: LoraConfig | undefined;
 }
 
 /** @throws FinegrainError where there is no such model. */
-export async function openBeginning(
-  path: string,
-  options: { readonly backend: Backend; readonly layers: OwnLayers },
-): Promise<Beginning> {
+export async function openBeginning(path: string, { lora, ...options }: BeginningOptions): Promise<Beginning> {
   const run = await openRun(path, options);
-  const { model } = run.config;
+  const { config } = run.model;
+  const model = lora ? { ...config, lora } : config;
   const { layers, dModel, heads, maxLength } = model;
   return {
     model,
     tokenizer: run.tokenizer,
     config: { init: nodePath().resolve(path), ...ofOthers(run.config) },
-    sizes: { ...fineTuningDefaults, layers, dModel, heads, length: Math.min(fineTuningDefaults.length, maxLength) },
-    weights: () => run.weights(),
+    sizes: {
+      ...fineTuningDefaults,
+      ...(lora && { learningRate: LORA_LEARNING_RATE }),
+      layers,
+      dModel,
+      heads,
+      length: Math.min(fineTuningDefaults.length, maxLength),
+    },
+    async weights(seed) {
+      const own = await run.weights();
+      const others = leaves<Param>(scalingLM(model, options.layers).params).filter(([path]) => !own.has(path));
+      return new Map([...own, ...(await inTurns(initializing(Object.fromEntries(others), seed)))]);
+    },
   };
 }

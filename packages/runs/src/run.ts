@@ -9,7 +9,16 @@ import {
   type Tokenizer,
 } from "@finegrain/generate";
 import { type Backend, FinegrainError, type HostTensor, inTurns, Once } from "@finegrain/graph";
-import { type LanguageModel, matchTensors, type OwnLayers, paramTypes, type Storage, scalingLM } from "@finegrain/nn";
+import {
+  type LanguageModel,
+  type ModelConfig,
+  matchTensors,
+  mergingLora,
+  type OwnLayers,
+  paramTypes,
+  type Storage,
+  scalingLM,
+} from "@finegrain/nn";
 import type { Corpus } from "@finegrain/train";
 import { type RunConfig, readSavedConfig, withSteps } from "./config.ts";
 import { generationDefaults } from "./defaults.ts";
@@ -52,6 +61,7 @@ export interface ContinueOptions extends TrainingListener {
  */
 export interface Run extends AsyncDisposable {
   readonly config: RunConfig;
+  /** As it writes: of the weights that {@link Run.weights} gives, with what was trained beside them in them. */
   readonly model: LanguageModel;
   readonly tokenizer: Tokenizer;
   /** Where its files are: the run's folder, or the checkpoint's where that is in none. Undefined in memory. */
@@ -82,7 +92,7 @@ export interface Run extends AsyncDisposable {
    *   as `train`.
    */
   train(options?: ContinueOptions): Promise<Outcome>;
-  /** The weights by path, float32, read from the last checkpoint. */
+  /** The model's weights by path, float32, read from the last checkpoint. */
   weights(): Promise<ReadonlyMap<string, HostTensor>>;
   close(): Promise<void>;
 }
@@ -147,11 +157,14 @@ export interface RunParts {
 /** @throws FinegrainError where config, checkpoint and tokenizer do not fit. */
 export function openedRun(parts: RunParts): Run {
   const { config, checkpoint, tokenizer, layers } = parts;
-  const model = scalingLM(config.model, layers);
-  matchTensors(checkpoint.modelTypes, paramTypes(model.params), checkpoint.path);
+  matchTensors(checkpoint.modelTypes, paramTypes(scalingLM(config.model, layers).params), checkpoint.path);
   expectVocabulary(tokenizer, config.model.vocabulary);
-  return new OpenedRun(parts, model);
+  return new OpenedRun(parts, writingModel(config.model, layers));
 }
+
+/** The model as it writes: without the narrow matrices, which are in its weights then. */
+const writingModel = ({ lora: _, ...config }: ModelConfig, layers: OwnLayers): LanguageModel =>
+  scalingLM(config, layers);
 
 class OpenedRun implements Run {
   readonly tokenizer: Tokenizer;
@@ -264,7 +277,7 @@ class OpenedRun implements Run {
       checkpoint: this.#checkpoint,
     });
     await this.close(); // what writes has the weights of before
-    this.#model = scalingLM(config.model, this.#layers);
+    this.#model = writingModel(config.model, this.#layers);
     this.#config = config;
     this.#checkpoint = checkpoint;
     this.#corpus = corpus;
@@ -272,8 +285,10 @@ class OpenedRun implements Run {
     return outcome;
   }
 
-  weights(): Promise<ReadonlyMap<string, HostTensor>> {
-    return this.#checkpoint.readModel();
+  async weights(): Promise<ReadonlyMap<string, HostTensor>> {
+    const { lora } = this.#config.model;
+    const weights = await this.#checkpoint.readModel();
+    return lora ? inTurns(mergingLora(lora, weights)) : weights;
   }
 
   async close(): Promise<void> {

@@ -1,6 +1,6 @@
 import type { Tokenizer } from "@finegrain/generate";
 import { type Backend, FinegrainError, type HostTensor } from "@finegrain/graph";
-import { endingOf, type ModelConfig, type OwnLayers, scalingLM } from "@finegrain/nn";
+import { endingOf, type LoraConfig, type ModelConfig, type OwnLayers, scalingLM } from "@finegrain/nn";
 import type { Corpus } from "@finegrain/train";
 import { type Beginning, openBeginning } from "./beginning.ts";
 import { type Measured, withinSeconds } from "./budget.ts";
@@ -46,6 +46,11 @@ export interface TrainOptions<O extends OwnLayers = Record<never, never>> extend
    * the new run's, so that there is neither `model` nor `tokenizer` beside it. The rate is 1e-4 where nothing else is said.
    */
   readonly init?: string;
+  /**
+   * With `init`: train narrow matrices beside those of the blocks, and leave the model's own weights as they are. The run writes and is given
+   * back as the sum of both. The rate is 1e-3 where nothing else is said.
+   */
+  readonly lora?: LoraConfig | undefined;
   /** Layers that do not come with finegrain, made by `defineFeedForward` and its like: `model` may choose them by their names. */
   readonly layers?: O;
   /** "byte", the path of a tokenizer.json, or a tokenizer. Default "byte". */
@@ -83,6 +88,7 @@ async function trainNew({ backend, out, data, ...options }: Omit<TrainOptions<Ow
     tokenizer: named,
     training: given,
     init,
+    lora,
     onMeasured,
     newData: _,
     ...listener
@@ -91,7 +97,9 @@ async function trainNew({ backend, out, data, ...options }: Omit<TrainOptions<Ow
     throw new FinegrainError(
       `${wanted !== undefined ? "model" : "tokenizer"} cannot be given with init: the new run has that of ${init}`,
     );
-  const beginning = init === undefined ? undefined : await openBeginning(init, { backend, layers });
+  if (lora !== undefined && init === undefined)
+    throw new FinegrainError("lora needs init: it is trained beside the weights of a model that was trained before");
+  const beginning = init === undefined ? undefined : await openBeginning(init, { backend, layers, lora });
   const tokenizer = beginning?.tokenizer ?? (typeof named === "object" ? named : await openTokenizer(named ?? "byte"));
   const minutes = trainingMinutes(given);
   const parts = (sizes: RunSizes | undefined, steps?: number) =>
@@ -118,7 +126,7 @@ async function trainNew({ backend, out, data, ...options }: Omit<TrainOptions<Ow
   const config = measured?.config ?? { ...first, ...source };
   const store = out === undefined ? memoryStore() : folderStore(out);
   const begin = (whole: RunConfig) => store.begin(whole, tokenizer);
-  const weights = await beginning?.weights();
+  const weights = await beginning?.weights(config.training.seed);
   return trainFromStart({ listener, backend, config, tokenizer, layers, store, text, corpus, weights, begin });
 }
 
@@ -176,7 +184,7 @@ function partsOf({ wanted, given, layers, tokenizer, beginning, sizes = beginnin
 }
 
 /** What a run that goes on has of its own. */
-const OWN = ["out", "model", "init"] as const;
+const OWN = ["out", "model", "init", "lora"] as const;
 
 async function trainOn(path: string, options: Omit<TrainOptions<OwnLayers>, "resume">): Promise<Run> {
   const {
@@ -188,6 +196,7 @@ async function trainOn(path: string, options: Omit<TrainOptions<OwnLayers>, "res
     out: _out,
     model: _model,
     init: _init,
+    lora: _lora,
     training,
     ...rest
   } = options;
@@ -223,8 +232,9 @@ async function beginAgain(path: string, { backend, layers, data, newData, steps,
   const text = await textOfRun(config, { data, newData });
   const { signal, onText: onProgress } = listener;
   const corpus = await corpusOf(text, tokenizer, { signal, onProgress, beside: path });
-  const beginning = config.init === undefined ? undefined : await openBeginning(config.init, { backend, layers });
-  const weights = await beginning?.weights();
+  const { init, model, training } = config;
+  const beginning = init === undefined ? undefined : await openBeginning(init, { backend, layers, lora: model.lora });
+  const weights = await beginning?.weights(training.seed);
   return trainFromStart({
     listener,
     backend,

@@ -5,7 +5,14 @@ import { fileURLToPath } from "node:url";
 import { openBackend } from "@finegrain/backends";
 import type { Backend } from "@finegrain/graph";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
-import { openRun, type TrainOptions, train } from "../src/index.ts";
+import {
+  exportToHuggingFace,
+  openCheckpoint,
+  openPretrained,
+  openRun,
+  type TrainOptions,
+  train,
+} from "../src/index.ts";
 
 const LLAMA = fileURLToPath(new URL("./pretrained/cases/llama", import.meta.url));
 const TEXT = "the end of the story and the start of another one. ".repeat(80);
@@ -76,4 +83,34 @@ test("what cannot be is refused in one sentence", async () => {
   );
   await expect(train({ ...own, init: join(folder, "none") })).rejects.toThrow("there is no checkpoint in");
   await expect(train({ backend, resume: LLAMA, init: LLAMA })).rejects.toThrow("init cannot be given with resume");
+});
+
+test("LoRA learns beside a model's weights, goes on as if it had not stopped, and is given back as one model", async () => {
+  const [out, given] = [join(folder, "run"), join(folder, "given")];
+  const options = { backend, init: LLAMA, data: TEXT, lora: { rank: 2 } };
+  await using first = await openRun(LLAMA, { backend });
+  await using whole = await train({ ...options, training: { ...training, steps: 20, learningRate: 0.02 } });
+  expect((await whole.evaluate(TEXT)).bitsPerByte).toBeLessThan((await first.evaluate(TEXT)).bitsPerByte - 0.5);
+
+  let aborted = 0;
+  const controller = new AbortController();
+  const onStep = () => void (++aborted === 8 && controller.abort());
+  const saved = { ...training, steps: 20, learningRate: 0.02 };
+  await (await train({ ...options, out, training: saved, onStep, signal: controller.signal })).close();
+  await using run = await train({ backend, resume: out, data: TEXT });
+  expect(run.step).toBe(20);
+  expect(await run.weights()).toEqual(await whole.weights());
+  expect([...(await run.weights()).keys()]).toEqual([...(await first.weights()).keys()]);
+  expect(run.config.model.lora).toEqual({ rank: 2 });
+
+  const checkpoint = await openCheckpoint(join(out, "checkpoints"));
+  const kept = await checkpoint.readModel();
+  for (const [path, weight] of await first.weights()) expect(kept.get(path)).toEqual(weight);
+  for (const slot of checkpoint.optimizerTypes.keys()) expect(slot).toContain(".lora.");
+  await exportToHuggingFace(run, { out: given });
+  expect(await (await openPretrained(given)).weights()).toEqual(await run.weights());
+});
+
+test("LoRA without a model to begin with is refused", async () => {
+  await expect(train({ backend, data: TEXT, lora: { rank: 2 } })).rejects.toThrow("lora needs init");
 });

@@ -42,20 +42,41 @@ export interface StepConfig extends BatchSize {
   readonly clipNorm?: number | undefined;
 }
 
-/** A model's parameters in a graph: as its layers see them, and by path. */
+/** A model's parameters in a graph: as its layers see them, and by path, those apart that are trained and those that stay as they are. */
 interface Traced {
   readonly weights: Weights<LanguageModel["params"]>;
-  readonly stored: Readonly<Record<string, Tensor>>;
+  readonly parameters: Readonly<Record<string, Tensor>>;
+  readonly frozen: Readonly<Record<string, Tensor>>;
 }
 
-const traceParams = ({ params }: LanguageModel): Traced => traceWeights(params, "float32");
+function traceParams(model: LanguageModel): Traced {
+  const { weights, stored } = traceWeights(model.params, "float32");
+  return { weights, ...byTraining(model, Object.entries(stored)) };
+}
+
+/** Values of a model's parameters by path: of those that are trained, and of those that stay as they are. */
+export function byTraining<V>(
+  { isTrained = () => true }: LanguageModel,
+  values: Iterable<readonly [path: string, value: V]>,
+): { readonly parameters: Readonly<Record<string, V>>; readonly frozen: Readonly<Record<string, V>> } {
+  const all = [...values];
+  return {
+    parameters: Object.fromEntries(all.filter(([path]) => isTrained(path))),
+    frozen: Object.fromEntries(all.filter(([path]) => !isTrained(path))),
+  };
+}
 
 /** What the optimizer keeps of every parameter, by the parameter's path and the slot's name. */
 export type SlotTree<V> = Readonly<Record<string, Readonly<Record<string, V>>>>;
 
 /** Types of the optimizer's slots. */
 export const slotTypes = ({ model, optimizer }: Pick<StepConfig, "model" | "optimizer">): SlotTree<TensorType> =>
-  Object.fromEntries([...paramTypes(model.params)].map(([path, type]) => [path, optimizer.slots(type)]));
+  Object.fromEntries(
+    Object.entries(byTraining(model, paramTypes(model.params)).parameters).map(([path, type]) => [
+      path,
+      optimizer.slots(type),
+    ]),
+  );
 
 /** Slots by name, "path.slot", as a checkpoint has them. */
 export const namedSlots = <V>(slots: SlotTree<V>): Map<string, V> =>
@@ -90,14 +111,14 @@ const stepInputs = () => ({ step: input([], "int32", "step"), learningRate: inpu
 /** Mean loss of a batch without auxiliary losses, and the gradients with them, by path. */
 function* lossAndGradients(
   { model }: StepConfig,
-  { weights, stored }: Traced,
+  { weights, parameters }: Traced,
   { tokens, key, counter }: ReturnType<typeof batchInputs>,
 ) {
   const ledger = openLedger();
   const loss = meanSurprise(surprise(model, weights, tokens, training(randomSource(key, counter), ledger)));
   yield;
   const total = [...ledger.losses.values()].reduce((a, b) => add(a, b), loss);
-  const gradients = gradient(total, stored);
+  const gradients = gradient(total, parameters);
   yield;
   return { loss, gradients, metrics: metricOutput(metricsOf(ledger)) };
 }
@@ -124,7 +145,7 @@ function metricOutput(metrics: ReadonlyMap<string, Tensor>): { metrics?: Tensor 
 /** Clipped gradients through the optimizer: parameters and slots after the step, and the gradients' norm before it. */
 function updates(
   { optimizer, clipNorm }: StepConfig,
-  parameters: Traced["stored"],
+  parameters: Traced["parameters"],
   slots: SlotTree<Tensor>,
   gradients: Readonly<Record<string, Tensor>>,
   { step, learningRate }: ReturnType<typeof stepInputs>,
@@ -162,12 +183,13 @@ export function* tracingStep(config: StepConfig) {
     batchInputs(config),
     stepInputs(),
   ];
+  const { parameters, frozen } = traced;
   const { loss, gradients, metrics } = yield* lossAndGradients(config, traced, batch);
-  const { norm, ...after } = updates(config, traced.stored, slots, gradients, now);
+  const { norm, ...after } = updates(config, parameters, slots, gradients, now);
   yield;
   return graph({
     name: "train step",
-    inputs: { parameters: traced.stored, slots, batch, now },
+    inputs: { parameters, frozen, slots, batch, now },
     outputs: { ...after, report: { ...metrics, loss, norm } },
   });
 }
@@ -184,14 +206,14 @@ export function* tracingSums(config: StepConfig) {
   const before = new Map(leaves<Tensor>(sums));
   return graph({
     name: "accumulate gradients",
-    inputs: { parameters: traced.stored, sums, batch },
+    inputs: { parameters: traced.parameters, frozen: traced.frozen, sums, batch },
     outputs: { sums: mapTensors(terms, (term, path) => add(before.get(path)!, term)) }, // a tree like theirs
   });
 }
 
 /** What {@link stepGraph} does with a batch, for the sums over `count` micro-batches. Metrics are not among what is read of it. */
 export function updateGraph(config: StepConfig, count: number) {
-  const [{ stored: parameters }, slots, now] = [traceParams(config.model), slotInputs(config), stepInputs()];
+  const [{ parameters }, slots, now] = [traceParams(config.model), slotInputs(config), stepInputs()];
   const sums = {
     gradients: mapTensors(parameters, ({ shape }, path) => input(shape, "float32", `sum of ${path}`)),
     loss: input([], "float32", "sum of the loss"),

@@ -19,6 +19,7 @@ import type { HeldOutBatch } from "./data/index.ts";
 import { createEvaluator, type Evaluator } from "./evaluator.ts";
 import {
   type accumulateGraph,
+  byTraining,
   mapSlots,
   metricNames,
   namedSlots,
@@ -105,8 +106,9 @@ export async function createTrainer(options: TrainerOptions): Promise<Trainer> {
   const weights = options.weights ?? (await inTurns(initializing(model.params, seed)));
   matchTensors(weights, paramTypes(model.params), "the set of weights");
   if (state) matchTensors(state.slots, namedSlots(slots), "the optimizer's state");
-  return new ModelTrainer(options, accumulate, {
-    parameters: Object.fromEntries(await inTurns(uploadingWeights(backend, model, weights, "float32"))),
+  const { parameters, frozen } = byTraining(model, await inTurns(uploadingWeights(backend, model, weights, "float32")));
+  return new ModelTrainer(options, accumulate, frozen, {
+    parameters,
     slots: await inTurns(uploadingSlots(backend, slots, state)),
   });
 }
@@ -136,7 +138,7 @@ function checkOptions({ accumulate = 1, clipNorm, seed, state }: TrainerOptions)
 const int32 = (...values: number[]): HostTensor => hostTensor("int32", [values.length], Int32Array.from(values));
 const scalarOf = (value: HostTensor): HostTensor => ({ ...value, shape: [] });
 
-/** The state of a run, on the device. */
+/** The state of a run that changes from step to step, on the device. */
 interface Held {
   readonly parameters: Readonly<Record<string, Buffer>>;
   readonly slots: SlotTree<Buffer>;
@@ -173,10 +175,12 @@ class ModelTrainer implements Trainer {
   readonly #sum: Lazy<Compiled<ReturnType<typeof accumulateGraph>>>;
   readonly #update: Lazy<Compiled<ReturnType<typeof updateGraph>>>;
   readonly #evaluator: Evaluator;
+  /** Parameters that are not trained. */
+  readonly #frozen: Readonly<Record<string, Buffer>>;
   #held: Held;
   #step: number;
 
-  constructor(options: TrainerOptions, accumulate: number, held: Held) {
+  constructor(options: TrainerOptions, accumulate: number, frozen: Readonly<Record<string, Buffer>>, held: Held) {
     this.#options = options;
     this.#accumulate = accumulate;
     this.#metricNames = metricNames(options);
@@ -185,6 +189,7 @@ class ModelTrainer implements Trainer {
     this.#sum = new Lazy(async () => backend.compile(await inTurns(tracingSums(options)), { donate: ["sums"] }));
     this.#update = new Lazy(() => backend.compile(updateGraph(options, accumulate)));
     this.#evaluator = createEvaluator({ backend, model });
+    this.#frozen = frozen;
     this.#held = held;
     this.#step = options.state?.step ?? 0;
   }
@@ -240,7 +245,7 @@ class ModelTrainer implements Trainer {
   async #inOne(tokens: HostTensor, learningRate: number): Promise<Stepped> {
     const executable = await this.#whole.get();
     const given = { batch: this.#batch(tokens, this.#step), now: this.#now(learningRate) };
-    const stepped = executable.run({ ...this.#held, ...given });
+    const stepped = executable.run({ ...this.#held, frozen: this.#frozen, ...given });
     disposeTree(given);
     return stepped;
   }
@@ -251,7 +256,7 @@ class ModelTrainer implements Trainer {
     let sums = this.#zeroSums();
     for (const [micro, tokens] of batches.entries()) {
       const batch = this.#batch(tokens, this.#step * batches.length + micro);
-      ({ sums } = accumulate.run({ parameters, sums, batch }));
+      ({ sums } = accumulate.run({ parameters, frozen: this.#frozen, sums, batch }));
       disposeTree(batch);
     }
     const { metrics, ...summed } = sums;
@@ -296,7 +301,8 @@ class ModelTrainer implements Trainer {
   }
 
   buffers(): Map<string, Buffer> {
-    return new Map(Object.entries(this.#held.parameters));
+    const held = { ...this.#frozen, ...this.#held.parameters };
+    return new Map([...paramTypes(this.#options.model.params).keys()].map((path) => [path, held[path]!]));
   }
 
   async weights(): Promise<Map<string, HostTensor>> {
@@ -308,7 +314,7 @@ class ModelTrainer implements Trainer {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    disposeTree({ ...this.#held });
+    disposeTree({ ...this.#held, frozen: this.#frozen });
     await this.#evaluator[Symbol.asyncDispose]();
     for (const lazy of [this.#whole, this.#sum, this.#update]) await lazy.dispose();
   }

@@ -2,6 +2,7 @@ import { expectDivisible, expectOneOf, expectPositive } from "../config-error.ts
 import { place } from "../definition/layer-definition.ts";
 import type { Activation } from "../layers/feed-forward/activation.ts";
 import type { AttentionConfig, FeedForwardConfig, LossConfig, NormConfig, PositionsConfig } from "./catalogs.ts";
+import { checkLora, type LoraConfig } from "./lora.ts";
 
 /** A language model's architecture: plain data, saved beside its checkpoint. */
 export interface ModelConfig {
@@ -30,6 +31,8 @@ export interface ModelConfig {
   readonly norm?: NormConfig;
   /** Of a dense feed-forward layer; others have their own. Default "relu". */
   readonly activation?: Activation | "swiglu";
+  /** Narrow matrices beside those of the blocks, which alone are trained. Default: there are none, and all weights are trained. */
+  readonly lora?: LoraConfig;
 }
 
 /** A config that says how many hidden units there are. */
@@ -52,6 +55,7 @@ const FIELDS = {
   loss: true,
   norm: true,
   activation: true,
+  lora: true,
 } as const satisfies Readonly<Record<keyof ModelConfig, true>>;
 
 /**
@@ -68,4 +72,5 @@ export function checkConfig(config: ModelConfig): void {
     expectPositive(at.owner, name, name === "dFf" ? hiddenUnits(config) : config[name]);
   expectOneOf(`${at.owner}: objective`, config.objective, ["causal", "masked"]);
   expectDivisible(at.owner, "dModel", config.dModel, "heads", config.heads);
+  if (config.lora) checkLora(config.lora);
 }

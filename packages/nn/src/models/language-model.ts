@@ -7,6 +7,8 @@ import type { ModelConfig } from "./config.ts";
 export interface LanguageModel<P extends Params = Params> {
   readonly config: ModelConfig;
   readonly params: P;
+  /** Whether a parameter is trained, by its path. Absent where all are. */
+  isTrained?(path: string): boolean;
   /**
    * Logits of the token after each of `tokens`, which are not shifted; of a masked language model, of each token itself.
    *

@@ -6,6 +6,7 @@ import { embedding } from "../layers/embedding.ts";
 import { type MaskedHeadParams, maskedHead } from "../layers/masked-head.ts";
 import { checkConfig, type ModelConfig } from "./config.ts";
 import type { LanguageModel } from "./language-model.ts";
+import { withLora } from "./lora.ts";
 import { attentionOf, type ConfigWith, feedForwardOf, lossOf, normOf, type OwnLayers, positionsOf } from "./parts.ts";
 
 export type LanguageModelParams = {
@@ -37,6 +38,13 @@ export function scalingLM<const O extends OwnLayers = Record<never, never>>(
 ): LanguageModel<LanguageModelParams> {
   const config = given as ModelConfig; // own layers are known by the names in `own`, which each part looks up
   checkConfig(config);
+  const model = wholeModel(config, own);
+  // With more parameters below those of its blocks, whose types say nothing of what is in them.
+  return config.lora ? (withLora(model, config.lora) as LanguageModel<LanguageModelParams>) : model;
+}
+
+/** The model whose weights are all trained. */
+function wholeModel(config: ModelConfig, own: OwnLayers | undefined): LanguageModel<LanguageModelParams> {
   const { vocabulary, dModel, layers, maxLength } = config;
   const isMasked = config.objective === "masked";
   const loss = lossOf(config, own);

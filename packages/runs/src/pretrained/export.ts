@@ -22,7 +22,8 @@ export interface ExportOptions {
  *   the folder is not empty.
  */
 export async function exportToHuggingFace(run: Run, { out }: ExportOptions): Promise<void> {
-  const { model, specialTokens = {}, chatTemplate } = run.config;
+  const { specialTokens = {}, chatTemplate } = run.config;
+  const model = run.model.config;
   const { family, config } = huggingFaceConfig(model, specialTokens);
   const { begin, end } = specialTokens;
   const tensors = tensorsForOthers(model, await run.weights(), huggingFaceNames(family), 0);

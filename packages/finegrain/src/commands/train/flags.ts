@@ -18,6 +18,23 @@ export const trainFlags = {
     value: "PATH",
     help: "begin with the weights of a run, or of a model from Hugging Face or a GGUF file; its model and tokenizer hold",
   },
+  lora: {
+    type: "whole",
+    value: "RANK",
+    least: 1,
+    help: "with --init: train two narrow matrices of this width beside each of the blocks', and leave the model's own as they are",
+  },
+  "lora-alpha": {
+    type: "number",
+    value: "X",
+    least: 0,
+    help: "their product counts alpha / rank (default twice the rank)",
+  },
+  "lora-matrices": {
+    type: "text",
+    value: "NAMES",
+    help: "which matrices have them: of query,key,value,output,inner,gate,outer (default all)",
+  },
   config: { type: "text", value: "FILE", help: "JSON in the form of a run folder's config.json; flags go over it" },
   data: {
     type: "text",
@@ -147,6 +164,7 @@ export const train = command({
   flags: trainFlags,
   sections: [
     ["The run", ["out", "resume", "new-data", "init", "config", "data", "tokenizer"]],
+    ["Fine-tuning", ["lora", "lora-alpha", "lora-matrices"]],
     ["How long it learns", ["minutes", "steps", "evaluate-every", "checkpoint-every"]],
     ["The model's size", ["model", "layers", "d-model", "d-ff", "heads", "length", "objective"]],
     [
@@ -165,6 +183,7 @@ export const train = command({
       "finegrain train --init runs/smollm2 --data mine.txt --out runs/mine",
       "let an imported model learn your own text",
     ],
+    ["finegrain train --init runs/smollm2 --lora 16 --data mine.txt", "the same by LoRA: in less time and memory"],
     ["finegrain train --resume runs/first", "go on where a run was stopped by Ctrl-C"],
     ["finegrain train --resume runs/first --steps 900", "let one that is done learn on"],
   ],

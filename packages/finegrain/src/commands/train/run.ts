@@ -1,7 +1,15 @@
 import { join } from "node:path";
 import { backendOptions } from "@finegrain/backends";
 import { ranOn } from "@finegrain/graph";
-import { hiddenUnits, type ModelConfig, parameterCount } from "@finegrain/nn";
+import {
+  hiddenUnits,
+  type LoraConfig,
+  type LoraMatrix,
+  leaves,
+  type ModelConfig,
+  type Param,
+  parameterCount,
+} from "@finegrain/nn";
 import {
   checkUnused,
   type Measured,
@@ -68,8 +76,17 @@ async function newRun(flags: Flags): Promise<Omit<TrainOptions, "backend">> {
   const out = flags.out ?? (await unusedFolder(`runs/${timestamp()}`));
   // Refused before the text is read.
   await checkUnused(out);
-  const own = flags.init === undefined ? { model, tokenizer } : { init: flags.init };
+  const own = flags.init === undefined ? { model, tokenizer } : { init: flags.init, lora: loraOf(flags) };
+  const idle = (["lora", "lora-alpha", "lora-matrices"] as const).find((name) => flags[name] !== undefined);
+  if (idle !== undefined && own.lora === undefined)
+    throw new UsageError(`--${idle} needs ${flags.init === undefined ? "--init" : "--lora"}`);
   return { ...own, training, out, data: await readText(data) };
+}
+
+function loraOf({ lora: rank, "lora-alpha": alpha, "lora-matrices": named }: Flags): LoraConfig | undefined {
+  if (rank === undefined) return undefined;
+  const matrices = named?.split(",").map((name) => name.trim()) as readonly LoraMatrix[] | undefined; // which the model checks
+  return { rank, ...(alpha !== undefined && { alpha }), ...(matrices && { matrices }) };
 }
 
 /** `2026-11-24-0907`, of the local time. */
@@ -84,6 +101,7 @@ const WITH_RESUME = ["resume", "steps", "data", "new-data", "backend", "device",
 
 /** What may be said beside --init: how it learns, and not what it is. */
 const WITH_INIT = [
+  ...["lora", "lora-alpha", "lora-matrices"],
   ...["init", "out", "data", "minutes", "steps", "evaluate-every", "checkpoint-every", "length", "batch", "accumulate"],
   ...["optimizer", "learning-rate", "schedule", "warmup", "weight-decay", "clip", "transition", "seed"],
   ...["backend", "device", "json"],
@@ -118,8 +136,11 @@ function describeBudget(out: Terminal, { config, tokensPerSecond, seconds }: Mea
 function describe(out: Terminal, { config, corpus, model, step, folder, evaluated }: Start): void {
   const { training, data = "the text given" } = config;
   const { layers, dModel, heads, feedForward, attention } = config.model;
+  const { lora } = config.model;
+  const trained = leaves<Param>(model.params).filter(([path]) => model.isTrained?.(path) ?? true);
+  const learning = lora && `, of which ${count(parameterCount(Object.fromEntries(trained)))} learn`;
   out.print(
-    `${count(parameterCount(model.params))} parameters: ${layers} layers of width ${dModel}, ${heads} heads, ` +
+    `${count(parameterCount(model.params))} parameters${learning ?? ""}: ${layers} layers of width ${dModel}, ${heads} heads, ` +
       `feed-forward ${hiddenUnits(config.model)} (${inWords(feedForward)}), attention ${attention?.type ?? "dense"}`,
   );
   out.print(
