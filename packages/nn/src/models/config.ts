@@ -2,7 +2,7 @@ import { expectDivisible, expectOneOf, expectPositive } from "../config-error.ts
 import { place } from "../definition/layer-definition.ts";
 import type { Activation } from "../layers/feed-forward/activation.ts";
 import type { AttentionConfig, FeedForwardConfig, LossConfig, NormConfig, PositionsConfig } from "./catalogs.ts";
-import { checkLora, type LoraConfig } from "./lora.ts";
+import { checkLora, type LoraConfig } from "./lora-config.ts";
 
 /** A language model's architecture: plain data, saved beside its checkpoint. */
 export interface ModelConfig {

@@ -10,7 +10,8 @@ export { hiddenUnits, type ModelConfig, type SizedConfig } from "./config.ts";
 export { type DenseLMConfig, denseLM } from "./dense-lm.ts";
 export { equalParameters } from "./equal-parameters.ts";
 export type { LanguageModel } from "./language-model.ts";
-export { LORA_MATRICES, type LoraConfig, type LoraMatrix, mergingLora } from "./lora.ts";
+export { mergingLora } from "./lora.ts";
+export { LORA_MATRICES, type LoraConfig, type LoraMatrix } from "./lora-config.ts";
 export {
   type AnyFeedForward,
   attentionOf,

@@ -8,42 +8,16 @@ import {
   type Tensor,
   type Turns,
 } from "@finegrain/graph";
-import { expectPositive } from "../config-error.ts";
 import { normal, zeros } from "../init.ts";
 import { leaves, type Param, type Params, param, type Weights } from "../layer.ts";
 import type { LanguageModel } from "./language-model.ts";
-
-/** Matrices of a block that may be adapted, by the names that they have in the layers: of attention, then of feed-forward layers. */
-export const LORA_MATRICES = ["query", "key", "value", "output", "inner", "gate", "outer"] as const;
-export type LoraMatrix = (typeof LORA_MATRICES)[number];
-
-/** What is trained beside a model's weights, which stay as they are. Hu et al. 2021, "LoRA". */
-export interface LoraConfig {
-  /** Width of the two narrow matrices. */
-  readonly rank: number;
-  /** Their product counts alpha / rank. Default: twice the rank. */
-  readonly alpha?: number;
-  /** Which matrices have them. Default: all of {@link LORA_MATRICES} that the model has. */
-  readonly matrices?: readonly LoraMatrix[];
-}
+import { LORA_MATRICES, type LoraConfig } from "./lora-config.ts";
 
 /** How much the product of the two narrow matrices counts. */
 const scaleOf = ({ rank, alpha = 2 * rank }: LoraConfig): number => alpha / rank;
 
 /** The name under which the two narrow matrices stand beside a kernel. */
 const NAME = "lora";
-
-/** @throws FinegrainError where an option is out of its range. */
-export function checkLora({ rank, alpha, matrices = LORA_MATRICES }: LoraConfig): void {
-  expectPositive("model config", "lora.rank", rank);
-  if (alpha !== undefined && !(Number.isFinite(alpha) && alpha > 0))
-    throw new FinegrainError(`model config: lora.alpha must be greater than 0, not ${alpha}`);
-  const strange = matrices.find((name) => !LORA_MATRICES.includes(name));
-  if (strange !== undefined || matrices.length === 0)
-    throw new FinegrainError(
-      `model config: lora.matrices must be some of ${LORA_MATRICES.join(", ")}, not ${strange === undefined ? "none" : `"${strange}"`}`,
-    );
-}
 
 /** A tree of parameters in which some kernels have narrow matrices beside them. */
 interface Adapted {
