@@ -12,14 +12,16 @@ export function mainHelp(commands: readonly Command[], version: string): string 
     summary,
   ]);
   return page([
-    `finegrain ${version}: trains and decodes Transformers with fine-grained conditional computation`,
+    wrap(`finegrain ${version}: trains and decodes Transformers with fine-grained conditional computation`, WIDTH).join(
+      "\n",
+    ),
     section("Usage", ["finegrain COMMAND [flags]"]),
     section("Commands", table(rows as [string, string][])),
-    section("First steps", [
-      "finegrain demo                        # four minutes: train a sparse and a dense model, let both write",
-      'finegrain generate runs/demo/sparse --prompt "Fellow citizens, "',
-      "finegrain train --data my-texts/ --out runs/mine --steps 500",
-      "finegrain devices                     # what runs here, and how to add what does not",
+    examplesOf("First steps", [
+      ["finegrain demo", "train a sparse and a dense model, and let both write: four minutes"],
+      ['finegrain generate runs/demo/sparse --prompt "Fellow citizens, "', "let one write on"],
+      ["finegrain train --data my-texts/ --out runs/mine --steps 500", "train on texts of your own"],
+      ["finegrain devices", "see what runs here, and how to add what does not"],
     ]),
     "finegrain COMMAND --help shows a command's flags and examples.",
   ]);
@@ -38,12 +40,15 @@ export async function commandHelp(command: Command): Promise<string> {
     ),
     section("Flags", table([...flagRows(Object.entries(unsectioned(command))), ["-h, --help", "show this page"]])),
     ...groups.map(groupHelp),
-    section(
-      "Examples",
-      examples.flatMap(([line, what]) => [`# ${what}`, line]),
-    ),
+    examplesOf("Examples", examples),
   ]);
 }
+
+const examplesOf = (title: string, examples: Command["examples"]): string =>
+  section(
+    title,
+    examples.flatMap(([line, what]) => [`# ${what}`, line]),
+  );
 
 const groupHelp = ({ title, flags, notes }: FlagGroup): string =>
   section(title, [...table(flagRows(Object.entries(flags))), "", ...table(notes)]);
@@ -75,13 +80,17 @@ const page = (parts: readonly string[]) => `${parts.join("\n\n")}\n`;
 const section = (title: string, lines: readonly string[]) =>
   `${title}:\n${lines.map((line) => `  ${line}`).join("\n")}`;
 
+/** A flag with its choices: between them where they are more than a line. */
+const broken = (flag: string): string[] =>
+  flag.length > WIDTH - 2 ? wrap(flag.replaceAll("|", " | "), WIDTH - 2) : [flag];
+
 /** Two columns; a text that is too long goes on below itself. */
 function table(rows: readonly (readonly [string, string])[]): string[] {
   const longest = Math.min(30, Math.max(...rows.map(([left]) => left.length)));
   return rows.flatMap(([left, right]) => {
     const [first = "", ...rest] = wrap(right, WIDTH - longest - 4);
     const indent = " ".repeat(longest + 2);
-    const head = left.length > longest ? [left, indent + first] : [left.padEnd(longest + 2) + first];
+    const head = left.length > longest ? [...broken(left), indent + first] : [left.padEnd(longest + 2) + first];
     return [...head, ...rest.map((line) => indent + line)];
   });
 }

@@ -2,10 +2,13 @@ import { execFile, execFileSync, spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { beforeAll, describe, expect, test } from "vitest";
 import { quoted } from "../src/output/hint.ts";
 import { finegrain, folderWithText, MAIN, TINY } from "./command-line.ts";
+
+const MODEL = fileURLToPath(new URL("../../runs/test/pretrained/cases/llama/model.gguf", import.meta.url));
 
 let folder: string;
 let text: string;
@@ -138,23 +141,48 @@ describe.runIf(canMount)("a disk that is full", () => {
     60_000,
   );
 
-  test("or read-only ends bench, report and train in a sentence, with what was there untouched", async () => {
-    const results = join(disk(), "results.jsonl");
-    const report = shell("report", join(folder, "lines.jsonl"), "--out", join(disk(), "report"));
+  /** Every command that writes, beside training, to the disk. */
+  const writing = () => [
+    shell("report", join(folder, "lines.jsonl"), "--out", join(disk(), "report")),
+    shell("bench", "ops", "--quick", "--backend", "reference", "--json", join(disk(), "results.jsonl")),
+    shell("import", MODEL, "--out", join(disk(), "run")),
+    shell("export", join(folder, "imported"), "--out", join(disk(), "exported")),
+  ];
+  beforeAll(async () => {
     await writeFile(join(folder, "lines.jsonl"), '{"step":0,"loss":1}\n{"step":1,"loss":0.5}\n');
-    const commands = [
-      report,
-      shell("bench", "ops", "--quick", "--backend", "reference", "--json", results),
-      shell("train", ...flags, "--data", text, "--out", join(disk(), "run")),
-    ];
-    for (const line of commands) {
+    expect(await finegrain(["import", MODEL, "--out", join(folder, "imported")])).toMatchObject({ code: 0 });
+  });
+
+  test("or read-only ends every command in a sentence that names the path, with what was there untouched", async () => {
+    const train = shell("train", ...flags, "--data", text, "--out", join(disk(), "run"));
+    for (const line of [...writing(), train]) {
       const readOnly = await onDisk("1m", ['mount -o remount,ro none "$DISK"', line]);
       expectSentence(readOnly.stderr, /EROFS|read-only/i);
-      expect(readOnly.code).toBe(1);
-      expect(readOnly.stdout).not.toMatch(/done: /);
+      expect(readOnly.stderr).toContain(disk());
+      expect(readOnly).toMatchObject({ code: 1, stdout: expect.not.stringMatching(/done: |opens it|open it/) });
     }
-    const full = await onDisk("8k", [`${report} > "$DISK.out"; code=$?`, 'find "$DISK" -type f', "exit $code"]);
-    expectSentence(full.stderr, /ENOSPC|no space left/i);
-    expect(full).toMatchObject({ code: 1, stdout: "" });
   }, 120_000);
+
+  test.each([
+    ["4k", [0, 1, 2, 3]],
+    ["48k", [2, 3]],
+    ["100k", [2, 3]],
+  ])(
+    "of %s ends what writes more in a sentence that names the path, and leaves no part",
+    async (size, which) => {
+      const kept = '{"kept":true}';
+      for (const line of which.map((i) => writing()[i]!)) {
+        const full = await onDisk(size, [
+          `echo '${kept}' > "$DISK/results.jsonl"`,
+          `${line} > "$DISK.out"; code=$?`,
+          'find "$DISK" -type f; cat "$DISK/results.jsonl"',
+          "exit $code",
+        ]);
+        expectSentence(full.stderr, /cannot (write|make).*(ENOSPC|no space left)/i);
+        expect(full.stderr).toContain(disk());
+        expect(full).toMatchObject({ code: 1, stdout: `${join(disk(), "results.jsonl")}\n${kept}\n` });
+      }
+    },
+    120_000,
+  );
 });

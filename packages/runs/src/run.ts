@@ -176,6 +176,7 @@ class OpenedRun implements Run {
   #config: RunConfig;
   #checkpoint: Checkpoint;
   #corpus: Corpus | undefined;
+  #isTraining = false;
   #outcome: Outcome | undefined;
 
   constructor(parts: RunParts, model: LanguageModel) {
@@ -255,17 +256,29 @@ class OpenedRun implements Run {
     return evaluateHeldOut({ ...rest, backend: this.#backend, model, weights, corpus, length });
   }
 
-  async train({ steps, data, newData = false, ...rest }: ContinueOptions = {}): Promise<Outcome> {
-    if (this.#store === undefined)
+  async train(options: ContinueOptions = {}): Promise<Outcome> {
+    const store = this.#store;
+    if (store === undefined)
       throw new FinegrainError(
         `${this.#checkpoint.path} is no run's checkpoint: its config does not say how it was trained, so it cannot be trained on`,
       );
+    if (this.#isTraining)
+      throw new FinegrainError("this run is being trained: it can go on when that training has ended");
+    this.#isTraining = true;
+    try {
+      return await this.#train(store, options);
+    } finally {
+      this.#isTraining = false;
+    }
+  }
+
+  async #train(store: RunStore, { steps, data, newData = false, ...rest }: ContinueOptions): Promise<Outcome> {
     const training = withSteps(this.#config.training, steps, this.step);
     const own = data === undefined && !newData;
     const text = own ? undefined : await textOfRun(this.#config, { data, newData });
-    const reading = { onProgress: rest.onText, signal: rest.signal, beside: this.#store.folder };
+    const reading = { onProgress: rest.onText, signal: rest.signal, beside: store.folder };
     const corpus = await (text === undefined ? this.#ownCorpus(reading) : corpusOf(text, this.tokenizer, reading));
-    const named = text !== undefined && newData && this.#store.folder !== undefined;
+    const named = text !== undefined && newData && store.folder !== undefined;
     const { outcome, checkpoint, config } = await trainInStages({
       ...rest,
       backend: this.#backend,
@@ -273,7 +286,7 @@ class OpenedRun implements Run {
       layers: this.#layers,
       corpus,
       tokenizer: this.tokenizer,
-      store: this.#store,
+      store,
       checkpoint: this.#checkpoint,
     });
     await this.close(); // what writes has the weights of before

@@ -77,6 +77,16 @@ describe("a run in memory", () => {
   });
 });
 
+test("a run is trained by one training at a time, and is of use after a second was refused", async () => {
+  const out = join(folder, "run");
+  await using run = await train({ ...TINY, out });
+  const first = run.train({ steps: 8 });
+  await fails(run.train({ steps: 8 }), "this run is being trained");
+  expect(await first).toMatchObject({ interrupted: false });
+  await run.train({ steps: 10 });
+  expect(run.step).toBe(10);
+});
+
 describe("a run folder", () => {
   const out = () => join(folder, "run");
 

@@ -18,6 +18,11 @@ export interface Evidence {
   readonly studies: readonly StudyResult[];
 }
 
+const WHY: Readonly<Record<string, string>> = {
+  ENOENT: "there is no such file",
+  EISDIR: "it is a folder; of a run folder the file metrics.jsonl is wanted",
+};
+
 /**
  * The results and training metrics of a file of JSON lines: each line is recognised by what it says. Lines of before a
  * field was added lack it.
@@ -26,7 +31,7 @@ export interface Evidence {
  */
 export async function readEvidence(path: string): Promise<Evidence> {
   const text = await readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
-    const why = error.code === "ENOENT" ? "there is no such file" : error.message;
+    const why = WHY[error.code ?? ""] ?? error.message;
     throw new FinegrainError(`cannot read the results ${path}: ${why}`);
   });
   const [results, metrics, studies]: [Result[], Metric[], StudyResult[]] = [[], [], []];

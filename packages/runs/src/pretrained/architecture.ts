@@ -1,4 +1,4 @@
-import { FinegrainError } from "@finegrain/graph";
+import { FinegrainError, shownJson } from "@finegrain/graph";
 import type { ModelConfig } from "@finegrain/nn";
 
 /** Families of models that are known: the models of one differ in what their config says alone. */
@@ -24,7 +24,7 @@ export function familyOf(name: unknown, known: ReadonlyMap<string, Family>, path
   const family = typeof name === "string" ? known.get(name) : undefined;
   if (family === undefined)
     throw new FinegrainError(
-      `${path}: the architecture "${name}" is not known: known are ${[...known.keys()].join(", ")}`,
+      `${path}: ${name === undefined ? "no architecture is named" : `the architecture ${shownJson(name)} is not known`}: known are ${[...known.keys()].join(", ")}`,
     );
   return family;
 }

@@ -45,11 +45,8 @@ export const generate = command({
   operands: [runOperand],
   flags: generateFlags,
   examples: [
-    ['finegrain generate runs/first --prompt "The state of the Union is " --max-tokens 300', "write on from a prompt"],
-    [
-      'finegrain generate SmolLM2-135M-Instruct.Q4_1.gguf --chat --prompt "What is gravity?"',
-      "a question to a model of others",
-    ],
+    ['finegrain generate runs/first --prompt "The state of the Union is " -n 300', "write on from a prompt"],
+    ['finegrain generate SmolLM2-135M.gguf --chat --prompt "What is gravity?"', "a question to a model of others"],
     ["finegrain generate runs/first --greedy --json < prompt.txt", "for a script: the prompt from a file, JSON out"],
   ],
   load: async () => (await import("./run.ts")).generate,

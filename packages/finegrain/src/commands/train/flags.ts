@@ -174,10 +174,7 @@ export const train = command({
   ],
   examples: [
     ["finegrain train --out runs/first", "a small sparse model on the speeches that come along"],
-    [
-      "finegrain train --data texts/ --model dense --layers 6 --length 256 --steps 2000 --out runs/dense",
-      "a dense one on your own text",
-    ],
+    ["finegrain train --data texts/ --model dense --layers 6 --steps 2000", "a dense one on your own text"],
     ["finegrain train --feed-forward grouped --experts 8 --out runs/grouped", "experts that share the work of a group"],
     [
       "finegrain train --init runs/smollm2 --data mine.txt --out runs/mine",
