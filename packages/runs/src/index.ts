@@ -15,8 +15,9 @@ export {
 export type { RunSizes } from "./defaults.ts";
 export * from "./folder/index.ts";
 export type { EvaluateOptions, Evaluation, EvaluationProgress } from "./held-out.ts";
-export { type ExportOptions, exportToHuggingFace } from "./pretrained/export.ts";
+export { type ExportOptions, exportToGguf, exportToHuggingFace } from "./pretrained/export.ts";
 export type { ForeignTensor } from "./pretrained/foreign-tensors.ts";
+export { type GgufContent, type GgufEntry, ggufChunks } from "./pretrained/gguf/chunks.ts";
 export { type ImportOptions, importPretrained } from "./pretrained/import.ts";
 export { openPretrained, type Pretrained } from "./pretrained/pretrained.ts";
 export {

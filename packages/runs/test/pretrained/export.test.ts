@@ -5,7 +5,15 @@ import { fileURLToPath } from "node:url";
 import { type HostTensor, hostTensor, referenceBackend } from "@finegrain/graph";
 import { readSafetensors } from "@finegrain/nn";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { exportToHuggingFace, type ModelOptions, openPretrained, openRun, type Run, train } from "../../src/index.ts";
+import {
+  exportToGguf,
+  exportToHuggingFace,
+  type ModelOptions,
+  openPretrained,
+  openRun,
+  type Run,
+  train,
+} from "../../src/index.ts";
 
 const pathOf = (name: string) => fileURLToPath(new URL(`./cases/${name}`, import.meta.url));
 const backend = referenceBackend();
@@ -48,6 +56,58 @@ const notKept = (family: string) =>
   family.startsWith("qwen") && family.endsWith("_moe")
     ? /^((bos|eos)_token_id|head_dim|dtype|intermediate_size)$/
     : /^((bos|eos)_token_id|head_dim|dtype|.*_pdrop)$/;
+
+test.each([
+  "llama/model.gguf",
+  "llama31/model.gguf",
+  "mistral",
+  "qwen2",
+  "qwen3",
+  "mixtral",
+  "qwen2_moe",
+  "qwen3_moe",
+  "gpt2",
+])("%s is given as a GGUF file", async (name) => {
+  const out = join(folder, "given.gguf");
+  await using run = await openRun(pathOf(name), { backend });
+  await exportToGguf(run, { out });
+  const [before, after] = await Promise.all([openPretrained(pathOf(name)), openPretrained(out)]);
+  // The base of the positions is as near as a float32 is, and what a file says of them is a tensor.
+  expect(after.model).toEqual(before.model);
+  expect(after.specialTokens).toEqual(before.specialTokens);
+  expect(await after.weights()).toEqual(await before.weights());
+  const text = "the end</s> of it: 日本 and the rest";
+  expect(after.tokenizer.encode(text)).toEqual(before.tokenizer.encode(text));
+  expect(await readdir(folder)).toEqual(["given.gguf"]);
+  await expect(exportToGguf(run, { out })).rejects.toThrow(`there is a file ${out} already: choose another name`);
+});
+
+test.each<[string, object, string]>([
+  [
+    "fewer heads of keys in OLMoE",
+    {
+      feedForward: { type: "token-choice", experts: 2, gated: true, activation: "silu" },
+      attention: { type: "dense", kvHeads: 1, bias: "none", normalize: true, normalizeOver: "all" },
+    },
+    "llama.cpp has models of olmoe with as many heads of keys as of queries alone",
+  ],
+  [
+    "sums of shares",
+    {
+      feedForward: { type: "token-choice", experts: 2, gated: true, activation: "silu" },
+      attention: { type: "dense", bias: "none", normalize: true },
+    },
+    "llama.cpp has models of qwen3_moe whose experts' shares sum to 1 alone",
+  ],
+  [
+    "an activation",
+    { norm: "layer", positions: "learned", feedForward: { type: "dense" }, attention: { type: "dense" } },
+    "llama.cpp has GPT-2's units with the activation fastGelu alone, not relu",
+  ],
+])("what llama.cpp has not is said: %s", async (_, own, says) => {
+  await using run = await trained({ ...like, ...own } as ModelOptions);
+  await expect(exportToGguf(run, { out: join(folder, "given.gguf") })).rejects.toThrow(says);
+});
 
 test.each(FAMILIES)("%s has the tensors and the config that transformers wrote", async (name) => {
   const out = join(folder, "given");

@@ -4,11 +4,11 @@ import { runOperand } from "../run-operand.ts";
 export const exportFlags = {
   to: {
     type: "choice",
-    choices: ["huggingface"],
+    choices: ["huggingface", "gguf"],
     default: "huggingface",
-    help: "the form of the model: a folder that transformers opens",
+    help: "a folder that transformers opens, or a file that llama.cpp opens",
   },
-  out: { type: "text", value: "DIR", help: "the folder to make (default the run's name and the form)" },
+  out: { type: "text", value: "PATH", help: "the folder or file to make (default the run's name and the form)" },
 } as const;
 
 export const exportCommand = command({
@@ -16,6 +16,9 @@ export const exportCommand = command({
   summary: "write a model in a form that others open",
   operands: [runOperand],
   flags: exportFlags,
-  examples: [["finegrain export runs/smollm2 --out smollm2-hf", "for AutoModelForCausalLM.from_pretrained"]],
+  examples: [
+    ["finegrain export runs/smollm2 --out smollm2-hf", "for AutoModelForCausalLM.from_pretrained"],
+    ["finegrain export runs/smollm2 --to gguf --out smollm2.gguf", "for llama.cpp"],
+  ],
   load: async () => (await import("./run.ts")).exportModel,
 });

@@ -1,18 +1,25 @@
 import { referenceBackend } from "@finegrain/graph";
-import { exportToHuggingFace, openRun, unusedFolder } from "@finegrain/runs";
+import { exportToGguf, exportToHuggingFace, openRun, unusedFolder } from "@finegrain/runs";
 import type { Values } from "../../arguments.ts";
 import { EXIT, type ExitCode } from "../../exit.ts";
 import { terminal } from "../../output/terminal.ts";
 import type { exportFlags } from "./flags.ts";
 
-/** `finegrain export RUN`: a model's folder for other programs. Nothing is computed. */
+/** `finegrain export RUN`: a model in a form for other programs. Nothing is computed. */
 export async function exportModel(
   { to, out: named }: Values<typeof exportFlags>,
   [path]: readonly string[],
 ): Promise<ExitCode> {
   await using backend = referenceBackend();
   await using run = await openRun(path!, { backend }); // the operand is required
-  const out = named ?? (await unusedFolder(`${path!.replace(/[/\\]+$/, "")}-${to}`));
+  const name = path!.replace(/[/\\]+$/, "");
+  if (to === "gguf") {
+    const out = named ?? `${name}.gguf`;
+    await exportToGguf(run, { out });
+    terminal().print(`${out}: llama.cpp runs it, and makes it smaller by llama-quantize`);
+    return EXIT.ok;
+  }
+  const out = named ?? (await unusedFolder(`${name}-${to}`));
   await exportToHuggingFace(run, { out });
   terminal().print(`${out}: transformers opens it by AutoModelForCausalLM.from_pretrained("${out}")`);
   return EXIT.ok;

@@ -1,51 +1,9 @@
 import { FinegrainError, shownJson } from "@finegrain/graph";
 import type { SpecialTokens } from "../../config.ts";
 import type { GgufHeader, GgufValue } from "./header.ts";
+import { bytes, preTokenizers, TOKEN_TYPES } from "./pre-tokenizers.ts";
 
 type Metadata = GgufHeader["metadata"];
-
-/** Types of tokens, by llama.cpp's numbers. */
-const CONTROL = 3;
-const USER_DEFINED = 4;
-
-/** A regular expression that cuts a text into words, before their bytes are tokens. */
-const words = (digits: string): object => ({
-  type: "Split",
-  pattern: {
-    Regex: `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|${digits}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+`,
-  },
-  behavior: "Isolated",
-  invert: false,
-});
-const bytes = (cutsWords: boolean): object => ({
-  type: "ByteLevel",
-  add_prefix_space: false,
-  trim_offsets: true,
-  use_regex: cutsWords,
-});
-const inTurn = (...pretokenizers: readonly object[]): object => ({ type: "Sequence", pretokenizers });
-
-const gpt2 = { pre_tokenizer: bytes(true) };
-const llama3 = { pre_tokenizer: inTurn(words("\\p{N}{1,3}"), bytes(false)), wholeWords: true };
-const qwen2 = { normalizer: { type: "NFC" }, pre_tokenizer: inTurn(words("\\p{N}"), bytes(false)) };
-
-interface BytePair {
-  readonly normalizer?: object;
-  readonly pre_tokenizer: object;
-  /** A word that is a token is not merged. */
-  readonly wholeWords?: boolean;
-}
-
-/** How text is cut into words, by `tokenizer.ggml.pre`. */
-const bytePairs: ReadonlyMap<string, BytePair> = new Map<string, BytePair>([
-  ["gpt-2", gpt2],
-  ["smollm", { pre_tokenizer: inTurn({ type: "Digits", individual_digits: true }, bytes(true)) }],
-  ["llama-bpe", llama3],
-  ["llama-v3", llama3],
-  ["llama3", llama3],
-  ["qwen2", qwen2],
-  ["deepseek-r1-qwen", qwen2],
-]);
 
 /**
  * The tokenizer.json that describes the tokenizer of a GGUF file: byte-pair encoding of bytes ("gpt2"), or of characters with bytes for
@@ -77,10 +35,10 @@ export function specialTokensOf(metadata: Metadata, path: string): SpecialTokens
 
 function ofBytes(metadata: Metadata, tokens: readonly string[], path: string): object {
   const pre = metadata.get("tokenizer.ggml.pre") ?? "gpt-2";
-  const known = typeof pre === "string" ? bytePairs.get(pre) : undefined;
+  const known = typeof pre === "string" ? preTokenizers.get(pre) : undefined;
   if (known === undefined)
     throw new FinegrainError(
-      `${path}: the pre-tokenizer ${shownJson(pre)} is not known: known are ${[...bytePairs.keys()].join(", ")}`,
+      `${path}: the pre-tokenizer ${shownJson(pre)} is not known: known are ${[...preTokenizers.keys()].join(", ")}`,
     );
   return {
     added_tokens: addedTokens(metadata, tokens, path),
@@ -150,7 +108,7 @@ function addedTokens(metadata: Metadata, tokens: readonly string[], path: string
     ? numbers(metadata, "tokenizer.ggml.token_type", tokens.length, path)
     : [];
   return tokens.flatMap((content, id) =>
-    types[id] === CONTROL || types[id] === USER_DEFINED
+    types[id] === TOKEN_TYPES.control || types[id] === TOKEN_TYPES.userDefined
       ? [
           {
             id,
@@ -159,7 +117,7 @@ function addedTokens(metadata: Metadata, tokens: readonly string[], path: string
             lstrip: false,
             rstrip: false,
             normalized: false,
-            special: types[id] === CONTROL,
+            special: types[id] === TOKEN_TYPES.control,
           },
         ]
       : [],
