@@ -24,6 +24,14 @@ test("a backend is opened by its name, and on a device", async () => {
   expect(reference.name).toBe("reference");
 });
 
+test("a backend with threads of this process has as many as it is told", async () => {
+  await using wasm = await openBackend({ name: "wasm", threads: 1 });
+  expect(wasm.device.threads).toBe(1);
+  await expect(openBackend({ name: "reference", threads: 1 })).rejects.toThrow(
+    "backend reference cannot be told how many threads to use: onnx and wasm can",
+  );
+});
+
 test("what is not known is refused with what is", async () => {
   const openAny = openBackend as (options: object) => Promise<unknown>; // as JavaScript would call it
   await expect(openAny({ name: "abacus" })).rejects.toThrow(

@@ -1,9 +1,11 @@
-import { type Backend, UnknownNameError } from "@finegrain/graph";
+import { type Backend, FinegrainError, UnknownNameError } from "@finegrain/graph";
 
 interface Entry<D extends string = string> {
   /** Where no device is asked for, the backend's own choice is taken. */
   readonly devices: readonly D[];
-  open(device: D | undefined): Promise<Backend>;
+  open(device: D | undefined, threads: number | undefined): Promise<Backend>;
+  /** Whether it computes in threads of this process, as many as it is told. */
+  readonly threaded?: boolean;
 }
 
 /** Ties the device that `open` takes to the devices that are listed. */
@@ -13,9 +15,10 @@ const entry = <const D extends string>(definition: Entry<D>): Entry<D> => defini
 const BACKENDS = {
   onnx: entry({
     devices: ["cpu", "webgpu", "cuda"],
-    async open(device) {
+    threaded: true,
+    async open(device, threads) {
       const { onnxBackend } = await import("@finegrain/backend-onnx");
-      return onnxBackend(device === undefined ? {} : { device });
+      return onnxBackend({ ...(device !== undefined && { device }), ...(threads !== undefined && { threads }) });
     },
   }),
   tfjs: entry({
@@ -27,9 +30,10 @@ const BACKENDS = {
   }),
   wasm: entry({
     devices: ["cpu", "memory64"],
-    async open(device) {
+    threaded: true,
+    async open(device, threads) {
       const { wasmBackend } = await import("@finegrain/backend-wasm");
-      return wasmBackend({ memory64: device === "memory64" });
+      return wasmBackend({ memory64: device === "memory64", ...(threads !== undefined && { threads }) });
     },
   }),
   webgpu: entry({
@@ -61,6 +65,8 @@ export type BackendOptions = {
     readonly name?: N | undefined;
     /** Default: the backend's own choice. */
     readonly device?: Device<N> | undefined;
+    /** Of backends that compute in threads of this process, onnx and wasm. Default: one for every processor. */
+    readonly threads?: number | undefined;
   };
 }[BackendName];
 
@@ -82,8 +88,12 @@ export const knownDevices = (): { backend: BackendName; device: string }[] =>
  */
 export async function openBackend(options: BackendOptions = {}): Promise<Backend> {
   const { name, device } = backendOptions(options.name, options.device);
-  if (name === undefined) return openPreferred(device);
-  return (BACKENDS[name] as Entry).open(device); // which was just looked up in its list
+  const { threads } = options;
+  if (name === undefined) return openPreferred(device, threads);
+  const { open, threaded = false } = BACKENDS[name] as Entry;
+  if (threads !== undefined && !threaded)
+    throw new FinegrainError(`backend ${name} cannot be told how many threads to use: onnx and wasm can`);
+  return open(device, threads); // the device was just looked up in its list
 }
 
 /**
@@ -100,14 +110,14 @@ export function backendOptions(name: string | undefined, device: string | undefi
   return { name, device } as BackendOptions; // both were just looked up
 }
 
-async function openPreferred(device: BackendOptions["device"]): Promise<Backend> {
+async function openPreferred(device: BackendOptions["device"], threads: number | undefined): Promise<Backend> {
   const [native, embedded] = PREFERRED;
   try {
-    return await openBackend({ name: native, device } as BackendOptions); // the device is one of the native backend's
+    return await openBackend({ name: native, device, threads } as BackendOptions); // the device is one of the native backend's
   } catch (error) {
     // A device that was asked for is not to be replaced by another.
     if (device !== undefined) throw error;
-    const backend = await openBackend({ name: embedded });
+    const backend = await openBackend({ name: embedded, threads });
     const fallback = `${embedded} runs in place of ${native}: ${(error as Error).message}`; // none throws anything else
     return { ...backend, device: { ...backend.device, fallback } };
   }

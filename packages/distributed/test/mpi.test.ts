@@ -4,7 +4,7 @@ import { buildProgram, type Mpi, mpirun } from "./mpirun.ts";
 
 let program: string;
 beforeAll(async () => {
-  program = await buildProgram();
+  program = await buildProgram("program");
 });
 
 const libraries: readonly [Mpi, string, string][] = [

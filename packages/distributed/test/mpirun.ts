@@ -1,6 +1,5 @@
 import { execFile } from "node:child_process";
-import { mkdir } from "node:fs/promises";
-import { dirname } from "node:path";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
@@ -11,28 +10,30 @@ export const LAUNCHERS = {
 } as const;
 export type Mpi = keyof typeof LAUNCHERS;
 
-const BUNDLE = fileURLToPath(
-  new URL("../../../node_modules/.cache/finegrain/distributed-program.mjs", import.meta.url),
-);
+const CACHE = fileURLToPath(new URL("../../../node_modules/.cache/finegrain", import.meta.url));
 
-/** Make the program of the ranks from the sources, beside the packages that it imports. */
-export async function buildProgram(): Promise<string> {
-  await mkdir(dirname(BUNDLE), { recursive: true });
+/**
+ * Make a program of ranks from its TypeScript, where Node finds the packages that it imports.
+ * @param name of its file beside this one, without the ending.
+ */
+export async function buildProgram(name: string): Promise<string> {
+  const outfile = join(CACHE, `${name}.mjs`);
   await build({
-    entryPoints: [fileURLToPath(new URL("program.ts", import.meta.url))],
-    outfile: BUNDLE,
+    entryPoints: [fileURLToPath(new URL(`${name}.ts`, import.meta.url))],
+    outfile,
     bundle: true,
     platform: "node",
     format: "esm",
     target: "node20",
-    conditions: ["@finegrain/source"],
-    external: ["koffi"],
+    packages: "external",
   });
-  return BUNDLE;
+  return outfile;
 }
 
 export interface Ended {
   readonly code: number | null;
+  readonly stdout: string;
+  /** With what was written to stderr. */
   readonly output: string;
   readonly milliseconds: number;
 }
@@ -46,9 +47,9 @@ export function mpirun(mpi: Mpi, ranks: number, args: readonly string[]): Promis
     const child = execFile(
       command,
       [...own, "-n", String(ranks), process.execPath, ...args],
-      { env: { ...process.env, ...asRoot }, timeout: 25_000 },
+      { env: { ...process.env, ...asRoot }, timeout: 100_000 },
       (_error, stdout, stderr) =>
-        resolve({ code: child.exitCode, output: stdout + stderr, milliseconds: performance.now() - started }),
+        resolve({ code: child.exitCode, stdout, output: stdout + stderr, milliseconds: performance.now() - started }),
     );
   });
 }

@@ -3,7 +3,8 @@ import { initialize, type ModelConfig, scalingLM } from "@finegrain/nn";
 import { describe, expect, test } from "vitest";
 import { trainBatches } from "./data/index.ts";
 import { adamW, type Optimizer } from "./optimizers/index.ts";
-import { createTrainer, type TrainerOptions } from "./trainer.ts";
+import { createTrainer } from "./trainer.ts";
+import type { TrainerOptions } from "./training.ts";
 
 const dense: ModelConfig = { vocabulary: 24, dModel: 16, dFf: 32, layers: 2, heads: 4, maxLength: 16 };
 const sparse: ModelConfig = {

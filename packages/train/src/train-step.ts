@@ -69,14 +69,13 @@ export function byTraining<V>(
 /** What the optimizer keeps of every parameter, by the parameter's path and the slot's name. */
 export type SlotTree<V> = Readonly<Record<string, Readonly<Record<string, V>>>>;
 
-/** Types of the optimizer's slots. */
-export const slotTypes = ({ model, optimizer }: Pick<StepConfig, "model" | "optimizer">): SlotTree<TensorType> =>
-  Object.fromEntries(
-    Object.entries(byTraining(model, paramTypes(model.params)).parameters).map(([path, type]) => [
-      path,
-      optimizer.slots(type),
-    ]),
-  );
+/** Types of the parameters that are trained. */
+export const trainedTypes = (model: LanguageModel): ReadonlyMap<string, TensorType> =>
+  new Map(Object.entries(byTraining(model, paramTypes(model.params)).parameters));
+
+/** Types of the optimizer's slots for parameters of these types. */
+export const slotTypes = (params: ReadonlyMap<string, TensorType>, optimizer: Optimizer): SlotTree<TensorType> =>
+  Object.fromEntries([...params].map(([path, type]) => [path, optimizer.slots(type)]));
 
 /** Slots by name, "path.slot", as a checkpoint has them. */
 export const namedSlots = <V>(slots: SlotTree<V>): Map<string, V> =>
@@ -95,8 +94,10 @@ export const mapSlots = <V, W>(slots: SlotTree<V>, f: (slot: V, name: string) =>
     ]),
   );
 
-const slotInputs = (config: StepConfig): SlotTree<Tensor> =>
-  mapSlots(slotTypes(config), ({ shape, dtype }, name) => input(shape, dtype, name));
+const slotInputs = (params: ReadonlyMap<string, TensorType>, optimizer: Optimizer): SlotTree<Tensor> =>
+  mapSlots(slotTypes(params, optimizer), ({ shape, dtype }, name) => input(shape, dtype, name));
+
+const ownSlotInputs = ({ model, optimizer }: StepConfig) => slotInputs(trainedTypes(model), optimizer);
 
 /** Inputs that say which batch it is. */
 const batchInputs = ({ batch, length }: BatchSize) => ({
@@ -142,31 +143,43 @@ function metricOutput(metrics: ReadonlyMap<string, Tensor>): { metrics?: Tensor 
   return values.length === 0 ? {} : { metrics: concat(...values, { axis: 0 }) };
 }
 
+type StepInputs = ReturnType<typeof stepInputs>;
+
 /** Clipped gradients through the optimizer: parameters and slots after the step, and the gradients' norm before it. */
 function updates(
   { optimizer, clipNorm }: StepConfig,
   parameters: Traced["parameters"],
   slots: SlotTree<Tensor>,
   gradients: Readonly<Record<string, Tensor>>,
-  { step, learningRate }: ReturnType<typeof stepInputs>,
+  now: StepInputs,
 ) {
   const clipped =
     clipNorm === undefined
       ? { gradients, norm: globalNorm(gradients) }
       : clipByGlobalNorm(gradients, { maxNorm: clipNorm });
-  const moved = Object.entries(parameters).map(([path, param]) => {
-    const own = { param, gradient: clipped.gradients[path]!, slots: slots[path]! }; // of the same paths
-    return [path, optimizer.update({ ...own, step, learningRate })] as const;
+  return { norm: clipped.norm, ...moved(optimizer, parameters, slots, clipped.gradients, now) };
+}
+
+/** Gradients through the optimizer: parameters and slots after the step. */
+function moved(
+  optimizer: Optimizer,
+  parameters: Traced["parameters"],
+  slots: SlotTree<Tensor>,
+  gradients: Readonly<Record<string, Tensor>>,
+  now: StepInputs,
+) {
+  const after = Object.entries(parameters).map(([path, param]) => {
+    const own = { param, gradient: gradients[path]!, slots: slots[path]! }; // of the same paths
+    return [path, optimizer.update({ ...own, ...now })] as const;
   });
-  const after = new Map(moved);
+  const byPath = new Map(after);
   return {
-    norm: clipped.norm,
-    parameters: Object.fromEntries(moved.map(([path, { param }]) => [path, param])),
+    parameters: Object.fromEntries(after.map(([path, { param }]) => [path, param])),
     // In the order of the slots before, whatever the optimizer's.
     slots: Object.fromEntries(
       Object.entries(slots).map(([path, own]) => [
         path,
-        Object.fromEntries(Object.keys(own).map((name) => [name, after.get(path)!.slots[name]!])),
+        Object.fromEntries(Object.keys(own).map((name) => [name, byPath.get(path)!.slots[name]!])),
       ]),
     ),
   };
@@ -179,7 +192,7 @@ export const stepGraph = (config: StepConfig) => atOnce(tracingStep(config));
 export function* tracingStep(config: StepConfig) {
   const [traced, slots, batch, now] = [
     traceParams(config.model),
-    slotInputs(config),
+    ownSlotInputs(config),
     batchInputs(config),
     stepInputs(),
   ];
@@ -213,7 +226,7 @@ export function* tracingSums(config: StepConfig) {
 
 /** What {@link stepGraph} does with a batch, for the sums over `count` micro-batches. Metrics are not among what is read of it. */
 export function updateGraph(config: StepConfig, count: number) {
-  const [{ parameters }, slots, now] = [traceParams(config.model), slotInputs(config), stepInputs()];
+  const [{ parameters }, slots, now] = [traceParams(config.model), ownSlotInputs(config), stepInputs()];
   const sums = {
     gradients: mapTensors(parameters, ({ shape }, path) => input(shape, "float32", `sum of ${path}`)),
     loss: input([], "float32", "sum of the loss"),
@@ -224,6 +237,34 @@ export function updateGraph(config: StepConfig, count: number) {
     name: "update",
     inputs: { parameters, slots, sums, now },
     outputs: { ...after, report: { loss: means.loss, norm } },
+  });
+}
+
+/** One micro-batch's gradients, loss and metrics, for a sum that is made elsewhere; in turns. */
+export function* tracingGradients(config: StepConfig) {
+  const [traced, batch] = [traceParams(config.model), batchInputs(config)];
+  const { loss, gradients, metrics } = yield* lossAndGradients(config, traced, batch);
+  return graph({
+    name: "gradients",
+    inputs: { parameters: traced.parameters, frozen: traced.frozen, batch },
+    outputs: { loss, gradients, ...metrics },
+  });
+}
+
+/**
+ * What the optimizer does with parameters, or pieces of them, of these types: `scale`, float32 [], times the `sums` of gradients goes in, and
+ * what is `held` of them may be donated.
+ */
+export function pieceUpdateGraph(optimizer: Optimizer, types: ReadonlyMap<string, TensorType>) {
+  const inputs = (what: string) =>
+    Object.fromEntries([...types].map(([name, { shape, dtype }]) => [name, input(shape, dtype, `${what} ${name}`)]));
+  const [parameters, sums, slots] = [inputs("piece"), inputs("sum"), slotInputs(types, optimizer)];
+  const [scale, now] = [input([], "float32", "scale"), stepInputs()];
+  const gradients = mapTensors(sums, (sum) => mul(sum, scale));
+  return graph({
+    name: "update of pieces",
+    inputs: { held: { parameters, slots }, sums, scale, now },
+    outputs: { held: moved(optimizer, parameters, slots, gradients, now) },
   });
 }
 

@@ -1,3 +1,4 @@
+import { alone } from "@finegrain/distributed";
 import {
   type Backend,
   createBackend,
@@ -11,7 +12,8 @@ import { type ModelConfig, scalingLM } from "@finegrain/nn";
 import { describe, expect, test } from "vitest";
 import { heldOutBatches, trainBatches } from "./data/index.ts";
 import { adafactor, adamW } from "./optimizers/index.ts";
-import { createTrainer, type TrainerOptions } from "./trainer.ts";
+import { createTrainer } from "./trainer.ts";
+import type { TrainerOptions } from "./training.ts";
 
 const VOCABULARY = 12;
 const dense: ModelConfig = { vocabulary: VOCABULARY, dModel: 8, dFf: 16, layers: 1, heads: 2, maxLength: 8 };
@@ -163,19 +165,26 @@ function counting(): { backend: Backend; alive: Set<HostTensor> } {
   return { backend, alive };
 }
 
-test.each([1, 3])("keeps no buffers but weights and slots, with %d micro-batches", async (accumulate) => {
-  const { backend, alive } = counting();
-  const trainer = await createTrainer(options(dense, { backend, accumulate }));
-  const held = alive.size;
-  expect(held).toBe(3 * trainer.buffers().size);
-  for (let step = 0; step < 3; step++) {
-    await trainer.run(Array.from({ length: accumulate }, (_, k) => batches.at(accumulate * step + k)));
-    await trainer.evaluate(heldOutBatches(text.subarray(0, 20), SIZE));
-    expect(alive.size).toBe(held);
-  }
-  await trainer[Symbol.asyncDispose]();
-  expect(alive.size).toBe(0);
-});
+test.each([
+  [1, false],
+  [3, false],
+  [3, true], // which has the weights once more, as the part of them that it updates
+])(
+  "keeps no buffers but weights and slots, with %d micro-batches (deterministic: %s)",
+  async (accumulate, deterministic) => {
+    const { backend, alive } = counting();
+    const trainer = await createTrainer(options(dense, { backend, accumulate, deterministic }));
+    const held = alive.size;
+    expect(held).toBe((deterministic ? 4 : 3) * trainer.buffers().size);
+    for (let step = 0; step < 3; step++) {
+      await trainer.run(Array.from({ length: accumulate }, (_, k) => batches.at(accumulate * step + k)));
+      await trainer.evaluate(heldOutBatches(text.subarray(0, 20), SIZE));
+      expect(alive.size).toBe(held);
+    }
+    await trainer[Symbol.asyncDispose]();
+    expect(alive.size).toBe(0);
+  },
+);
 
 test("what does not fit is refused before anything moves", async () => {
   await using trainer = await createTrainer(options(dense));
@@ -195,6 +204,10 @@ test("what does not fit is refused before anything moves", async () => {
     "the set of weights does not fit the model's",
   );
   await expect(createTrainer(options(dense, { state, optimizer: adafactor() }))).rejects.toThrow("does not fit");
+  const communicator = { ...alone(), size: 3 };
+  await expect(createTrainer(options(dense, { accumulate: 2, communicator }))).rejects.toThrow(
+    "a step of 2 micro-batches cannot be shared by 3 ranks",
+  );
   await expect(createTrainer(options(dense, { accumulate: 0 }))).rejects.toThrow("accumulate must be a whole number");
   await expect(createTrainer(options(dense, { clipNorm: 0 }))).rejects.toThrow("must be greater than 0, not 0");
   await using wild = await createTrainer(options(dense, { schedule: () => Number.NaN }));

@@ -1,3 +1,4 @@
+import { alone } from "@finegrain/distributed";
 import {
   type Backend,
   type Buffer,
@@ -5,18 +6,20 @@ import {
   disposeTree,
   FinegrainError,
   type HostTensor,
-  hostTensor,
   inTurns,
-  Once,
   type Shape,
   type StopSignal,
   type TensorType,
   type Turns,
   zeroTensor,
 } from "@finegrain/graph";
-import { initializing, matchTensors, paramTypes, seedKey, uploadingWeights } from "@finegrain/nn";
+import { initializing, matchTensors, paramTypes, uploadingWeights } from "@finegrain/nn";
 import type { HeldOutBatch } from "./data/index.ts";
+import { type Share, shareOf } from "./distributed/share.ts";
+import { SharedTrainer } from "./distributed/shared-trainer.ts";
 import { createEvaluator, type Evaluator } from "./evaluator.ts";
+import { Lazy } from "./lazy.ts";
+import { checkBatches, notFinite, rateOf, readAll, uploadBatch, uploadNow } from "./step-input.ts";
 import {
   type accumulateGraph,
   byTraining,
@@ -24,90 +27,33 @@ import {
   metricNames,
   namedSlots,
   type SlotTree,
-  type StepConfig,
   slotTypes,
   type stepGraph,
   tracingStep,
   tracingSums,
+  trainedTypes,
   updateGraph,
 } from "./train-step.ts";
-
-export interface TrainerOptions extends StepConfig {
-  readonly backend: Backend;
-  /** Learning rate of each step, counted from 0. */
-  readonly schedule: (step: number) => number;
-  /** Micro-batches whose gradients make one step. Default 1. */
-  readonly accumulate?: number;
-  /** Of the first weights and of all noise: a whole number of up to 53 bits. */
-  readonly seed: number;
-  /** Default: first values from the seed. */
-  readonly weights?: ReadonlyMap<string, HostTensor>;
-  /** Where an earlier trainer stopped. Default: step 0, slots of zeros. */
-  readonly state?: TrainerState;
-}
-
-/** What a run needs besides weights to go on as if it had not stopped. */
-export interface TrainerState {
-  readonly slots: ReadonlyMap<string, HostTensor>;
-  readonly step: number;
-  readonly seed: number;
-}
-
-export interface StepReport {
-  /** Number of the step, counted from 0. */
-  readonly step: number;
-  /** Mean over the step's targets, in nats, without auxiliary losses. */
-  readonly loss: number;
-  /**
-   * What the layers say of the step, by name: auxiliary losses as `loss.NAME`, weighted and summed over the layers, and metrics,
-   * averaged over the layers and micro-batches.
-   */
-  readonly metrics: Readonly<Record<string, number>>;
-  /** Length of all gradients as one vector, before clipping. */
-  readonly gradientNorm: number;
-  readonly learningRate: number;
-  readonly tokens: number;
-  readonly milliseconds: number;
-}
-
-/** A model on a backend, one optimizer step at a time. */
-export interface Trainer extends AsyncDisposable {
-  /** Steps done. */
-  readonly step: number;
-  /**
-   * One optimizer step on `accumulate` micro-batches, each int32 [batch, length + 1].
-   * @throws FinegrainError where a token is outside the vocabulary, or the loss, the gradient or the learning rate is not
-   *   finite; weights and slots are then those before the step.
-   */
-  run(batches: readonly HostTensor[]): Promise<StepReport>;
-  /**
-   * Negative log-likelihood of held-out targets, in nats, summed.
-   * @param signal an abort ends it at once, with the signal's reason as the error.
-   */
-  evaluate(
-    batches: Iterable<HeldOutBatch>,
-    signal?: StopSignal,
-  ): Promise<{ readonly nats: number; readonly tokens: number }>;
-  weights(): Promise<Map<string, HostTensor>>;
-  state(): Promise<TrainerState>;
-  /** The weights on the device, as they are until the next step. */
-  buffers(): Map<string, Buffer>;
-}
+import type { PreparedOptions, StepReport, Trainer, TrainerOptions, TrainerState } from "./training.ts";
 
 /**
  * Put a model on a backend for training.
  * @throws FinegrainError where given weights or slots are not those of the model and optimizer, the state is of another seed,
- *   or a number cannot be.
+ *   there are more ranks than micro-batches, or a number cannot be.
  */
 export async function createTrainer(options: TrainerOptions): Promise<Trainer> {
-  const { backend, model, seed, accumulate = 1, state } = options;
+  const { backend, model, optimizer, seed, accumulate = 1, state } = options;
+  const { communicator = alone(), deterministic = false } = options;
   checkOptions(options);
-  const slots = slotTypes(options);
+  const share = shareOf(accumulate, communicator);
+  const slots = slotTypes(trainedTypes(model), optimizer);
   const weights = options.weights ?? (await inTurns(initializing(model.params, seed)));
   matchTensors(weights, paramTypes(model.params), "the set of weights");
   if (state) matchTensors(state.slots, namedSlots(slots), "the optimizer's state");
   const { parameters, frozen } = byTraining(model, await inTurns(uploadingWeights(backend, model, weights, "float32")));
-  return new ModelTrainer(options, accumulate, frozen, {
+  const prepared = { ...options, accumulate, communicator, deterministic, share };
+  if (communicator.size > 1 || deterministic) return new SharedTrainer({ ...prepared, weights }, frozen, parameters);
+  return new ModelTrainer(prepared, frozen, {
     parameters,
     slots: await inTurns(uploadingSlots(backend, slots, state)),
   });
@@ -135,9 +81,6 @@ function checkOptions({ accumulate = 1, clipNorm, seed, state }: TrainerOptions)
     throw new FinegrainError(`the state is of a run with seed ${state.seed}, which cannot go on with seed ${seed}`);
 }
 
-const int32 = (...values: number[]): HostTensor => hostTensor("int32", [values.length], Int32Array.from(values));
-const scalarOf = (value: HostTensor): HostTensor => ({ ...value, shape: [] });
-
 /** The state of a run that changes from step to step, on the device. */
 interface Held {
   readonly parameters: Readonly<Record<string, Buffer>>;
@@ -149,27 +92,9 @@ interface Stepped extends Held {
   readonly report: { readonly loss: Buffer; readonly norm: Buffer; readonly metrics?: Buffer };
 }
 
-/** What is compiled once it is needed. */
-class Lazy<E extends Disposable> {
-  readonly #compile: () => Promise<E>;
-  readonly #once = new Once<undefined, E>();
-
-  constructor(compile: () => Promise<E>) {
-    this.#compile = compile;
-  }
-
-  get(): Promise<E> {
-    return this.#once.get(undefined, this.#compile);
-  }
-
-  async dispose(): Promise<void> {
-    for (const compiled of await this.#once.clear()) compiled[Symbol.dispose]();
-  }
-}
-
 class ModelTrainer implements Trainer {
-  readonly #options: TrainerOptions;
-  readonly #accumulate: number;
+  readonly share: Share;
+  readonly #options: PreparedOptions;
   readonly #metricNames: readonly string[];
   readonly #whole: Lazy<Compiled<ReturnType<typeof stepGraph>>>;
   readonly #sum: Lazy<Compiled<ReturnType<typeof accumulateGraph>>>;
@@ -180,11 +105,11 @@ class ModelTrainer implements Trainer {
   #held: Held;
   #step: number;
 
-  constructor(options: TrainerOptions, accumulate: number, frozen: Readonly<Record<string, Buffer>>, held: Held) {
+  constructor(options: PreparedOptions, frozen: Readonly<Record<string, Buffer>>, held: Held) {
     this.#options = options;
-    this.#accumulate = accumulate;
+    this.share = options.share;
     this.#metricNames = metricNames(options);
-    const { backend, model } = options;
+    const { backend, model, accumulate } = options;
     this.#whole = new Lazy(async () => backend.compile(await inTurns(tracingStep(options))));
     this.#sum = new Lazy(async () => backend.compile(await inTurns(tracingSums(options)), { donate: ["sums"] }));
     this.#update = new Lazy(() => backend.compile(updateGraph(options, accumulate)));
@@ -199,16 +124,11 @@ class ModelTrainer implements Trainer {
   }
 
   async run(batches: readonly HostTensor[]): Promise<StepReport> {
-    if (batches.length !== this.#accumulate)
-      throw new FinegrainError(`a step takes ${this.#accumulate} micro-batches, not ${batches.length}`);
-    const { schedule, batch, length, model } = this.#options;
-    for (const { data } of batches) checkTokens(data, model.config.vocabulary);
-    const learningRate = schedule(this.#step);
-    // The graph takes it as float32, in which a finite number may be infinite.
-    if (!Number.isFinite(Math.fround(learningRate)))
-      throw new FinegrainError(`the learning rate of step ${this.#step} is ${learningRate}`);
+    const { batch, length } = this.#options;
+    checkBatches(batches, this.#options);
+    const learningRate = rateOf(this.#options, this.#step);
     const started = performance.now();
-    const stepped = await (this.#accumulate === 1
+    const stepped = await (this.#options.accumulate === 1
       ? this.#inOne(batches[0]!, learningRate)
       : this.#inParts(batches, learningRate));
     const { loss, norm: gradientNorm, metrics: found } = await this.#take(stepped, learningRate);
@@ -234,17 +154,17 @@ class ModelTrainer implements Trainer {
     disposeTree({ ...report });
     const isUsable = Number.isFinite(loss) && Number.isFinite(norm);
     disposeTree(isUsable ? { ...this.#held } : { ...after });
-    if (!isUsable)
-      throw new FinegrainError(
-        `the loss of step ${this.#step} is ${loss} and its gradient's norm ${norm}, at a learning rate of ${learningRate}: the weights are left as they were before the step`,
-      );
+    if (!isUsable) throw notFinite({ step: this.#step, loss, norm, learningRate });
     this.#held = after;
     return { loss, norm, metrics };
   }
 
   async #inOne(tokens: HostTensor, learningRate: number): Promise<Stepped> {
     const executable = await this.#whole.get();
-    const given = { batch: this.#batch(tokens, this.#step), now: this.#now(learningRate) };
+    const given = {
+      batch: uploadBatch(this.#options, tokens, this.#step),
+      now: uploadNow(this.#options, this.#step, learningRate),
+    };
     const stepped = executable.run({ ...this.#held, frozen: this.#frozen, ...given });
     disposeTree(given);
     return stepped;
@@ -255,12 +175,12 @@ class ModelTrainer implements Trainer {
     const { parameters } = this.#held;
     let sums = this.#zeroSums();
     for (const [micro, tokens] of batches.entries()) {
-      const batch = this.#batch(tokens, this.#step * batches.length + micro);
+      const batch = uploadBatch(this.#options, tokens, this.#step * batches.length + micro);
       ({ sums } = accumulate.run({ parameters, frozen: this.#frozen, sums, batch }));
       disposeTree(batch);
     }
     const { metrics, ...summed } = sums;
-    const now = this.#now(learningRate);
+    const now = uploadNow(this.#options, this.#step, learningRate);
     const { report, ...after } = update.run({ ...this.#held, sums: summed, now });
     disposeTree([summed, now]);
     return { ...after, report: { ...report, ...(metrics && { metrics }) } };
@@ -276,23 +196,6 @@ class ModelTrainer implements Trainer {
       ),
       loss: zeros([]),
       ...(metrics > 0 && { metrics: zeros([metrics]) }),
-    };
-  }
-
-  #batch(tokens: HostTensor, counter: number) {
-    const { backend, seed } = this.#options;
-    return {
-      tokens: backend.upload(tokens),
-      key: backend.upload(int32(...seedKey(seed))),
-      counter: backend.upload(scalarOf(int32(counter))),
-    };
-  }
-
-  #now(learningRate: number) {
-    const { backend } = this.#options;
-    return {
-      step: backend.upload(scalarOf(int32(this.#step))),
-      learningRate: backend.upload(hostTensor("float32", [], [learningRate])),
     };
   }
 
@@ -321,14 +224,3 @@ class ModelTrainer implements Trainer {
 }
 
 const numberOf = async (buffer: Buffer): Promise<number> => (await buffer.read()).data[0]!;
-
-/** Embedding a token that has no row is undefined behaviour: not to be left to the backend. */
-function checkTokens(tokens: HostTensor["data"], vocabulary: number): void {
-  for (const token of tokens)
-    if (token < 0 || token >= vocabulary)
-      throw new FinegrainError(`token ${token} is outside the model's vocabulary of ${vocabulary}`);
-}
-
-async function readAll(buffers: ReadonlyMap<string, Buffer>): Promise<Map<string, HostTensor>> {
-  return new Map(await Promise.all([...buffers].map(async ([name, buffer]) => [name, await buffer.read()] as const)));
-}

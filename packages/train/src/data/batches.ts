@@ -20,8 +20,8 @@ export interface TrainBatches extends BatchSize {
    * that a run that resumes at step N sees exactly what it would have seen.
    */
   at(step: number): HostTensor;
-  /** The micro-batches of a step that sums so many, as a trainer takes them. */
-  ofStep(step: number, accumulate: number): HostTensor[];
+  /** The micro-batches of a step that sums so many, as a trainer takes them: those of its share, or all. */
+  ofStep(step: number, accumulate: number, share?: { readonly start: number; readonly end: number }): HostTensor[];
 }
 
 /** Second counter word of the draw of an epoch's offset. */
@@ -74,7 +74,8 @@ export function trainBatches(
     windows,
     epoch: (step) => Math.floor((step * batch) / windows),
     at,
-    ofStep: (step, accumulate) => Array.from({ length: accumulate }, (_, k) => at(step * accumulate + k)),
+    ofStep: (step, accumulate, { start, end } = { start: 0, end: accumulate }) =>
+      Array.from({ length: end - start }, (_, k) => at(step * accumulate + start + k)),
   };
 }
 

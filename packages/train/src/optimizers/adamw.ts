@@ -23,6 +23,7 @@ export function adamW(config: AdamWConfig = {}): Optimizer {
   const { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8 } = config;
   return {
     name: "adamw",
+    elementwise: true,
     slots: ({ shape }) => ({ m: { dtype: "float32", shape }, v: { dtype: "float32", shape } }),
     update({ param, gradient, slots, step, learningRate }) {
       const t = add(cast(step, "float32"), 1);

@@ -7,6 +7,11 @@ export type Slots<V> = Readonly<Record<string, V>>;
 export interface Optimizer {
   /** As a run's config calls it. */
   readonly name: string;
+  /**
+   * Whether an element's update looks at nothing but this element of everything, so that a parameter may be updated in pieces, and its
+   * slots have its shape. Default false.
+   */
+  readonly elementwise?: boolean;
   /** Types of the slots of a parameter of this shape. All start as zeros. */
   slots(param: { readonly shape: Shape }): Slots<TensorType>;
   /** One step. */

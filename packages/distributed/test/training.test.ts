@@ -1,0 +1,59 @@
+import { beforeAll, describe, expect, test } from "vitest";
+import { type Learned, learn, type Training } from "./learn.ts";
+import { buildProgram, type Mpi, mpirun } from "./mpirun.ts";
+
+let program: string;
+beforeAll(async () => {
+  program = await buildProgram("training-program");
+});
+
+const usual: Training = { backend: "wasm", model: "dense", optimizer: "adamw", steps: 20, deterministic: false };
+const exact: Training = { ...usual, deterministic: true };
+
+/** What each of some trainings came to by so many ranks, and by this process. */
+async function learnedBy(mpi: Mpi, ranks: number, trainings: readonly Training[]) {
+  const { code, stdout, output } = await mpirun(mpi, ranks, [program, JSON.stringify(trainings)]);
+  expect(code, output).toBe(0);
+  const shared = JSON.parse(stdout) as Learned[]; // as the program prints it
+  const pairs: { what: string; shared: Learned; alone: Learned }[] = [];
+  for (const [i, training] of trainings.entries())
+    pairs.push({ what: JSON.stringify(training), shared: shared[i]!, alone: await learn(training) });
+  return pairs;
+}
+
+const farthest = (values: readonly number[], from: readonly number[]) =>
+  Math.max(...values.map((value, i) => Math.abs(value / from[i]! - 1)));
+
+describe.each<[Mpi, number, Training[]]>([
+  [
+    "mpi/openmpi",
+    2,
+    [
+      usual,
+      { ...usual, backend: "onnx" },
+      ...(["sparse", "token-choice", "expert-choice", "mixture-of-tokens"] as const).map((model) => ({
+        ...usual,
+        model,
+      })),
+    ],
+  ],
+  ["mpi/mpich", 4, [usual]],
+])("%s: %d ranks", (mpi, ranks, trainings) => {
+  test("learn what one process learns", { tags: mpi, timeout: 120_000 }, async () => {
+    for (const { what, shared, alone } of await learnedBy(mpi, ranks, trainings)) {
+      expect(shared.losses).toHaveLength(usual.steps);
+      expect(farthest(shared.losses, alone.losses), what).toBeLessThan(1e-5);
+      expect(farthest(shared.norms, alone.norms), what).toBeLessThan(1e-3);
+      expect(farthest([shared.heldOut], [alone.heldOut]), what).toBeLessThan(1e-4);
+    }
+  });
+});
+
+describe.each<[Mpi, number, Training[]]>([
+  ["mpi/openmpi", 4, [exact, { ...exact, backend: "onnx" }, { ...exact, model: "token-choice" }]],
+  ["mpi/mpich", 3, [{ ...exact, optimizer: "adafactor" }]],
+])("%s: %d ranks that sum in a fixed order", (mpi, ranks, trainings) => {
+  test("learn the same, to the last bit", { tags: mpi, timeout: 120_000 }, async () => {
+    for (const { what, shared, alone } of await learnedBy(mpi, ranks, trainings)) expect(shared, what).toEqual(alone);
+  });
+});

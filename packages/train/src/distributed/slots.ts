@@ -1,0 +1,79 @@
+import type { Communicator } from "@finegrain/distributed";
+import { type Buffer, type HostTensor, hostTensor, size, type TensorType, zeroTensor } from "@finegrain/graph";
+import type { Optimizer } from "../optimizers/index.ts";
+import { mapSlots, namedSlots, type SlotTree, slotTypes } from "../train-step.ts";
+import type { PreparedOptions } from "../training.ts";
+import type { Piece } from "./shards.ts";
+
+/** What a rank keeps on the device of its part of the parameters: that part, and the optimizer's slots of it, by the pieces' names. */
+export interface HeldPieces {
+  readonly parameters: Readonly<Record<string, Buffer>>;
+  readonly slots: SlotTree<Buffer>;
+}
+
+const pieceTypes = (pieces: readonly Piece[]) => new Map(pieces.map(({ name, type }) => [name, type]));
+
+/** The elements of a piece. A slot of a parameter that is whole may have a shape of its own, and is whole too. */
+function cut({ data }: HostTensor, { start, end }: Piece, type: TensorType): HostTensor {
+  const own = data.length === size(type.shape) ? data : data.subarray(start, end);
+  return { ...type, data: own };
+}
+
+export function uploadPieces(
+  { backend, optimizer, weights, state }: PreparedOptions & { readonly weights: ReadonlyMap<string, HostTensor> },
+  pieces: readonly Piece[],
+): HeldPieces {
+  const byName = new Map(pieces.map((piece) => [piece.name, piece]));
+  const slots = slotTypes(pieceTypes(pieces), optimizer);
+  const uploadSlot = (piece: Piece, slot: string, type: TensorType): Buffer => {
+    const saved = state?.slots.get(`${piece.path}.${slot}`);
+    return backend.upload(saved ? cut(saved, piece, type) : zeroTensor(type));
+  };
+  return {
+    parameters: Object.fromEntries(
+      pieces.map((piece) => [piece.name, backend.upload(cut(weights.get(piece.path)!, piece, piece.type))]),
+    ),
+    slots: Object.fromEntries(
+      Object.entries(slots).map(([name, own]) => [
+        name,
+        Object.fromEntries(
+          Object.entries(own).map(([slot, type]) => [slot, uploadSlot(byName.get(name)!, slot, type)]),
+        ),
+      ]),
+    ),
+  };
+}
+
+interface Gathering {
+  /** Whether this rank has a use for them: else what comes is dropped as it comes. */
+  readonly keep: boolean;
+  readonly params: ReadonlyMap<string, TensorType>;
+  readonly optimizer: Optimizer;
+  /** By rank. */
+  readonly pieces: readonly (readonly Piece[])[];
+  /** This rank's. */
+  readonly held: SlotTree<Buffer>;
+}
+
+/** The slots of all parameters, by "path.slot" as a checkpoint has them, piece by piece from the ranks that keep them. */
+export async function gatherSlots(
+  communicator: Communicator,
+  { keep, params, optimizer, pieces, held }: Gathering,
+): Promise<Map<string, HostTensor>> {
+  const whole = slotTypes(params, optimizer);
+  const all = keep
+    ? namedSlots(mapSlots(whole, ({ shape }) => hostTensor("float32", shape, new Float32Array(size(shape)))))
+    : new Map<string, HostTensor>();
+  for (const [rank, own] of pieces.entries())
+    for (const piece of own)
+      for (const [slot, { shape }] of Object.entries(optimizer.slots(piece.type))) {
+        const values =
+          rank === communicator.rank
+            ? Float32Array.from((await held[piece.name]![slot]!.read()).data)
+            : new Float32Array(size(shape));
+        communicator.broadcast(values, rank);
+        // The array was made above; where the slot is of another shape than the parameter, the piece is the whole.
+        (all.get(`${piece.path}.${slot}`)?.data as Float32Array | undefined)?.set(values, piece.start);
+      }
+  return all;
+}
