@@ -1,1 +1,8 @@
-export { type BackendName, type BackendOptions, backendOptions, knownDevices, openBackend } from "./open.ts";
+export {
+  type BackendName,
+  type BackendOptions,
+  backendOptions,
+  isThreaded,
+  knownDevices,
+  openBackend,
+} from "./open.ts";

@@ -90,10 +90,9 @@ export async function openBackend(options: BackendOptions = {}): Promise<Backend
   const { name, device } = backendOptions(options.name, options.device);
   const { threads } = options;
   if (name === undefined) return openPreferred(device, threads);
-  const { open, threaded = false } = BACKENDS[name] as Entry;
-  if (threads !== undefined && !threaded)
+  if (threads !== undefined && !isThreaded(options))
     throw new FinegrainError(`backend ${name} cannot be told how many threads to use: onnx and wasm can`);
-  return open(device, threads); // the device was just looked up in its list
+  return (BACKENDS[name] as Entry).open(device, threads); // the device was just looked up in its list
 }
 
 /**
@@ -109,6 +108,10 @@ export function backendOptions(name: string | undefined, device: string | undefi
     throw new UnknownNameError(`backend ${known} has no device "${device}": known are ${devices.join(", ")}`);
   return { name, device } as BackendOptions; // both were just looked up
 }
+
+/** Whether a backend computes in threads of this process, as many as it is told. */
+export const isThreaded = ({ name = PREFERRED[0] }: BackendOptions): boolean =>
+  (BACKENDS[name] as Entry).threaded === true;
 
 async function openPreferred(device: BackendOptions["device"], threads: number | undefined): Promise<Backend> {
   const [native, embedded] = PREFERRED;

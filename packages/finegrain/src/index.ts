@@ -3,6 +3,7 @@
  * @finegrain/train, @finegrain/generate and @finegrain/graph, which are beneath.
  */
 export { type BackendName, type BackendOptions, knownDevices, openBackend } from "@finegrain/backends";
+export { alone, type Communicator } from "@finegrain/distributed";
 export {
   byteTokenizer,
   type ChatMessage,

@@ -1,12 +1,9 @@
 #!/usr/bin/env node
-import { readFileSync } from "node:fs";
 import { nearest } from "./arguments.ts";
 import { commands } from "./commands/index.ts";
 import { EXIT, type ExitCode, failure, UsageError } from "./exit.ts";
 import { commandHelp, mainHelp } from "./help.ts";
-
-const version = (): string =>
-  JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")).version as string;
+import { version } from "./version.ts";
 
 async function main(args: readonly string[]): Promise<ExitCode> {
   const [name, ...rest] = args;

@@ -1,3 +1,4 @@
+import { alone, type Communicator, valueOfRank } from "@finegrain/distributed";
 import type { Backend } from "@finegrain/graph";
 import { type LanguageModel, parameterCount } from "@finegrain/nn";
 import { type Corpus, trainBatches } from "@finegrain/train";
@@ -37,6 +38,8 @@ export interface BudgetInput {
   readonly sizes: readonly RunSizes[];
   /** The run of such sizes, where the caller names none of its own. */
   candidate(sizes: RunSizes): Candidate;
+  /** The processes that train together: they choose what rank 0 chooses. Default: this one alone. */
+  readonly communicator?: Communicator | undefined;
   /** An abort ends the measurement with the signal's reason as its error. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -48,6 +51,7 @@ export interface BudgetInput {
  * @throws FinegrainError where the text is too short for a batch, or a model cannot be.
  */
 export async function withinSeconds(input: BudgetInput): Promise<Measured> {
+  const { communicator = alone() } = input;
   const started = performance.now();
   const elapsed = () => (performance.now() - started) / 1000;
   const left = () => Math.max(0, (input.seconds - elapsed()) * TRAINING);
@@ -58,7 +62,8 @@ export async function withinSeconds(input: BudgetInput): Promise<Measured> {
   let speed = await tokensPerSecond(input, chosen);
   // As much arithmetic a second as the first does, in larger pieces.
   const tokensOf = (other: Candidate) => (left() * speed * parametersOf(chosen)) / parametersOf(other);
-  const largest = candidates.findLast((other) => parametersOf(other) <= PARAMETERS_PER_TOKEN * tokensOf(other));
+  const fits = (other: Candidate) => parametersOf(other) <= PARAMETERS_PER_TOKEN * tokensOf(other);
+  const largest = candidates[valueOfRank(communicator, candidates.findLastIndex(fits))];
   if (largest && parametersOf(largest) > parametersOf(chosen)) {
     chosen = largest;
     speed = await tokensPerSecond(input, chosen);
@@ -66,21 +71,22 @@ export async function withinSeconds(input: BudgetInput): Promise<Measured> {
   const { batch, accumulate, length } = chosen.config(1).training;
   const evaluated = EVALUATIONS * Math.min(input.corpus.heldOut.length, EVALUATED_TOKENS) * EVALUATED_TOKEN;
   const steps = Math.max(1, Math.floor((left() * speed - evaluated) / (batch * accumulate * length)));
-  return { config: chosen.config(steps), tokensPerSecond: speed, seconds: elapsed() };
+  const config = chosen.config(valueOfRank(communicator, steps));
+  return { config, tokensPerSecond: speed, seconds: elapsed() };
 }
 
 async function tokensPerSecond(
-  { backend, corpus, signal }: BudgetInput,
+  { backend, corpus, signal, communicator }: BudgetInput,
   { model, config }: Candidate,
 ): Promise<number> {
   const own = config(MEASURED_STEPS + 1);
   const { accumulate } = own.training;
   const batches = trainBatches(corpus.train, own.training);
-  await using trainer = await openTrainer({ backend, config: own, model });
+  await using trainer = await openTrainer({ backend, config: own, model, communicator });
   const speeds: number[] = [];
   for (let step = 0; step <= MEASURED_STEPS; step++) {
     signal?.throwIfAborted();
-    const { tokens, milliseconds } = await trainer.run(batches.ofStep(step, accumulate));
+    const { tokens, milliseconds } = await trainer.run(batches.ofStep(step, accumulate, trainer.share));
     speeds.push((1000 * tokens) / milliseconds);
   }
   return median(speeds.slice(1))!; // some steps were measured

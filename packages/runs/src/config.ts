@@ -40,6 +40,8 @@ export interface TrainingConfig {
   readonly length: number;
   /** Batches of one step. */
   readonly accumulate: number;
+  /** Whether the batches of a step are summed one by one in their order, by however many ranks: see `createTrainer`. Default false. */
+  readonly deterministic?: boolean;
   readonly optimizer: "adamw" | "adafactor";
   readonly weightDecay: number;
   readonly schedule: ScheduleConfig;
@@ -102,7 +104,7 @@ const LEAST: Readonly<Record<string, { readonly least: number; readonly whole: b
   evaluateEvery: { least: 1, whole: true },
   checkpointEvery: { least: 1, whole: true },
 };
-const TRAINING = [...Object.keys(LEAST), "optimizer", "schedule", "transition"];
+const TRAINING = [...Object.keys(LEAST), "deterministic", "optimizer", "schedule", "transition"];
 
 /** Parts of a config, as a file may give them. */
 export interface PartialConfig {
@@ -155,6 +157,7 @@ export function trainingConfig(options: TrainingOptions = {}): TrainingConfig {
     evaluateEvery: options.evaluateEvery ?? part,
     checkpointEvery: options.checkpointEvery ?? part,
     ...(options.transition !== undefined && { transition: options.transition }),
+    ...(options.deterministic && { deterministic: true }),
   };
 }
 
@@ -256,6 +259,10 @@ export function checkRunConfig(value: unknown, name: string): RunConfig {
       `${name}: training.optimizer must be adamw or adafactor, not ${shownJson(training.optimizer)}`,
     );
   parseSchedule(training.schedule);
+  if (typeof (training.deterministic ?? false) !== "boolean")
+    throw new FinegrainError(
+      `${name}: training.deterministic must be true or false, not ${shownJson(training.deterministic)}`,
+    );
   const { transition = 0 } = training;
   if (typeof transition !== "number" || !(transition >= 0 && transition <= 1))
     throw new FinegrainError(`${name}: training.transition must be a number from 0 to 1, not ${shownJson(transition)}`);

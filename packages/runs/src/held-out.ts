@@ -1,3 +1,4 @@
+import { alone, type Communicator, firstRankFirst } from "@finegrain/distributed";
 import { slideOf, type Tokenizer } from "@finegrain/generate";
 import { type Backend, FinegrainError, type HostTensor, inTurns } from "@finegrain/graph";
 import { type LanguageModel, type Storage, uploadingWeights } from "@finegrain/nn";
@@ -11,7 +12,7 @@ import {
 } from "@finegrain/train";
 import { evaluationDefaults } from "./defaults.ts";
 import { nodeCrypto, nodePath } from "./node.ts";
-import { fingerprintOf } from "./text/fingerprint.ts";
+import { fingerprintOf, shareFingerprint } from "./text/fingerprint.ts";
 import { countLoss } from "./text/loss.ts";
 import type { Text } from "./text/text.ts";
 import { corpusInFiles } from "./text/token-files.ts";
@@ -22,6 +23,8 @@ const MOST_LOST = 0.01;
 export interface CorpusOfOptions extends Pick<CorpusOptions, "signal" | "onProgress"> {
   /** Whether all of it is held out, and not only the last tenth of its bytes. Default false. */
   readonly all?: boolean;
+  /** Whose ranks all need it: rank 0 makes what goes into files. Default: this process alone. */
+  readonly communicator?: Communicator | undefined;
   /** The run that it is for: the tokens of a text that is not in memory go into a folder beside it. Default: memory. */
   readonly beside?: string | undefined;
 }
@@ -34,7 +37,7 @@ export interface CorpusOfOptions extends Pick<CorpusOptions, "signal" | "onProgr
 export async function corpusOf(
   text: Text,
   tokenizer: Tokenizer,
-  { all = false, beside, signal, onProgress }: CorpusOfOptions = {},
+  { all = false, beside, signal, onProgress, communicator = alone() }: CorpusOfOptions = {},
 ): Promise<Corpus> {
   const { documents, source = "given" } = text;
   const loss = countLoss(tokenizer);
@@ -54,10 +57,12 @@ export async function corpusOf(
     return corpus;
   };
   if (beside === undefined || Symbol.iterator in documents) return make();
+  await shareFingerprint(communicator, text);
   const { sha256 } = await fingerprintOf(text);
   const what = JSON.stringify([sha256, tokenizer.json ?? tokenizer.name, all]);
   const name = nodeCrypto().createHash("sha256").update(what).digest("hex").slice(0, 16);
-  return corpusInFiles(nodePath().join(`${nodePath().resolve(beside)}.tokens`, name), tokenizer.vocabularySize, make);
+  const folder = nodePath().join(`${nodePath().resolve(beside)}.tokens`, name);
+  return firstRankFirst(communicator, () => corpusInFiles(folder, tokenizer.vocabularySize, make));
 }
 
 /**

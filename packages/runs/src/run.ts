@@ -1,3 +1,4 @@
+import type { Communicator } from "@finegrain/distributed";
 import {
   type ChatMessage,
   chatPrompt,
@@ -53,6 +54,8 @@ export interface ContinueOptions extends TrainingListener {
   readonly newData?: boolean | undefined;
   /** An abort ends the training after the step at hand, with a checkpoint. */
   readonly signal?: AbortSignal | undefined;
+  /** The processes that train together; the others do the same. Default: this one alone. */
+  readonly communicator?: Communicator | undefined;
 }
 
 /**
@@ -275,14 +278,15 @@ class OpenedRun implements Run {
   async #train(store: RunStore, { steps, data, newData = false, ...rest }: ContinueOptions): Promise<Outcome> {
     const training = withSteps(this.#config.training, steps, this.step);
     const own = data === undefined && !newData;
-    const text = own ? undefined : await textOfRun(this.#config, { data, newData });
-    const reading = { onProgress: rest.onText, signal: rest.signal, beside: store.folder };
+    const { communicator } = rest;
+    const text = own ? undefined : await textOfRun(this.#config, { data, newData, communicator });
+    const reading = { onProgress: rest.onText, signal: rest.signal, beside: store.folder, communicator };
     const corpus = await (text === undefined ? this.#ownCorpus(reading) : corpusOf(text, this.tokenizer, reading));
     const named = text !== undefined && newData && store.folder !== undefined;
     const { outcome, checkpoint, config } = await trainInStages({
       ...rest,
       backend: this.#backend,
-      config: { ...(named ? await withText(this.#config, text) : this.#config), training },
+      config: { ...(named ? await withText(this.#config, text, communicator) : this.#config), training },
       layers: this.#layers,
       corpus,
       tokenizer: this.tokenizer,
@@ -312,8 +316,8 @@ class OpenedRun implements Run {
     return this.close();
   }
 
-  async #ownCorpus(options: CorpusOfOptions): Promise<Corpus> {
-    this.#corpus ??= await corpusOf(await textOfRun(this.#config, {}), this.tokenizer, options);
+  async #ownCorpus(options: Omit<CorpusOfOptions, "all">): Promise<Corpus> {
+    this.#corpus ??= await corpusOf(await textOfRun(this.#config, options), this.tokenizer, options);
     return this.#corpus;
   }
 

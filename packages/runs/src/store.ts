@@ -8,6 +8,8 @@ import type { MetricsWriter } from "./folder/metrics.ts";
 export interface RunStore {
   /** The run's folder; undefined in memory. */
   readonly folder: string | undefined;
+  /** Whether it keeps what is given to `save`; false where it has that from another rank. Default true. */
+  readonly keeps?: boolean;
   /**
    * Make the place of a new run.
    * @throws FinegrainError where another run is there.
@@ -41,7 +43,7 @@ export function memoryStore(): RunStore {
 }
 
 const nothing = async () => {};
-const silentMetrics: MetricsWriter = {
+export const silentMetrics: MetricsWriter = {
   append() {},
   flush: nothing,
   close: nothing,

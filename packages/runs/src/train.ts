@@ -1,3 +1,4 @@
+import { alone, type Communicator } from "@finegrain/distributed";
 import type { Tokenizer } from "@finegrain/generate";
 import { type Backend, FinegrainError, type HostTensor } from "@finegrain/graph";
 import { endingOf, type LoraConfig, type ModelConfig, type OwnLayers, scalingLM } from "@finegrain/nn";
@@ -18,6 +19,7 @@ import { modelDefaults, type RunSizes, runSizes, trainingDefaults } from "./defa
 import { readJson } from "./folder/checkpoint.ts";
 import { checkUnused, folderStore, isBegun, runPaths } from "./folder/run-folder.ts";
 import { corpusOf } from "./held-out.ts";
+import { trainingOfRanks } from "./ranks.ts";
 import { type ContinueOptions, openedRun, openRun, type Run } from "./run.ts";
 import { SPEECHES } from "./speeches.ts";
 import { trainInStages } from "./stages.ts";
@@ -67,6 +69,11 @@ export interface TrainOptions<O extends OwnLayers = Record<never, never>> extend
   readonly newData?: boolean | undefined;
   /** An abort ends the training after the step at hand, with a checkpoint. */
   readonly signal?: AbortSignal | undefined;
+  /**
+   * The processes that train together, each of which makes this call with the same options and sees the same files: the text and the run's
+   * folder, which rank 0 writes. Listeners are told on every rank. Default: this one alone.
+   */
+  readonly communicator?: Communicator | undefined;
 }
 
 /**
@@ -103,17 +110,27 @@ async function trainNew({ backend, out, data, ...options }: Omit<TrainOptions<Ow
   const tokenizer = beginning?.tokenizer ?? (typeof named === "object" ? named : await openTokenizer(named ?? "byte"));
   const minutes = trainingMinutes(given);
   const parts = (sizes: RunSizes | undefined, steps?: number) =>
-    partsOf({ wanted, given, layers, tokenizer, beginning, sizes, ...(steps !== undefined && { steps }) });
+    partsOf({
+      wanted,
+      given,
+      layers,
+      tokenizer,
+      beginning,
+      sizes,
+      ranks: listener.communicator?.size ?? 1,
+      ...(steps !== undefined && { steps }),
+    });
   const usual = beginning ? [beginning.sizes] : runSizes;
   // What can be wrong is refused here, before the text is read, and the folder again when it is made.
   const first = parts(minutes === undefined ? undefined : usual[0]);
   scalingLM(first.model, layers);
   expectVocabulary(tokenizer, first.model.vocabulary);
-  if (out !== undefined) await checkUnused(out);
+  const { communicator = alone() } = listener;
+  if (out !== undefined && communicator.rank === 0) await checkUnused(out);
   const text = data === undefined ? await readText(SPEECHES) : textOf(data);
   const source = text.source !== undefined && { data: text.source };
   const { signal, onText: onProgress } = listener;
-  const corpus = await corpusOf(text, tokenizer, { signal, onProgress, beside: out });
+  const corpus = await corpusOf(text, tokenizer, { signal, onProgress, beside: out, communicator });
   const candidate = (sizes: RunSizes) => ({
     model: scalingLM(parts(sizes).model, layers),
     config: (steps: number) => ({ ...parts(sizes, steps), ...source }),
@@ -121,7 +138,7 @@ async function trainNew({ backend, out, data, ...options }: Omit<TrainOptions<Ow
   const measured =
     minutes === undefined
       ? undefined
-      : await withinSeconds({ backend, corpus, seconds: 60 * minutes, sizes: usual, candidate, signal });
+      : await withinSeconds({ backend, corpus, seconds: 60 * minutes, sizes: usual, candidate, signal, communicator });
   if (measured) onMeasured?.(measured);
   const config = measured?.config ?? { ...first, ...source };
   const store = out === undefined ? memoryStore() : folderStore(out);
@@ -131,7 +148,7 @@ async function trainNew({ backend, out, data, ...options }: Omit<TrainOptions<Ow
 }
 
 interface FirstTraining {
-  readonly listener: TrainingListener & Pick<ContinueOptions, "signal">;
+  readonly listener: TrainingListener & Pick<ContinueOptions, "signal" | "communicator">;
   readonly backend: Backend;
   readonly config: RunConfig;
   readonly tokenizer: Tokenizer;
@@ -146,7 +163,8 @@ interface FirstTraining {
 }
 
 async function trainFromStart({ listener, text, begin, ...parts }: FirstTraining): Promise<Run> {
-  const config = parts.store.folder === undefined ? parts.config : await withText(parts.config, text);
+  const config =
+    parts.store.folder === undefined ? parts.config : await withText(parts.config, text, listener.communicator);
   const input = { ...listener, ...parts, config, ...(begin && { begin: () => begin(config) }) };
   return openedRun({ ...parts, ...(await trainInStages(input)) });
 }
@@ -160,12 +178,14 @@ interface Asked {
   /** Of what is left out; undefined: the usual ones. */
   readonly sizes: RunSizes | undefined;
   readonly steps?: number;
+  readonly ranks: number;
 }
 
 /** A new run's config, without its text. */
-function partsOf({ wanted, given, layers, tokenizer, beginning, sizes = beginning?.sizes, steps }: Asked): RunConfig {
+function partsOf(asked: Asked): RunConfig {
+  const { wanted, given, layers, tokenizer, beginning, sizes = beginning?.sizes, steps, ranks } = asked;
   const ofSizes = sizes && { batch: sizes.batch, length: sizes.length, learningRate: sizes.learningRate };
-  const training = trainingConfig({ ...ofSizes, ...given, ...(steps && { steps }) });
+  const training = trainingOfRanks(trainingConfig({ ...ofSizes, ...given, ...(steps && { steps }) }), ranks);
   const usual = sizes ?? { ...modelDefaults, ...trainingDefaults };
   const options = typeof wanted === "function" ? wanted({ ...usual, batch: training.batch }) : wanted;
   const model =
@@ -213,7 +233,7 @@ async function trainOn(path: string, options: Omit<TrainOptions<OwnLayers>, "res
   return run;
 }
 
-interface Again extends TrainingListener, Pick<ContinueOptions, "signal" | "newData"> {
+interface Again extends TrainingListener, Pick<ContinueOptions, "signal" | "newData" | "communicator"> {
   readonly backend: Backend;
   readonly layers: OwnLayers;
   readonly data: Text | string | undefined;
@@ -229,9 +249,9 @@ async function beginAgain(path: string, { backend, layers, data, newData, steps,
   const config = { ...saved, training: withSteps(saved.training, steps, 0) };
   const tokenizer = given ?? (await openOwnTokenizer(config, [path]));
   expectVocabulary(tokenizer, config.model.vocabulary);
-  const text = await textOfRun(config, { data, newData });
-  const { signal, onText: onProgress } = listener;
-  const corpus = await corpusOf(text, tokenizer, { signal, onProgress, beside: path });
+  const { signal, onText: onProgress, communicator } = listener;
+  const text = await textOfRun(config, { data, newData, communicator });
+  const corpus = await corpusOf(text, tokenizer, { signal, onProgress, beside: path, communicator });
   const { init, model, training } = config;
   const beginning = init === undefined ? undefined : await openBeginning(init, { backend, layers, lora: model.lora });
   const weights = await beginning?.weights(training.seed);

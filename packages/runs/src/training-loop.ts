@@ -1,3 +1,4 @@
+import { alone, anyOf, type Communicator } from "@finegrain/distributed";
 import type { Tokenizer } from "@finegrain/generate";
 import type { Backend, HostTensor } from "@finegrain/graph";
 import { type LanguageModel, matchTensors, paramTypes } from "@finegrain/nn";
@@ -18,6 +19,7 @@ import type { RunConfig, TrainingConfig } from "./config.ts";
 import type { Checkpoint } from "./folder/checkpoint.ts";
 import type { MetricsWriter } from "./folder/metrics.ts";
 import { bitsPerByte, evenly } from "./held-out.ts";
+import { expectSameTraining, storeOfRanks } from "./ranks.ts";
 import type { RunStore } from "./store.ts";
 
 /** Held-out tokens that an evaluation during training looks at, at most; `evaluate` of a run looks at all. */
@@ -74,8 +76,10 @@ export interface TrainingInput extends TrainingListener {
   readonly until: number;
   /** Make the place of a new run, when all that can be wrong with its input is known. */
   begin?(): Promise<void>;
-  /** An abort ends the training after the step at hand, with a checkpoint. */
+  /** An abort, on any rank, ends the training after the step at hand, with a checkpoint. */
   readonly signal?: AbortSignal | undefined;
+  /** The processes that train together. Default: this one alone. */
+  readonly communicator?: Communicator | undefined;
 }
 
 /** A training that has ended, or was stopped. */
@@ -91,6 +95,8 @@ export interface Outcome {
   readonly best: Best | undefined;
   /** Median over the steps of this training; undefined where there was none. */
   readonly tokensPerSecond: number | undefined;
+  /** The part of the steps' time that went into messages between ranks, and waiting for them; undefined where there is one. */
+  readonly communication: number | undefined;
 }
 
 /** The checkpoint with the least bits per byte on the evaluated part of the held-out text. */
@@ -106,16 +112,19 @@ export interface Best {
  *   last checkpoint is untouched then.
  */
 export async function runTraining(input: TrainingInput): Promise<{ outcome: Outcome; checkpoint: Checkpoint }> {
-  const { config, corpus, store } = input;
+  const { config, corpus, communicator = alone() } = input;
+  const store = storeOfRanks(communicator, input.store);
   // What can be wrong with the input is known before a folder is made or a model compiled.
   const batches = trainBatches(corpus.train, config.training);
   const heldOut = heldOutWindows(corpus, config.training);
+  expectSameTraining(communicator, config, corpus);
   await using trainer = await openTrainer(input);
-  await input.begin?.();
+  if (communicator.rank === 0) await input.begin?.();
+  await communicator.barrier();
   await using metrics = await store.openMetrics(trainer.step);
   const evaluated = targets(heldOut);
   input.onStart?.({ config, corpus, model: input.model, step: trainer.step, folder: store.folder, evaluated });
-  const loop = new Loop(input, trainer, metrics, batches, heldOut);
+  const loop = new Loop({ ...input, store, communicator }, trainer, metrics, batches, heldOut);
   // Awaited here: trainer and metrics are closed when this function returns.
   return await loop.run();
 }
@@ -127,7 +136,8 @@ export async function openTrainer({
   model,
   checkpoint,
   weights,
-}: Pick<TrainingInput, "backend" | "config" | "model" | "checkpoint" | "weights">): Promise<Trainer> {
+  communicator,
+}: Pick<TrainingInput, "backend" | "config" | "model" | "checkpoint" | "weights" | "communicator">): Promise<Trainer> {
   const { training } = config;
   const { batch, length, accumulate, seed, clipNorm, weightDecay } = training;
   if (checkpoint) matchTensors(checkpoint.modelTypes, paramTypes(model.params), checkpoint.path);
@@ -144,6 +154,8 @@ export async function openTrainer({
     length,
     accumulate,
     seed,
+    communicator,
+    deterministic: training.deterministic,
     ...(clipNorm > 0 && { clipNorm }),
     ...(resumed ?? (weights && { weights })),
   });
@@ -160,8 +172,10 @@ function heldOutWindows(corpus: Corpus, { batch, length }: TrainingConfig): Held
 /** Tokens that windows ask for. */
 const targets = (windows: readonly HeldOutBatch[]): number => windows.reduce((sum, { count }) => sum + count, 0);
 
+type LoopInput = TrainingInput & { readonly communicator: Communicator };
+
 class Loop {
-  readonly #input: TrainingInput;
+  readonly #input: LoopInput;
   readonly #trainer: Trainer;
   readonly #metrics: MetricsWriter;
   readonly #batches: TrainBatches;
@@ -169,12 +183,15 @@ class Loop {
   readonly #first: number;
   readonly #started = performance.now();
   readonly #speeds: number[] = [];
+  readonly #spent = { all: 0, communication: 0 };
+  /** Whether any rank was told to stop, as all know it. */
+  #stopped = false;
   #evaluated: Best | undefined;
   #best: Best | undefined;
   #checkpoint: Checkpoint | undefined;
 
   constructor(
-    input: TrainingInput,
+    input: LoopInput,
     trainer: Trainer,
     metrics: MetricsWriter,
     batches: TrainBatches,
@@ -191,13 +208,18 @@ class Loop {
   }
 
   async run(): Promise<{ outcome: Outcome; checkpoint: Checkpoint }> {
-    const { config, signal, until } = this.#input;
+    const { config, until } = this.#input;
     const { evaluateEvery, checkpointEvery } = config.training;
     const trainer = this.#trainer;
-    while (trainer.step < until && !signal?.aborted) {
+    this.#listen();
+    while (trainer.step < until && !this.#stopped) {
       await this.#step();
-      const isLast = () => trainer.step === until || signal?.aborted === true;
-      if (!signal?.aborted && (isLast() || trainer.step % evaluateEvery === 0)) await this.#evaluate();
+      this.#listen();
+      const isLast = () => trainer.step === until || this.#stopped;
+      if (!this.#stopped && (isLast() || trainer.step % evaluateEvery === 0)) {
+        await this.#evaluate();
+        this.#listen();
+      }
       if (isLast() || trainer.step % checkpointEvery === 0) await this.#save();
     }
     const outcome = {
@@ -206,19 +228,26 @@ class Loop {
       bitsPerByte: this.#evaluated?.bitsPerByte,
       heldOut: { evaluated: targets(this.#heldOut), tokens: this.#input.corpus.heldOut.length },
       tokensPerSecond: median(this.#speeds),
+      communication: this.#input.communicator.size > 1 ? this.#spent.communication / this.#spent.all : undefined,
     };
     // A run that was stopped before its first step can be gone on with, too.
     const checkpoint = this.#checkpoint ?? (await this.#save());
     return { outcome: { ...outcome, best: this.#best }, checkpoint };
   }
 
+  #listen(): void {
+    this.#stopped = anyOf(this.#input.communicator, this.#input.signal?.aborted === true);
+  }
+
   async #step(): Promise<void> {
     const { steps, accumulate } = this.#input.config.training;
-    const micro = this.#batches.ofStep(this.#trainer.step, accumulate);
+    const micro = this.#batches.ofStep(this.#trainer.step, accumulate, this.#trainer.share);
     const { step: index, metrics: routing, ...report } = await this.#trainer.run(micro);
     const { loss, tokens, milliseconds } = report;
     const tokensPerSecond = (1000 * tokens) / milliseconds;
     this.#speeds.push(tokensPerSecond);
+    this.#spent.all += milliseconds;
+    this.#spent.communication += report.communicationMilliseconds ?? 0;
     this.#metrics.append({ step: index, ...report, ...routing });
     const seconds = (performance.now() - this.#started) / 1000;
     this.#input.onStep?.({ step: index + 1, steps, loss, tokensPerSecond, seconds, first: this.#first });
@@ -241,9 +270,10 @@ class Loop {
 
   async #save(): Promise<Checkpoint> {
     await this.#metrics.flush();
-    const { slots, step, seed } = await this.#trainer.state();
-    const model = await this.#trainer.weights();
     const { config, store, tokenizer } = this.#input;
+    const { keeps = true } = store;
+    const { slots, step, seed } = await this.#trainer.state({ keep: keeps });
+    const model = keeps ? await this.#trainer.weights() : new Map();
     const evaluated = this.#evaluated?.bitsPerByte ?? lastBitsPerByte(this.#checkpoint);
     const isBest =
       this.#evaluated?.step === step &&

@@ -186,6 +186,28 @@ test.each([
   },
 );
 
+test("a loss that is not finite is said with the rank that has it", async () => {
+  await using trainer = await createTrainer(options(dense));
+  const weights = new Map(
+    [...(await trainer.weights())].map(([path, { shape, data }]) => {
+      return [
+        path,
+        hostTensor(
+          "float32",
+          shape,
+          data.map(() => Number.NaN),
+        ),
+      ] as const;
+    }),
+  );
+  const communicator = { ...alone(), size: 2, rank: 1 };
+  await using shared = await createTrainer(options(dense, { weights, communicator, accumulate: 2 }));
+  await expect(shared.run([batches.at(1)])).rejects.toThrow(
+    "the loss of step 0 is NaN on rank 1 and its gradient's norm",
+  );
+  expect(shared.step).toBe(0);
+});
+
 test("what does not fit is refused before anything moves", async () => {
   await using trainer = await createTrainer(options(dense));
   await expect(trainer.run([])).rejects.toThrow("a step takes 1 micro-batches, not 0");

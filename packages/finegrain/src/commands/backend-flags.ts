@@ -14,6 +14,23 @@ export const backendFlags = {
   },
 } as const satisfies Flags;
 
+export const threadsFlag = {
+  threads: {
+    type: "whole",
+    value: "N",
+    least: 1,
+    help: "onnx and wasm: threads to compute in; default one for every processor, and of several ranks on a machine each its part",
+  },
+} as const satisfies Flags;
+
+export const ranksFlag = {
+  distributed: {
+    type: "text",
+    value: "mpi",
+    help: "be one of the ranks that mpirun or Slurm started; mpi:PATH names the library of MPI where it is not found",
+  },
+} as const satisfies Flags;
+
 export const jsonFlag = {
   json: { type: "switch", help: "print JSON for machines, and nothing for people" },
 } as const satisfies Flags;

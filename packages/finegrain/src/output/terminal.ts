@@ -77,16 +77,16 @@ export function terminal({ quiet = false }: { readonly quiet?: boolean } = {}): 
 const mostLines = ({ rows = 24 }: Partial<WriteStream>) => Math.max(1, rows - 1);
 
 /** A paragraph between whose words a terminal of some width begins a new line. */
-const fitting = (text: string, { isTTY, columns = 80 }: Partial<WriteStream>): string =>
+const fitting = (text: string, { isTTY, columns }: Partial<WriteStream>): string =>
   isTTY === true && !/[─━]| {3}/.test(text)
     ? text
         .split("\n")
-        .flatMap((line) => wrap(line, columns))
+        .flatMap((line) => wrap(line, columns || 80))
         .join("\n")
     : text;
 
-const fit = (line: string, { columns = 80 }: Partial<WriteStream>) =>
-  line.length < columns ? line : `${line.slice(0, columns - 2)}…`;
+const fit = (line: string, { columns }: Partial<WriteStream>) =>
+  line.length < (columns || 80) ? line : `${line.slice(0, (columns || 80) - 2)}…`;
 
 function style(coloured: boolean): Style {
   const paint = (code: number, off: number) => (text: string) => (coloured ? `\x1b[${code}m${text}\x1b[${off}m` : text);

@@ -1,3 +1,4 @@
+import { type Communicator, valueOfRank } from "@finegrain/distributed";
 import { FinegrainError, type JsonObject, jsonObject, shownJson } from "@finegrain/graph";
 import { nodeCrypto } from "../node.ts";
 import type { Text } from "./text.ts";
@@ -18,6 +19,14 @@ export function fingerprintOf(text: Text): Promise<Fingerprint> {
   const found = known.get(text) ?? readFingerprint(text);
   known.set(text, found);
   return found;
+}
+
+/** Let all ranks know the fingerprint that rank 0 finds, so that the others need not read the text. */
+export async function shareFingerprint(communicator: Communicator, text: Text): Promise<void> {
+  if (communicator.size === 1) return;
+  const own = communicator.rank === 0 ? await fingerprintOf(text) : undefined;
+  await communicator.barrier();
+  known.set(text, Promise.resolve(valueOfRank(communicator, own!))); // rank 0 has one
 }
 
 async function readFingerprint({ documents }: Text): Promise<Fingerprint> {

@@ -1,5 +1,6 @@
+import { alone, type Communicator } from "@finegrain/distributed";
 import type { RunConfig } from "../config.ts";
-import { expectFingerprint, fingerprintOf } from "./fingerprint.ts";
+import { expectFingerprint, fingerprintOf, shareFingerprint } from "./fingerprint.ts";
 import { type Text, textOf, textOfConfig } from "./text.ts";
 
 /**
@@ -13,9 +14,15 @@ export async function textOfRun(
   {
     data: given,
     newData = false,
-  }: { readonly data?: Text | string | undefined; readonly newData?: boolean | undefined },
+    communicator = alone(),
+  }: {
+    readonly data?: Text | string | undefined;
+    readonly newData?: boolean | undefined;
+    readonly communicator?: Communicator | undefined;
+  },
 ): Promise<Text> {
   const text = given === undefined ? await textOfConfig(data) : textOf(given);
+  await shareFingerprint(communicator, text);
   if (known !== undefined && !newData) await expectFingerprint(text, known, ADVICE);
   return text;
 }
@@ -23,8 +30,11 @@ export async function textOfRun(
 const ADVICE = "bring that back, name it by --data, or learn on from this one by --new-data (newData)";
 
 /** A config that says which text a run learns from. */
-export const withText = async <C extends Partial<RunConfig>>({ data: _, ...config }: C, text: Text) => ({
-  ...config,
-  ...(text.source !== undefined && { data: text.source }),
-  text: await fingerprintOf(text),
-});
+export async function withText<C extends Partial<RunConfig>>(
+  { data: _, ...config }: C,
+  text: Text,
+  communicator: Communicator = alone(),
+) {
+  await shareFingerprint(communicator, text);
+  return { ...config, ...(text.source !== undefined && { data: text.source }), text: await fingerprintOf(text) };
+}

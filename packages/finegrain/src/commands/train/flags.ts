@@ -1,6 +1,6 @@
 import { modelDefaults, TRAINING_MINUTES, trainingDefaults } from "@finegrain/runs/defaults";
 import { command } from "../../command.ts";
-import { backendFlags, jsonFlag } from "../backend-flags.ts";
+import { backendFlags, jsonFlag, ranksFlag, threadsFlag } from "../backend-flags.ts";
 
 export const trainFlags = {
   out: { type: "text", value: "DIR", help: "the run folder to make; default runs/ and the time" },
@@ -153,7 +153,13 @@ export const trainFlags = {
     least: 1,
     help: "steps between checkpoints (default a fifth of the steps)",
   },
+  deterministic: {
+    type: "switch",
+    help: "sum the batches of a step one by one: as many ranks as there are learn the same, to the last bit",
+  },
   ...backendFlags,
+  ...threadsFlag,
+  ...ranksFlag,
   ...jsonFlag,
 } as const;
 
@@ -169,7 +175,18 @@ export const train = command({
     ["The model's size", ["model", "layers", "d-model", "d-ff", "heads", "length", "objective"]],
     [
       "How it learns",
-      ["batch", "accumulate", "optimizer", "learning-rate", "schedule", "warmup", "weight-decay", "clip", "seed"],
+      [
+        "batch",
+        "accumulate",
+        "optimizer",
+        "learning-rate",
+        "schedule",
+        "warmup",
+        "weight-decay",
+        "clip",
+        "seed",
+        "deterministic",
+      ],
     ],
   ],
   examples: [
@@ -181,6 +198,10 @@ export const train = command({
       "let an imported model learn your own text",
     ],
     ["finegrain train --init runs/smollm2 --lora 16 --data mine.txt", "the same by LoRA: in less time and memory"],
+    [
+      "mpirun -n 4 finegrain train --data texts/ --batch 32 --steps 2000 --out runs/four --distributed mpi",
+      "four processes that learn together, each a quarter of every batch",
+    ],
     ["finegrain train --resume runs/first", "go on where a run was stopped by Ctrl-C"],
     ["finegrain train --resume runs/first --steps 900", "let one that is done learn on"],
   ],

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { backendOptions } from "@finegrain/backends";
+import { type Communicator, valueOfRank } from "@finegrain/distributed";
 import { ranOn } from "@finegrain/graph";
 import {
   hiddenUnits,
@@ -28,6 +29,7 @@ import { count, digits, whole } from "../../output/format.ts";
 import { firstWords, hint } from "../../output/hint.ts";
 import { type Terminal, terminal } from "../../output/terminal.ts";
 import { openNoting } from "../open-backend.ts";
+import { optionsOfRank, withRanks } from "../ranks.ts";
 import type { trainFlags } from "./flags.ts";
 import { trainingProgress } from "./progress.ts";
 import { optionsFromFlags } from "./train-flags.ts";
@@ -35,19 +37,28 @@ import { optionsFromFlags } from "./train-flags.ts";
 type Flags = Values<typeof trainFlags>;
 
 /** `finegrain train`: a new run, or an old one from its last checkpoint on. */
-export async function train(flags: Flags): Promise<ExitCode> {
-  const out = terminal({ quiet: flags.json });
-  const which = backendOptions(flags.backend, flags.device);
-  const options = flags.resume === undefined ? await newRun(flags) : await oldRun(flags, flags.resume);
+export const train = (flags: Flags): Promise<ExitCode> =>
+  withRanks(flags.distributed, (communicator) => trainAsRank(flags, communicator));
+
+async function trainAsRank(flags: Flags, communicator: Communicator): Promise<ExitCode> {
+  const isFirst = communicator.rank === 0;
+  const isRank = communicator.size > 1;
+  const out = terminal({ quiet: flags.json || !isFirst });
+  const which = optionsOfRank(backendOptions(flags.backend, flags.device), flags.threads, communicator);
+  const options = flags.resume === undefined ? await newRun(flags, communicator) : await oldRun(flags, flags.resume);
   await using backend = await openNoting(out, which);
-  using interrupt = interruptible(() =>
-    out.note("finishing this step and writing a checkpoint; Ctrl-C again stops at once"),
+  using interrupt = interruptible(
+    () => out.note("finishing this step and writing a checkpoint; Ctrl-C again stops at once"),
+    { isRank },
   );
+  if (isRank)
+    out.print(`${communicator.size} ranks, ${communicator.local} of them on this machine, by ${communicator.name}`);
   let started: Start | undefined;
   const training = trainRun({
     ...options,
     ...trainingProgress(out),
     backend,
+    communicator,
     signal: interrupt.signal,
     onMeasured: (measured) => describeBudget(out, measured),
     onStart(start) {
@@ -62,20 +73,20 @@ export async function train(flags: Flags): Promise<ExitCode> {
   out.clear();
   if (run === undefined) {
     out.print("stopped before its first step: there is no run");
-    return EXIT.interrupted;
+    return isRank ? communicator.abort(EXIT.interrupted) : EXIT.interrupted;
   }
-  if (flags.json) out.write(`${JSON.stringify({ folder: run.path, ...run.outcome, ...ranOn(backend) })}\n`);
-  else report(out, run, started!); // it has, or had failed
+  if (flags.json && isFirst) out.write(`${JSON.stringify({ folder: run.path, ...run.outcome, ...ranOn(backend) })}\n`);
+  else if (!flags.json) report(out, run, started!); // it has, or had failed
   return run.outcome?.interrupted ? EXIT.interrupted : EXIT.ok;
 }
 
-async function newRun(flags: Flags): Promise<Omit<TrainOptions, "backend">> {
+async function newRun(flags: Flags, communicator: Communicator): Promise<Omit<TrainOptions, "backend">> {
   const file = flags.config === undefined ? {} : await readPartialConfig(flags.config);
   const { data, model, tokenizer, training } = optionsFromFlags(flags, file);
   if (flags.init !== undefined) onlyBeside("init", flags, WITH_INIT, "the model and the tokenizer that it names hold");
-  const out = flags.out ?? (await unusedFolder(`runs/${timestamp()}`));
+  const out = valueOfRank(communicator, flags.out ?? (await unusedFolder(`runs/${timestamp()}`)));
   // Refused before the text is read.
-  await checkUnused(out);
+  if (communicator.rank === 0) await checkUnused(out);
   const own = flags.init === undefined ? { model, tokenizer } : { init: flags.init, lora: loraOf(flags) };
   const idle = (["lora", "lora-alpha", "lora-matrices"] as const).find((name) => flags[name] !== undefined);
   if (idle !== undefined && own.lora === undefined)
@@ -97,14 +108,14 @@ function timestamp(): string {
 }
 
 /** What may be said beside --resume: the run's own config holds for the rest. */
-const WITH_RESUME = ["resume", "steps", "data", "new-data", "backend", "device", "json"];
+const WITH_RESUME = ["resume", "steps", "data", "new-data", "backend", "device", "threads", "distributed", "json"];
 
 /** What may be said beside --init: how it learns, and not what it is. */
 const WITH_INIT = [
   ...["lora", "lora-alpha", "lora-matrices"],
   ...["init", "out", "data", "minutes", "steps", "evaluate-every", "checkpoint-every", "length", "batch", "accumulate"],
   ...["optimizer", "learning-rate", "schedule", "warmup", "weight-decay", "clip", "transition", "seed"],
-  ...["backend", "device", "json"],
+  ...["deterministic", "backend", "device", "threads", "distributed", "json"],
 ];
 
 /** @throws UsageError where a flag is said that `allowed` does not have. */
@@ -163,7 +174,7 @@ function inWords(own: ModelConfig["feedForward"]): string {
 const LOOKED_AT = 64;
 
 function report(out: Terminal, { path: folder, config, outcome, tokenizer }: Run, start: Start): void {
-  const { step, interrupted, bitsPerByte, best, heldOut, tokensPerSecond } = outcome!; // it was just trained
+  const { step, interrupted, bitsPerByte, best, heldOut, tokensPerSecond, communication } = outcome!; // it was just trained
   if (interrupted) {
     out.print(`stopped after step ${step}; go on with: ${hint("train", "--resume", folder!)}`);
     return;
@@ -179,7 +190,8 @@ function report(out: Terminal, { path: folder, config, outcome, tokenizer }: Run
       ? `, on ${whole(heldOut.evaluated)} of the ${whole(heldOut.tokens)} tokens`
       : "";
   const quality = bitsPerByte === undefined ? "" : `${digits(bitsPerByte)} bits per byte held out${part}; `;
-  out.print(`${out.style.bold("done")}: ${quality}${whole(tokensPerSecond)} tokens/s, in ${folder}`);
+  const spoke = communication === undefined ? "" : `, ${digits(100 * communication)} % of the time between ranks`;
+  out.print(`${out.style.bold("done")}: ${quality}${whole(tokensPerSecond)} tokens/s${spoke}, in ${folder}`);
   if (best !== undefined && best.step < step)
     out.print(
       `best at step ${best.step}: ${digits(best.bitsPerByte)} bits per byte, kept as ${join(folder!, "checkpoints", "best")}`,

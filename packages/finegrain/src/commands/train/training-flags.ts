@@ -34,6 +34,7 @@ export function trainingOptions(flags: Flags, file: Partial<TrainingConfig>): Tr
       clipNorm: flags.clip,
       transition: flags.transition,
       seed: flags.seed,
+      deterministic: flags.deterministic || undefined,
       evaluateEvery: flags["evaluate-every"],
       checkpointEvery: flags["checkpoint-every"],
     }),

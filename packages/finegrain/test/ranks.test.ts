@@ -1,0 +1,155 @@
+import { execFile, spawn } from "node:child_process";
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { expect, test } from "vitest";
+import { emptyFolder, finegrain, folderWithText, MAIN } from "./command-line.ts";
+
+const LAUNCHERS = { openmpi: ["mpirun.openmpi", "--oversubscribe"], mpich: ["mpirun.mpich"] } as const;
+const ENV = { ...process.env, OMPI_ALLOW_RUN_AS_ROOT: "1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM: "1" };
+
+const SMALL = [
+  "--backend",
+  "wasm",
+  "--layers",
+  "1",
+  "--d-model",
+  "16",
+  "--heads",
+  "2",
+  "--length",
+  "16",
+  "--block-size",
+  "4",
+];
+const rank = (args: readonly string[]) => [process.execPath, MAIN, "train", ...args, "--distributed", "mpi"];
+
+interface Ended {
+  readonly code: number | null;
+  readonly output: string;
+  /** Since the launcher was told something. */
+  readonly milliseconds: number;
+}
+
+/**
+ * Run `finegrain train` as ranks of one MPI.
+ * @param onOutput called with what was written so far; what it does first is the moment from which the end is timed.
+ */
+function ranks(
+  mpi: keyof typeof LAUNCHERS,
+  commands: readonly string[],
+  onOutput?: (output: string, launcher: number) => boolean,
+): Promise<Ended> {
+  const [command, ...own] = LAUNCHERS[mpi];
+  const child = spawn(command, [...own, ...commands], { env: ENV });
+  let [output, told] = ["", performance.now()];
+  let isTold = false;
+  const hear = (piece: string) => {
+    output += piece;
+    if (isTold || !onOutput?.(output, child.pid!)) return;
+    isTold = true;
+    told = performance.now();
+  };
+  for (const stream of [child.stdout, child.stderr]) stream.setEncoding("utf8").on("data", hear);
+  return new Promise((resolve) => {
+    child.on("close", (code) => resolve({ code, output, milliseconds: performance.now() - told }));
+  });
+}
+
+const modelOf = (folder: string, step: string) =>
+  readFile(join(folder, "checkpoints", `step-${step}`, "model.safetensors"));
+
+test("ranks learn the same as one process, and go on with each other's runs", {
+  tags: ["mpi/openmpi", "mpi/mpich"],
+  timeout: 120_000,
+}, async () => {
+  const { folder, text } = await folderWithText();
+  const [one, three] = [join(folder, "one"), join(folder, "three")];
+  const config = [...SMALL, "--data", text, "--deterministic", "--steps", "4"];
+  expect(
+    await finegrain(["train", ...config, "--batch", "2", "--accumulate", "3", "--threads", "1", "--out", one]),
+  ).toMatchObject({ code: 0 });
+  const begun = await ranks("mpich", ["-n", "3", ...rank([...config, "--batch", "6", "--out", three])]);
+  expect(begun.output).toMatch(/3 ranks, 3 of them on this machine, by MPICH/);
+  expect(begun.output).toMatch(/% of the time between ranks/);
+  expect(await modelOf(three, "000004")).toEqual(await modelOf(one, "000004"));
+
+  const further = await ranks("openmpi", ["-n", "2", ...rank(["--resume", one, "--steps", "6", "--backend", "wasm"])]);
+  expect(further.code, further.output).toBe(0);
+  const alone = await finegrain(["train", "--resume", three, "--steps", "6", "--backend", "wasm", "--threads", "1"]);
+  expect(alone.code, alone.stderr).toBe(0);
+  expect(await modelOf(three, "000006")).toEqual(await modelOf(one, "000006"));
+  const steps = (await readFile(join(one, "metrics.jsonl"), "utf8")).match(/"loss"/g);
+  expect(steps).toHaveLength(6);
+});
+
+/** A training without end, told something once it has a checkpoint. */
+async function interrupted(mpi: keyof typeof LAUNCHERS, tell: (launcher: number, out: string) => void) {
+  const { folder, text } = await folderWithText();
+  const out = join(folder, "run");
+  const config = [...SMALL, "--data", text, "--batch", "2", "--steps", "1000000"];
+  const often = ["--evaluate-every", "20", "--checkpoint-every", "20", "--out", out];
+  const ended = await ranks(mpi, ["-n", "2", ...rank([...config, ...often])], (output, launcher) => {
+    if (!/step 40:/.test(output)) return false;
+    tell(launcher, out);
+    return true;
+  });
+  expect(ended.milliseconds).toBeLessThan(10_000);
+  const [last] = (await readdir(join(out, "checkpoints")))
+    .filter((name) => name.startsWith("step-"))
+    .sort()
+    .reverse();
+  const on = await finegrain([
+    "train",
+    "--resume",
+    out,
+    "--steps",
+    String(Number(last!.slice(5)) + 2),
+    "--backend",
+    "wasm",
+  ]);
+  expect(on.code, on.stderr).toBe(0);
+  return ended;
+}
+
+test("a rank that is killed ends the other, and the last checkpoint is whole", {
+  tags: "mpi/openmpi",
+  timeout: 120_000,
+}, async () => {
+  const { code, output } = await interrupted("openmpi", (launcher) => {
+    void promisify(execFile)("pgrep", ["-P", String(launcher)]).then(({ stdout }) =>
+      process.kill(Number(stdout.trim().split("\n").at(-1)), "SIGKILL"),
+    );
+  });
+  expect(code).toBe(137);
+  expect(output).toMatch(/process rank \d .*exited on signal 9/);
+});
+
+test("an interrupt ends all ranks with a checkpoint", { tags: "mpi/mpich", timeout: 120_000 }, async () => {
+  const { code, output } = await interrupted("mpich", (launcher) => process.kill(launcher, "SIGINT"));
+  expect(code).toBe(130);
+  expect(output).toMatch(/stopped after step \d+; go on with/);
+});
+
+test("ranks that are told different things refuse to begin, in one sentence", {
+  tags: "mpi/openmpi",
+  timeout: 60_000,
+}, async () => {
+  const out = join(await emptyFolder(), "run");
+  const as = (steps: string) => ["-n", "1", ...rank([...SMALL, "--batch", "2", "--steps", steps, "--out", out])];
+  const { code, output } = await ranks("openmpi", [...as("3"), ":", ...as("4")]);
+  expect(code).not.toBe(0);
+  expect(output.match(/^finegrain: .*/gm)).toEqual([
+    expect.stringMatching(
+      /^finegrain: rank 0 of 2: rank 1 has another command line than rank 0: train .*--steps 4 .*, not train .*--steps 3 /,
+    ),
+  ]);
+});
+
+test("what is no engine is refused", async () => {
+  const { code, stderr } = await finegrain(["train", "--distributed", "carrier-pigeons"]);
+  expect([code, stderr]).toEqual([
+    2,
+    'finegrain: --distributed must be mpi, or mpi:PATH with a library, not "carrier-pigeons"\n',
+  ]);
+});

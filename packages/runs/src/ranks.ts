@@ -1,0 +1,51 @@
+import { type Communicator, expectAlike, valueOfRank } from "@finegrain/distributed";
+import { FinegrainError } from "@finegrain/graph";
+import type { Corpus } from "@finegrain/train";
+import type { RunConfig, TrainingConfig } from "./config.ts";
+import { openCheckpoint } from "./folder/checkpoint.ts";
+import { type RunStore, silentMetrics } from "./store.ts";
+
+/*
+ * What the ranks of a training do together, and what rank 0 does for all. They see the same files: the text, and the run's folder.
+ */
+
+/**
+ * A training whose steps have a micro-batch for every rank at least: where there are fewer, batches are cut.
+ * @throws FinegrainError where they cannot be.
+ */
+export function trainingOfRanks(training: TrainingConfig, ranks: number): TrainingConfig {
+  const { batch, accumulate } = training;
+  const parts = Math.ceil(ranks / accumulate);
+  if (batch % parts !== 0)
+    throw new FinegrainError(
+      `a batch of ${batch} windows cannot be shared by ${ranks} ranks: it has to be a multiple of ${parts}, or accumulate at least ${ranks}`,
+    );
+  return { ...training, batch: batch / parts, accumulate: accumulate * parts };
+}
+
+/** @throws FinegrainError on all ranks, where they are to train differently, or on other texts. */
+export function expectSameTraining(communicator: Communicator, config: RunConfig, { train, heldOut }: Corpus): void {
+  const { model, training, tokenizer, text = null } = config;
+  const parts = { model, training, tokenizer, text, tokens: [train.length, heldOut.length] };
+  expectAlike(
+    communicator,
+    Object.fromEntries(Object.entries(parts).map(([name, part]) => [name, JSON.stringify(part)])),
+  );
+}
+
+/** A folder that rank 0 writes, and the others read. */
+export function storeOfRanks(communicator: Communicator, store: RunStore): RunStore {
+  if (communicator.size === 1 || store.folder === undefined) return store;
+  const isFirst = communicator.rank === 0;
+  return {
+    ...store,
+    keeps: isFirst,
+    openMetrics: isFirst ? (resumeAt) => store.openMetrics(resumeAt) : async () => silentMetrics,
+    async save(content, options) {
+      const saved = isFirst ? await store.save(content, options) : undefined;
+      await communicator.barrier();
+      const path = valueOfRank(communicator, saved?.path ?? "");
+      return saved ?? openCheckpoint(path);
+    },
+  };
+}
