@@ -1,2 +1,10 @@
 export { anyOf, expectAlike, firstRankFirst, valueOfRank } from "./agreement.ts";
 export { alone, type Communicator, type Numbers, type Reduction } from "./communicator.ts";
+export {
+  boundByMessages,
+  type Network,
+  type ScaledModel,
+  type ScaledStep,
+  scaledStep,
+  stepBytes,
+} from "./scaling.ts";

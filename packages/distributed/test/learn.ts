@@ -1,4 +1,5 @@
 import { openBackend } from "@finegrain/backends";
+import { size } from "@finegrain/graph";
 import { type ModelConfig, scalingLM } from "@finegrain/nn";
 import { adafactor, adamW, createTrainer, heldOutBatches, trainBatches } from "@finegrain/train";
 import type { Communicator } from "../src/index.ts";
@@ -32,6 +33,7 @@ export interface Learned {
   readonly digest: string;
   /** Nats of a held-out text. */
   readonly heldOut: number;
+  readonly parameters: number;
 }
 
 const SIZE = { batch: 2, length: 16 };
@@ -62,9 +64,10 @@ export async function learn(
     losses.push(loss);
     norms.push(gradientNorm);
   }
+  const parameters = [...trainer.buffers().values()].reduce((sum, { type }) => sum + size(type.shape), 0);
   const { nats } = await trainer.evaluate(heldOutBatches(text.subarray(0, 150), SIZE));
   const { slots } = await trainer.state();
-  return { losses, norms, digest: await digestOf([await trainer.weights(), slots]), heldOut: nats };
+  return { losses, norms, digest: await digestOf([await trainer.weights(), slots]), heldOut: nats, parameters };
 }
 
 async function digestOf(all: readonly ReadonlyMap<string, { readonly data: ArrayLike<number> }>[]): Promise<string> {

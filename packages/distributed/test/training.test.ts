@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, test } from "vitest";
+import { stepBytes } from "../src/index.ts";
 import { type Learned, learn, type Training } from "./learn.ts";
 import { buildProgram, type Mpi, mpirun } from "./mpirun.ts";
 
@@ -14,10 +15,12 @@ const exact: Training = { ...usual, deterministic: true };
 async function learnedBy(mpi: Mpi, ranks: number, trainings: readonly Training[]) {
   const { code, stdout, output } = await mpirun(mpi, ranks, [program, JSON.stringify(trainings)]);
   expect(code, output).toBe(0);
-  const shared = JSON.parse(stdout) as Learned[]; // as the program prints it
-  const pairs: { what: string; shared: Learned; alone: Learned }[] = [];
-  for (const [i, training] of trainings.entries())
-    pairs.push({ what: JSON.stringify(training), shared: shared[i]!, alone: await learn(training) });
+  const shared = JSON.parse(stdout) as { learned: Learned; stepBytes: number }[]; // as the program prints it
+  const pairs: { what: string; shared: Learned; alone: Learned; bytes: number }[] = [];
+  for (const [i, training] of trainings.entries()) {
+    const { learned, stepBytes: bytes } = shared[i]!;
+    pairs.push({ what: JSON.stringify(training), shared: learned, alone: await learn(training), bytes });
+  }
   return pairs;
 }
 
@@ -40,7 +43,10 @@ describe.each<[Mpi, number, Training[]]>([
   ["mpi/mpich", 4, [usual]],
 ])("%s: %d ranks", (mpi, ranks, trainings) => {
   test("learn what one process learns", { tags: mpi, timeout: 120_000 }, async () => {
-    for (const { what, shared, alone } of await learnedBy(mpi, ranks, trainings)) {
+    for (const { what, shared, alone, bytes } of await learnedBy(mpi, ranks, trainings)) {
+      // What the formula says, and at most a block of filling for each rank and direction.
+      expect(bytes).toBeGreaterThanOrEqual(stepBytes(alone.parameters, ranks));
+      expect(bytes).toBeLessThan(stepBytes(alone.parameters, ranks) + 2 * 4 * 1024 * ranks);
       expect(shared.losses).toHaveLength(usual.steps);
       expect(farthest(shared.losses, alone.losses), what).toBeLessThan(1e-5);
       expect(farthest(shared.norms, alone.norms), what).toBeLessThan(1e-3);
