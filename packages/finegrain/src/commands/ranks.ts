@@ -6,8 +6,8 @@ import { type ExitCode, failure, UsageError } from "../exit.ts";
 import { version } from "../version.ts";
 
 /** Milliseconds that a rank leaves to those before it, which may fail for the same reason and say so. */
-const AFTER_ANOTHER = 300;
-const MOST_AFTER = 1500;
+const AFTER_ANOTHER = 1500;
+const MOST_AFTER = 3000;
 
 /**
  * Work as one of several ranks, or alone where `named` is undefined. A rank that fails says why, and ends all.

@@ -199,7 +199,7 @@ export const train = command({
     ],
     ["finegrain train --init runs/smollm2 --lora 16 --data mine.txt", "the same by LoRA: in less time and memory"],
     [
-      "mpirun -n 4 finegrain train --data texts/ --batch 32 --steps 2000 --out runs/four --distributed mpi",
+      "mpirun -n 4 finegrain train --batch 32 --out runs/four --distributed mpi",
       "four processes that learn together, each a quarter of every batch",
     ],
     ["finegrain train --resume runs/first", "go on where a run was stopped by Ctrl-C"],
