@@ -47,13 +47,13 @@ test("rates are tried on a part of the steps, and a variant with one rate goes w
   expect(runCount(study)).toBe(5);
 });
 
-test("whole runs are at the rate whose short run ended best, seed by seed; single seeds come last", () => {
+test("whole runs are at the rate whose short run ended best, seed by seed; single seeds come before the second", () => {
   const tuned = runsToMake(study, []).slice(0, 2);
   const results = [resultOf(tuned[0]!, 3), resultOf(tuned[1]!, 2)];
   expect(names(runsToMake(study, results))).toEqual([
     "dense whole 0.002 1 100",
-    "dense whole 0.002 2 100",
     "sparse whole 0.004 1 100",
+    "dense whole 0.002 2 100",
   ]);
 });
 

@@ -39,7 +39,7 @@ function bestRate(study: Study, variant: StudyVariant, results: readonly StudyRe
 /**
  * The runs that a study still has to make, as far as they are known: rates are found first, and what is trained at the best
  * of them follows from it. Whole runs go seed by seed through all variants, so that an early look has one of each; variants of
- * a single seed, which are there to explain the others, come after them.
+ * a single seed, which are there to explain the others, come after those of several, before their second seed.
  */
 export function runsToMake(study: Study, results: readonly StudyResult[]): StudyRun[] {
   const own = results.filter((result) => result.study === study.name);
@@ -49,9 +49,8 @@ export function runsToMake(study: Study, results: readonly StudyResult[]): Study
   // The first variant is what the others are compared with, and so comes first.
   const repeated = study.variants.filter(({ seeds }, i) => i === 0 || seeds.length > 1);
   const single = study.variants.filter((variant) => !repeated.includes(variant));
-  const rounds = [...Array.from({ length: most }, (_, i) => ({ i, variants: repeated })), { i: 0, variants: single }];
-  const whole = rounds.flatMap(({ i, variants }) =>
-    variants.flatMap((variant): StudyRun[] => {
+  const whole = Array.from({ length: most }, (_, i) => i).flatMap((i) =>
+    [...repeated, ...(i === 0 ? single : [])].flatMap((variant): StudyRun[] => {
       const [seed, rate] = [variant.seeds[i], bestRate(study, variant, own)];
       return seed === undefined || rate === undefined
         ? []
