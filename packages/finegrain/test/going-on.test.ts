@@ -32,6 +32,31 @@ test("a run of a relative path is found from another folder, and goes on for mor
   expect(none).toMatchObject({ code: 1, stderr: expect.stringMatching(/more than the 6 that are done, not 6/) });
 });
 
+test("the field of a JSONL file that is its text is known to the run", async () => {
+  const cwd = join(folder, "field");
+  await mkdir(cwd);
+  const line = (body: string) => JSON.stringify({ id: 1, body });
+  await writeFile(join(cwd, "texts.jsonl"), [line(TEXT), line(TEXT)].join("\n"));
+  const given = ["--data", "texts.jsonl"];
+  const refused = await finegrain(["train", ...TINY, ...given, "--out", "none"], { cwd });
+  expect(refused).toMatchObject({
+    code: 1,
+    stderr: expect.stringMatching(/:1 has no string field "text": found id, body/),
+  });
+  const named = [...given, "--text-field", "body"];
+  expect(await finegrain(["train", ...TINY, ...named, "--out", "run"], { cwd })).toMatchObject({ code: 0, stderr: "" });
+  for (const args of [
+    ["train", "--resume", "run", "--steps", "6"],
+    ["evaluate", "run"],
+    ["evaluate", "run", ...named],
+  ])
+    expect(await finegrain([...args, ...REFERENCE], { cwd })).toMatchObject({ code: 0, stderr: "" });
+  expect(await finegrain(["evaluate", "run", "--text-field", "body"], { cwd })).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining("--text-field needs --data"),
+  });
+});
+
 test("a text that has changed is not learned from without a word", async () => {
   const { cwd, run } = await trained("changed");
   await appendFile(join(cwd, "text.txt"), "More.");

@@ -12,6 +12,8 @@ export interface RunConfig {
   readonly tokenizer: string;
   /** An absolute path, or "speeches": those that come along. Absent where a program gave the text itself. */
   readonly data?: string;
+  /** Of the lines of JSONL files there, the field that is their text, where it is another than "text". */
+  readonly textField?: string;
   /** Of the text that it learned from; in a run folder. */
   readonly text?: Fingerprint;
   readonly training: TrainingConfig;
@@ -91,7 +93,7 @@ export const EVALUATIONS = 5;
 /** The longest windows that a model is judged by, where nobody says what it was trained with: logits of many tokens take much memory. */
 const JUDGED_LENGTH = 512;
 
-const SECTIONS = ["model", "tokenizer", "data", "text", "training"] as const;
+const SECTIONS = ["model", "tokenizer", "data", "textField", "text", "training"] as const;
 /** The least value of every number of `training`; what is not here is checked by its own rule. */
 const LEAST: Readonly<Record<string, { readonly least: number; readonly whole: boolean }>> = {
   steps: { least: 1, whole: true },
@@ -111,6 +113,7 @@ export interface PartialConfig {
   readonly model?: ModelOptions;
   readonly tokenizer?: string;
   readonly data?: string;
+  readonly textField?: string;
   readonly training?: Partial<TrainingConfig>;
 }
 
@@ -313,7 +316,7 @@ function checkSpecialTokens(value: unknown, name: string): void {
 }
 
 function checkTexts(config: JsonObject, name: string): void {
-  for (const field of ["tokenizer", "data", "init", "chatTemplate"] as const)
+  for (const field of ["tokenizer", "data", "textField", "init", "chatTemplate"] as const)
     if (config[field] !== undefined && typeof config[field] !== "string")
       throw new FinegrainError(`${name}: ${field} must be a text, not ${shownJson(config[field])}`);
 }

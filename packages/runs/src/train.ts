@@ -25,7 +25,7 @@ import { SPEECHES } from "./speeches.ts";
 import { trainInStages } from "./stages.ts";
 import { memoryStore, type RunStore } from "./store.ts";
 import { readText, type Text, textOf } from "./text/text.ts";
-import { textOfRun, withText } from "./text/text-of-run.ts";
+import { sourceOf, textOfRun, withText } from "./text/text-of-run.ts";
 import { expectVocabulary, openOwnTokenizer, openTokenizer } from "./tokenizer.ts";
 import type { TrainingListener } from "./training-loop.ts";
 
@@ -128,7 +128,7 @@ async function trainNew({ backend, out, data, ...options }: Omit<TrainOptions<Ow
   const { communicator = alone() } = listener;
   if (out !== undefined && communicator.rank === 0) await checkUnused(out);
   const text = data === undefined ? await readText(SPEECHES) : textOf(data);
-  const source = text.source !== undefined && { data: text.source };
+  const source = sourceOf(text);
   const { signal, onText: onProgress } = listener;
   const corpus = await corpusOf(text, tokenizer, { signal, onProgress, beside: out, communicator });
   const candidate = (sizes: RunSizes) => ({

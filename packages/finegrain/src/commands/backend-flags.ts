@@ -31,6 +31,10 @@ export const ranksFlag = {
   },
 } as const satisfies Flags;
 
+export const textFieldFlag = {
+  "text-field": { type: "text", value: "NAME", help: 'the field of JSONL lines that is their text (default "text")' },
+} as const;
+
 export const jsonFlag = {
   json: { type: "switch", help: "print JSON for machines, and nothing for people" },
 } as const satisfies Flags;

@@ -10,7 +10,7 @@ import { type Text, textOf, textOfConfig } from "./text.ts";
  * @throws FinegrainError where it cannot be read, or is another and may not be.
  */
 export async function textOfRun(
-  { data, text: known }: RunConfig,
+  { data, textField, text: known }: RunConfig,
   {
     data: given,
     newData = false,
@@ -21,7 +21,7 @@ export async function textOfRun(
     readonly communicator?: Communicator | undefined;
   },
 ): Promise<Text> {
-  const text = given === undefined ? await textOfConfig(data) : textOf(given);
+  const text = given === undefined ? await textOfConfig(data, textField) : textOf(given);
   await shareFingerprint(communicator, text);
   if (known !== undefined && !newData) await expectFingerprint(text, known, ADVICE);
   return text;
@@ -29,12 +29,18 @@ export async function textOfRun(
 
 const ADVICE = "bring that back, name it by --data, or learn on from this one by --new-data (newData)";
 
+/** Where a text is, as a config says it. */
+export const sourceOf = ({ source, field }: Text): Pick<RunConfig, "data" | "textField"> => ({
+  ...(source !== undefined && { data: source }),
+  ...(field !== undefined && { textField: field }),
+});
+
 /** A config that says which text a run learns from. */
 export async function withText<C extends Partial<RunConfig>>(
-  { data: _, ...config }: C,
+  { data: _data, textField: _field, ...config }: C,
   text: Text,
   communicator: Communicator = alone(),
 ) {
   await shareFingerprint(communicator, text);
-  return { ...config, ...(text.source !== undefined && { data: text.source }), text: await fingerprintOf(text) };
+  return { ...config, ...sourceOf(text), text: await fingerprintOf(text) };
 }

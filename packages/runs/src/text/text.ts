@@ -9,6 +9,8 @@ export interface Text {
   readonly documents: Documents;
   /** By which a run's config names it, so that it can be read again: an absolute path, or "speeches". */
   readonly source?: string;
+  /** Of the lines of JSONL files there, the field that was read; left out where it is the usual one. */
+  readonly field?: string;
 }
 
 /**
@@ -20,9 +22,9 @@ export interface Text {
  */
 export async function readText(path: string, options: ReadTextOptions = {}): Promise<Text> {
   if (path === SPEECHES) return { source: SPEECHES, documents: await speeches() };
+  const { field } = options;
   const documents = await readDocuments(path, options);
-  // Of another field than the usual one the path alone does not tell.
-  return options.field === undefined ? { source: nodePath().resolve(path), documents } : { documents };
+  return { source: nodePath().resolve(path), ...(field !== undefined && { field }), documents };
 }
 
 /** A string is one document: the text itself, and not a path. */
@@ -33,10 +35,10 @@ export const textOf = (given: Text | string): Text =>
  * The text that a run's config names.
  * @throws FinegrainError where it names none, or that cannot be read.
  */
-export function textOfConfig(source: string | undefined): Promise<Text> {
+export function textOfConfig(source: string | undefined, field: string | undefined): Promise<Text> {
   if (source === undefined)
     throw new FinegrainError(
       "this run has no copy of the text that it was trained on, and does not say where it is: say which text (data, --data)",
     );
-  return readText(source);
+  return readText(source, field === undefined ? {} : { field });
 }

@@ -1,10 +1,11 @@
 import { evaluationDefaults } from "@finegrain/runs/defaults";
 import { command } from "../../command.ts";
-import { backendFlags, contextFlag, jsonFlag, quantizeFlag } from "../backend-flags.ts";
+import { backendFlags, contextFlag, jsonFlag, quantizeFlag, textFieldFlag } from "../backend-flags.ts";
 import { runOperand } from "../run-operand.ts";
 
 export const evaluateFlags = {
   data: { type: "text", value: "PATH", help: "text to judge the model by; default the held-out part of its own data" },
+  ...textFieldFlag,
   batch: { type: "whole", value: "N", least: 1, default: evaluationDefaults.batch, help: "windows at a time" },
   ...contextFlag,
   "as-decoded": {

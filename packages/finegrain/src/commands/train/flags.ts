@@ -1,6 +1,6 @@
 import { modelDefaults, TRAINING_MINUTES, trainingDefaults } from "@finegrain/runs/defaults";
 import { command } from "../../command.ts";
-import { backendFlags, jsonFlag, ranksFlag, threadsFlag } from "../backend-flags.ts";
+import { backendFlags, jsonFlag, ranksFlag, textFieldFlag, threadsFlag } from "../backend-flags.ts";
 
 export const trainFlags = {
   out: { type: "text", value: "DIR", help: "the run folder to make; default runs/ and the time" },
@@ -41,6 +41,7 @@ export const trainFlags = {
     value: "PATH",
     help: "a text file, a JSONL file or a folder of them; default the speeches that come along",
   },
+  ...textFieldFlag,
   tokenizer: {
     type: "text",
     value: "byte|FILE",
@@ -169,7 +170,7 @@ export const train = command({
   operands: [],
   flags: trainFlags,
   sections: [
-    ["The run", ["out", "resume", "new-data", "init", "config", "data", "tokenizer"]],
+    ["The run", ["out", "resume", "new-data", "init", "config", "data", "text-field", "tokenizer"]],
     ["Fine-tuning", ["lora", "lora-alpha", "lora-matrices"]],
     ["How long it learns", ["minutes", "steps", "evaluate-every", "checkpoint-every"]],
     ["The model's size", ["model", "layers", "d-model", "d-ff", "heads", "length", "objective"]],

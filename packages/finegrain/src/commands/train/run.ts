@@ -82,7 +82,7 @@ async function trainAsRank(flags: Flags, communicator: Communicator): Promise<Ex
 
 async function newRun(flags: Flags, communicator: Communicator): Promise<Omit<TrainOptions, "backend">> {
   const file = flags.config === undefined ? {} : await readPartialConfig(flags.config);
-  const { data, model, tokenizer, training } = optionsFromFlags(flags, file);
+  const { data, field, model, tokenizer, training } = optionsFromFlags(flags, file);
   if (flags.init !== undefined) onlyBeside("init", flags, WITH_INIT, "the model and the tokenizer that it names hold");
   const out = valueOfRank(communicator, flags.out ?? (await unusedFolder(`runs/${timestamp()}`)));
   // Refused before the text is read.
@@ -91,7 +91,7 @@ async function newRun(flags: Flags, communicator: Communicator): Promise<Omit<Tr
   const idle = (["lora", "lora-alpha", "lora-matrices"] as const).find((name) => flags[name] !== undefined);
   if (idle !== undefined && own.lora === undefined)
     throw new UsageError(`--${idle} needs ${flags.init === undefined ? "--init" : "--lora"}`);
-  return { ...own, training, out, data: await readText(data) };
+  return { ...own, training, out, data: await readText(data, field === undefined ? {} : { field }) };
 }
 
 function loraOf({ lora: rank, "lora-alpha": alpha, "lora-matrices": named }: Flags): LoraConfig | undefined {
@@ -108,11 +108,13 @@ function timestamp(): string {
 }
 
 /** What may be said beside --resume: the run's own config holds for the rest. */
-const WITH_RESUME = ["resume", "steps", "data", "new-data", "backend", "device", "threads", "distributed", "json"];
+const WITH_RESUME = [
+  ...["resume", "steps", "data", "text-field", "new-data", "backend", "device", "threads", "distributed", "json"],
+];
 
 /** What may be said beside --init: how it learns, and not what it is. */
 const WITH_INIT = [
-  ...["lora", "lora-alpha", "lora-matrices"],
+  ...["text-field", "lora", "lora-alpha", "lora-matrices"],
   ...["init", "out", "data", "minutes", "steps", "evaluate-every", "checkpoint-every", "length", "batch", "accumulate"],
   ...["optimizer", "learning-rate", "schedule", "warmup", "weight-decay", "clip", "transition", "seed"],
   ...["deterministic", "backend", "device", "threads", "distributed", "json"],
@@ -128,11 +130,13 @@ function onlyBeside(name: string, flags: Flags, allowed: readonly string[], reas
 
 async function oldRun(flags: Flags, resume: string): Promise<Omit<TrainOptions, "backend">> {
   onlyBeside("resume", flags, WITH_RESUME, "the run's own config holds");
+  const field = flags["text-field"];
+  if (field !== undefined && flags.data === undefined) throw new UsageError("--text-field needs --data");
   return {
     resume,
     newData: flags["new-data"],
     ...(flags.steps !== undefined && { training: { steps: flags.steps } }),
-    ...(flags.data !== undefined && { data: await readText(flags.data) }),
+    ...(flags.data !== undefined && { data: await readText(flags.data, field === undefined ? {} : { field }) }),
   };
 }
 

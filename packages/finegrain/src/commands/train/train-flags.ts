@@ -21,6 +21,8 @@ export function optionsFromFlags(flags: Flags, file: PartialConfig) {
     training,
     tokenizer: flags.tokenizer ?? file.tokenizer ?? "byte",
     data: flags.data ?? file.data ?? SPEECHES,
+    // A file's field is of the file's data.
+    field: flags["text-field"] ?? (flags.data === undefined ? file.textField : undefined),
   };
 }
 
