@@ -5,6 +5,9 @@ import type { Communicator } from "./communicator.ts";
  * What ranks have to know of each other before they go the same way. All are called by every rank.
  */
 
+/** Thrown by all ranks alike, so that one of them can say it for all. */
+export class RanksDiffer extends FinegrainError {}
+
 /** The value of rank `root` on all ranks, as JSON keeps it. */
 export function valueOfRank<T>(communicator: Communicator, value: T, root = 0): T {
   if (communicator.size === 1) return value;
@@ -26,7 +29,7 @@ export function anyOf(communicator: Communicator, said: boolean): boolean {
 /**
  * Refuse to go on where ranks differ.
  * @param what of each thing that has to be alike, by its name.
- * @throws FinegrainError on all ranks alike: with the first thing that differs, the first rank where it does, and both values.
+ * @throws RanksDiffer on all ranks alike: with the first thing that differs, the first rank where it does, and both values.
  */
 export function expectAlike(communicator: Communicator, what: Readonly<Record<string, string>>): void {
   const { rank, size } = communicator;
@@ -41,7 +44,7 @@ export function expectAlike(communicator: Communicator, what: Readonly<Record<st
     differs === undefined ? ["", ""] : [differs, what[differs] ?? "none"],
     other,
   );
-  throw new FinegrainError(`rank ${other} has another ${name} than rank 0: ${value}, not ${first[name!]}`);
+  throw new RanksDiffer(`rank ${other} has another ${name} than rank 0: ${value}, not ${first[name!]}`);
 }
 
 /** First rank 0 does it, and then all others: what it left is there for them. */

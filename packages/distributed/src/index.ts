@@ -1,4 +1,4 @@
-export { anyOf, expectAlike, firstRankFirst, valueOfRank } from "./agreement.ts";
+export { anyOf, expectAlike, firstRankFirst, RanksDiffer, valueOfRank } from "./agreement.ts";
 export { alone, type Communicator, type Numbers, type Reduction } from "./communicator.ts";
 export {
   boundByMessages,

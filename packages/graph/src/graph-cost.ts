@@ -2,6 +2,7 @@ import { catalog } from "./catalog.ts";
 import { type Cost, elementwiseCost } from "./cost.ts";
 import { isDequantized } from "./dequantized.ts";
 import type { Graph } from "./graph.ts";
+import { readersOf } from "./readers.ts";
 import type { Tensor } from "./tensor.ts";
 import { byteSize, size } from "./tensor.ts";
 
@@ -27,9 +28,7 @@ const views = new Set(["reshape", "stopGradient", "barrier"]);
  * read whole once, by the attention behind it.
  */
 export function bytesRead(graph: Graph): number {
-  const readers = new Map<Tensor, Tensor[]>();
-  for (const node of graph.nodes)
-    for (const x of new Set(node.inputs)) readers.set(x, [...(readers.get(x) ?? []), node]);
+  const readers = readersOf(graph);
   /** The part of x that is read. */
   const share = (x: Tensor): number => {
     let read = 0;

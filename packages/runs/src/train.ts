@@ -100,6 +100,7 @@ async function trainNew({ backend, out, data, ...options }: Omit<TrainOptions<Ow
     newData: _,
     ...listener
   } = options;
+  const { communicator = alone() } = listener;
   if (init !== undefined && (wanted !== undefined || named !== undefined))
     throw new FinegrainError(
       `${wanted !== undefined ? "model" : "tokenizer"} cannot be given with init: the new run has that of ${init}`,
@@ -117,7 +118,7 @@ async function trainNew({ backend, out, data, ...options }: Omit<TrainOptions<Ow
       tokenizer,
       beginning,
       sizes,
-      ranks: listener.communicator?.size ?? 1,
+      ranks: communicator.size,
       ...(steps !== undefined && { steps }),
     });
   const usual = beginning ? [beginning.sizes] : runSizes;
@@ -125,7 +126,6 @@ async function trainNew({ backend, out, data, ...options }: Omit<TrainOptions<Ow
   const first = parts(minutes === undefined ? undefined : usual[0]);
   scalingLM(first.model, layers);
   expectVocabulary(tokenizer, first.model.vocabulary);
-  const { communicator = alone() } = listener;
   if (out !== undefined && communicator.rank === 0) await checkUnused(out);
   const text = data === undefined ? await readText(SPEECHES) : textOf(data);
   const source = sourceOf(text);

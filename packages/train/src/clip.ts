@@ -4,7 +4,7 @@ import { add, div, einsum, mapTensors, min, mul, reshape, size, sqrt, type Tenso
 type Gradients = Readonly<Record<string, Tensor>>;
 
 /** Keeps a division by the norm of no gradient at all finite. */
-const TINY = 1e-6;
+export const TINY = 1e-6;
 
 /**
  * Scale all gradients alike, so that they are no longer than `maxNorm` as one vector. Pascanu et al. 2013.

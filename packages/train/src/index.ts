@@ -1,4 +1,4 @@
-export * from "./clip.ts";
+export { clipByGlobalNorm, globalNorm } from "./clip.ts";
 export * from "./data/index.ts";
 export type { Share } from "./distributed/share.ts";
 export * from "./evaluator.ts";

@@ -66,6 +66,10 @@ export function byTraining<V>(
   };
 }
 
+/** What {@link byTraining} took apart, by path in the model's order. */
+export const inModelOrder = <V>({ params }: LanguageModel, values: Readonly<Record<string, V>>): Map<string, V> =>
+  new Map([...paramTypes(params).keys()].map((path) => [path, values[path]!])); // one for every parameter
+
 /** What the optimizer keeps of every parameter, by the parameter's path and the slot's name. */
 export type SlotTree<V> = Readonly<Record<string, Readonly<Record<string, V>>>>;
 

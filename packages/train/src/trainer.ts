@@ -23,6 +23,7 @@ import { checkBatches, notFinite, rateOf, readAll, uploadBatch, uploadNow } from
 import {
   type accumulateGraph,
   byTraining,
+  inModelOrder,
   mapSlots,
   metricNames,
   namedSlots,
@@ -204,8 +205,7 @@ class ModelTrainer implements Trainer {
   }
 
   buffers(): Map<string, Buffer> {
-    const held = { ...this.#frozen, ...this.#held.parameters };
-    return new Map([...paramTypes(this.#options.model.params).keys()].map((path) => [path, held[path]!]));
+    return inModelOrder(this.#options.model, { ...this.#frozen, ...this.#held.parameters });
   }
 
   async weights(): Promise<Map<string, HostTensor>> {

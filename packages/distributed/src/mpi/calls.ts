@@ -11,6 +11,11 @@ type Exchanged = [
   ...[receive: Memory, each: number, as: unknown],
   ...[world: unknown, request: Memory],
 ];
+/** What is sent, where the result goes, and the request. */
+type Reduced = [
+  ...[send: Memory, receive: Memory, count: number, type: unknown],
+  ...[reduction: unknown, world: unknown, request: Memory],
+];
 
 /**
  * The functions of MPI that are called, each as mpi.h declares it. What `start` begins has a request of 8 bytes, which with all
@@ -25,26 +30,10 @@ export interface Calls {
   version(text: Uint8Array, length: Out): void;
   rank(world: unknown, rank: Out): void;
   size(world: unknown, size: Out): void;
-  startAllReduce(
-    send: Memory,
-    receive: Memory,
-    count: number,
-    type: unknown,
-    reduction: unknown,
-    world: unknown,
-    request: Memory,
-  ): void;
+  startAllReduce(...given: Reduced): void;
   startBroadcast(values: Memory, count: number, type: unknown, root: number, world: unknown, request: Memory): void;
   startAllGather(...given: Exchanged): void;
-  startReduceScatter(
-    send: Memory,
-    receive: Memory,
-    count: number,
-    type: unknown,
-    reduction: unknown,
-    world: unknown,
-    request: Memory,
-  ): void;
+  startReduceScatter(...given: Reduced): void;
   startAllToAll(...given: Exchanged): void;
   startBarrier(world: unknown, request: Memory): void;
   test(request: Memory, done: Out, status: Memory): void;
@@ -53,6 +42,7 @@ export interface Calls {
 /** What fails ends all ranks, with a message of MPI's own: that is how it handles errors where nobody says otherwise. */
 export function callsOf(library: LibraryHandle, { handle: H }: Flavor): Calls {
   const exchange = `(void*, int, ${H}, void*, int, ${H}, ${H}, void*)`;
+  const reduction = `(void*, void*, int, ${H}, ${H}, ${H}, void*)`;
   const f = (name: string, signature: string) => library.func(`int MPI_${name}${signature}`);
   return {
     initialized: f("Initialized", "(_Out_ int*)"),
@@ -63,10 +53,10 @@ export function callsOf(library: LibraryHandle, { handle: H }: Flavor): Calls {
     version: f("Get_library_version", "(void*, _Out_ int*)"),
     rank: f("Comm_rank", `(${H}, _Out_ int*)`),
     size: f("Comm_size", `(${H}, _Out_ int*)`),
-    startAllReduce: f("Iallreduce", `(void*, void*, int, ${H}, ${H}, ${H}, void*)`),
+    startAllReduce: f("Iallreduce", reduction),
     startBroadcast: f("Ibcast", `(void*, int, ${H}, int, ${H}, void*)`),
     startAllGather: f("Iallgather", exchange),
-    startReduceScatter: f("Ireduce_scatter_block", `(void*, void*, int, ${H}, ${H}, ${H}, void*)`),
+    startReduceScatter: f("Ireduce_scatter_block", reduction),
     startAllToAll: f("Ialltoall", exchange),
     startBarrier: f("Ibarrier", `(${H}, void*)`),
     test: f("Test", "(void*, _Out_ int*, void*)"),

@@ -33,7 +33,7 @@ export const ranksFlag = {
 
 export const textFieldFlag = {
   "text-field": { type: "text", value: "NAME", help: 'the field of JSONL lines that is their text (default "text")' },
-} as const;
+} as const satisfies Flags;
 
 export const jsonFlag = {
   json: { type: "switch", help: "print JSON for machines, and nothing for people" },

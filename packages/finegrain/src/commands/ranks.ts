@@ -1,7 +1,7 @@
 import { availableParallelism, cpus } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type BackendOptions, isThreaded } from "@finegrain/backends";
-import { alone, type Communicator, expectAlike } from "@finegrain/distributed";
+import { alone, type Communicator, expectAlike, RanksDiffer } from "@finegrain/distributed";
 import { type ExitCode, failure, UsageError } from "../exit.ts";
 import { version } from "../version.ts";
 
@@ -32,7 +32,9 @@ export async function withRanks(
   } catch (error) {
     const { text, code } = failure(error);
     const { rank, size } = communicator;
-    // What all know of, rank 0 says for them before it ends them.
+    // What all are told alike, rank 0 says for them and ends them: the others wait where it never comes.
+    if (error instanceof RanksDiffer && rank > 0) await communicator.barrier();
+    // What each finds by itself may be the same, too.
     await sleep(Math.min(rank * AFTER_ANOTHER, MOST_AFTER));
     process.stderr.write(`finegrain: ${size > 1 ? `rank ${rank} of ${size}: ` : ""}${text}\n`);
     return communicator.abort(code);

@@ -77,16 +77,19 @@ export function terminal({ quiet = false }: { readonly quiet?: boolean } = {}): 
 const mostLines = ({ rows = 24 }: Partial<WriteStream>) => Math.max(1, rows - 1);
 
 /** A paragraph between whose words a terminal of some width begins a new line. */
-const fitting = (text: string, { isTTY, columns }: Partial<WriteStream>): string =>
-  isTTY === true && !/[─━]| {3}/.test(text)
+const fitting = (text: string, stream: Partial<WriteStream>): string =>
+  stream.isTTY === true && !/[─━]| {3}/.test(text)
     ? text
         .split("\n")
-        .flatMap((line) => wrap(line, columns || 80))
+        .flatMap((line) => wrap(line, widthOf(stream)))
         .join("\n")
     : text;
 
-const fit = (line: string, { columns }: Partial<WriteStream>) =>
-  line.length < (columns || 80) ? line : `${line.slice(0, (columns || 80) - 2)}…`;
+const fit = (line: string, stream: Partial<WriteStream>) =>
+  line.length < widthOf(stream) ? line : `${line.slice(0, widthOf(stream) - 2)}…`;
+
+/** A terminal that does not know its width says 0, or nothing. */
+const widthOf = ({ columns }: Partial<WriteStream>): number => columns || 80;
 
 function style(coloured: boolean): Style {
   const paint = (code: number, off: number) => (text: string) => (coloured ? `\x1b[${code}m${text}\x1b[${off}m` : text);

@@ -4,7 +4,7 @@ import type { Graph } from "../graph.ts";
 import { merged } from "./common-subexpressions.ts";
 import { decomposed } from "./decompose.ts";
 import { folded } from "./fold-constants.ts";
-import { reassociated } from "./reassociate.ts";
+import { reassociating } from "./reassociate.ts";
 import { rewriting } from "./rewrite.ts";
 import { simplified } from "./simplify.ts";
 
@@ -17,5 +17,5 @@ export function* optimizing(source: Graph, lowersWhole: ReadonlySet<CompositeNam
   let graph = source;
   for (const replace of [simplified, decomposed(lowersWhole), simplified, folded, simplified, merged()])
     graph = yield* rewriting(graph, replace);
-  return yield* rewriting(graph, reassociated(graph));
+  return yield* reassociating(graph);
 }

@@ -1,8 +1,10 @@
+import { atOnce, type Turns } from "../backend/turn.ts";
 import { einsumExtents, parseEinsum } from "../einsum-spec.ts";
 import type { Graph } from "../graph.ts";
 import { einsum } from "../ops/einsum.ts";
+import { readersOf } from "../readers.ts";
 import type { Shape, Tensor } from "../tensor.ts";
-import { type Replace, rewrite } from "./rewrite.ts";
+import { rewriting } from "./rewrite.ts";
 
 /** Products are put in another order where that leaves at most this share of their multiplications. */
 const WORTHWHILE = 0.75;
@@ -25,19 +27,18 @@ interface Chain {
  * Products of three in the order that takes the fewest multiplications, where a product of two goes into no others but such: with A and B narrow,
  * the gradients of x·(W + A·B) are then Aᵀ(xᵀdy) as (x·A)ᵀdy and (xᵀdy)Bᵀ as xᵀ(dy·Bᵀ), so that xᵀdy, as large as W, is not made.
  */
-export const reassociate = (graph: Graph): Graph => rewrite(graph, reassociated(graph));
+export const reassociate = (graph: Graph): Graph => atOnce(reassociating(graph));
 
-/** What stands in the place of the nodes of that graph. */
-export function reassociated(source: Graph): Replace {
+/** The same, in turns. Most graphs stay as they are. */
+export function* reassociating(source: Graph): Turns<Graph> {
   const better = betterOrders(source);
-  return (node, original) => better.get(original)?.(node) ?? node;
+  if (better.size === 0) return source;
+  return yield* rewriting(source, (node, original) => better.get(original)?.(node) ?? node);
 }
 
 /** Of each product that is to be made in another order, what makes it. */
 function betterOrders(source: Graph): Map<Tensor, (node: Tensor) => Tensor> {
-  const readers = new Map<Tensor, Tensor[]>();
-  for (const node of source.nodes)
-    for (const x of new Set(node.inputs)) readers.set(x, [...(readers.get(x) ?? []), node]);
+  const readers = readersOf(source);
   const outputs = new Set(source.outputs);
   const better = new Map<Tensor, (node: Tensor) => Tensor>();
   for (const inner of source.nodes) {

@@ -65,6 +65,9 @@ export interface LlamaLike extends Dimensions {
   readonly routing?: Routing | undefined;
 }
 
+/** Of norms, where a config of ours says nothing. */
+export const NORM_EPSILON = 1e-6;
+
 /** How tokens go to experts. */
 export interface Routing {
   readonly experts: number;

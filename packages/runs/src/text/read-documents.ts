@@ -6,7 +6,7 @@ import { decodeUtf8 } from "./utf8.ts";
 
 export interface ReadTextOptions {
   /** Name of the field that holds the text of a JSONL line. Default "text". */
-  readonly field?: string;
+  readonly field?: string | undefined;
 }
 
 /** Endings of the files that a folder is searched for. A single file is read whatever its ending. */

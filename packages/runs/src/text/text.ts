@@ -40,5 +40,5 @@ export function textOfConfig(source: string | undefined, field: string | undefin
     throw new FinegrainError(
       "this run has no copy of the text that it was trained on, and does not say where it is: say which text (data, --data)",
     );
-  return readText(source, field === undefined ? {} : { field });
+  return readText(source, { field });
 }

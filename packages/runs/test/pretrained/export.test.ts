@@ -34,19 +34,23 @@ async function tensorsIn(path: string): Promise<Map<string, HostTensor>> {
 
 const FAMILIES = ["llama", "qwen2", "qwen3", "mixtral", "olmoe", "qwen2_moe", "qwen3_moe", "gpt2"];
 
+/** Models of others that are the same in all that is known of them. @param text what their tokenizers are compared on. */
+async function expectSame(original: string, given: string, text: string): Promise<void> {
+  const [before, after] = await Promise.all([openPretrained(original), openPretrained(given)]);
+  expect(after.model).toEqual(before.model);
+  expect(after.specialTokens).toEqual(before.specialTokens);
+  expect(after.chatTemplate).toBe(before.chatTemplate);
+  expect(await after.weights()).toEqual(await before.weights());
+  expect(after.tokenizer.encode(text)).toEqual(before.tokenizer.encode(text));
+}
+
 test.each(["llama3", "llama/model.gguf", "llama31/model.gguf", "mistral", "gpt2/model.gguf", ...FAMILIES])(
   "%s is given back as it came",
   async (name) => {
     const out = join(folder, "given");
     await using run = await openRun(pathOf(name), { backend });
     await exportToHuggingFace(run, { out });
-    const [before, after] = await Promise.all([openPretrained(pathOf(name)), openPretrained(out)]);
-    expect(after.model).toEqual(before.model);
-    expect(after.specialTokens).toEqual(before.specialTokens);
-    expect(after.chatTemplate).toBe(before.chatTemplate);
-    expect(await after.weights()).toEqual(await before.weights());
-    const text = "the end of it: 日本 and the rest";
-    expect(after.tokenizer.encode(text)).toEqual(before.tokenizer.encode(text));
+    await expectSame(pathOf(name), out, "the end of it: 日本 and the rest");
     expect(await readdir(folder)).toEqual(["given"]);
   },
 );
@@ -71,13 +75,7 @@ test.each([
   const out = join(folder, "given.gguf");
   await using run = await openRun(pathOf(name), { backend });
   await exportToGguf(run, { out });
-  const [before, after] = await Promise.all([openPretrained(pathOf(name)), openPretrained(out)]);
-  // The base of the positions is as near as a float32 is, and what a file says of them is a tensor.
-  expect(after.model).toEqual(before.model);
-  expect(after.specialTokens).toEqual(before.specialTokens);
-  expect(await after.weights()).toEqual(await before.weights());
-  const text = "the end</s> of it: 日本 and the rest";
-  expect(after.tokenizer.encode(text)).toEqual(before.tokenizer.encode(text));
+  await expectSame(pathOf(name), out, "the end</s> of it: 日本 and the rest");
   expect(await readdir(folder)).toEqual(["given.gguf"]);
   await expect(exportToGguf(run, { out })).rejects.toThrow(`there is a file ${out} already: choose another name`);
 });

@@ -9,23 +9,20 @@ import {
   size,
   type TensorType,
 } from "@finegrain/graph";
-import { paramTypes } from "@finegrain/nn";
+import { TINY } from "../clip.ts";
 import type { HeldOutBatch } from "../data/index.ts";
 import { createEvaluator, type Evaluator } from "../evaluator.ts";
 import { Lazy } from "../lazy.ts";
 import { checkBatches, notFinite, rateOf, readAll, uploadBatch, uploadNow, uploadNumber } from "../step-input.ts";
-import { metricNames, pieceUpdateGraph, tracingGradients, trainedTypes } from "../train-step.ts";
+import { inModelOrder, metricNames, pieceUpdateGraph, tracingGradients, trainedTypes } from "../train-step.ts";
 import type { PreparedOptions, StepReport, Trainer, TrainerState } from "../training.ts";
 import { type GradientSum, gradientSum } from "./gradient-sum.ts";
 import { type Shards, shardParameters } from "./shards.ts";
 import type { Share } from "./share.ts";
-import { gatherSlots, type HeldPieces, uploadPieces } from "./slots.ts";
+import { gatherSlots, type HeldPieces, pieceTypes, uploadPieces } from "./slots.ts";
 import { StepFacts } from "./step-facts.ts";
 
 type GradientGraph = ReturnType<typeof tracingGradients> extends Generator<unknown, infer G> ? G : never;
-
-/** Keeps the division by the norm of no gradient at all finite, as `clipByGlobalNorm` does. */
-const TINY = 1e-6;
 
 /**
  * A trainer of several ranks, or of one that computes as they do. Every rank has all parameters, and computes the gradients of its micro-batches;
@@ -65,7 +62,7 @@ export class SharedTrainer implements Trainer {
     this.#shards = shardParameters(this.#params, communicator.size, { whole: optimizer.elementwise !== true });
     this.#metricNames = metricNames(options);
     this.#gradients = new Lazy(async () => backend.compile(await inTurns(tracingGradients(options))));
-    const types = new Map(this.#pieces.map(({ name, type }) => [name, type]));
+    const types = pieceTypes(this.#pieces);
     this.#update = new Lazy(() => backend.compile(pieceUpdateGraph(optimizer, types), { donate: ["held"] }));
     this.#evaluator = createEvaluator({ backend, model });
     const { region } = this.#shards;
@@ -217,8 +214,7 @@ export class SharedTrainer implements Trainer {
   }
 
   buffers(): Map<string, Buffer> {
-    const held = { ...this.#frozen, ...this.#parameters };
-    return new Map([...paramTypes(this.#options.model.params).keys()].map((path) => [path, held[path]!]));
+    return inModelOrder(this.#options.model, { ...this.#frozen, ...this.#parameters });
   }
 
   async weights(): Promise<Map<string, HostTensor>> {

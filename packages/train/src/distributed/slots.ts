@@ -11,7 +11,8 @@ export interface HeldPieces {
   readonly slots: SlotTree<Buffer>;
 }
 
-const pieceTypes = (pieces: readonly Piece[]) => new Map(pieces.map(({ name, type }) => [name, type]));
+/** Types of pieces by their names. */
+export const pieceTypes = (pieces: readonly Piece[]) => new Map(pieces.map(({ name, type }) => [name, type]));
 
 /** The elements of a piece. A slot of a parameter that is whole may have a shape of its own, and is whole too. */
 function cut({ data }: HostTensor, { start, end }: Piece, type: TensorType): HostTensor {

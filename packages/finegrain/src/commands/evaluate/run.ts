@@ -1,13 +1,14 @@
 import { backendOptions } from "@finegrain/backends";
 import { ranOn } from "@finegrain/graph";
-import { type EvaluateOptions, type Evaluation, type EvaluationProgress, openRun, readText } from "@finegrain/runs";
+import { type EvaluateOptions, type Evaluation, type EvaluationProgress, openRun } from "@finegrain/runs";
 import type { Values } from "../../arguments.ts";
-import { EXIT, type ExitCode, UsageError } from "../../exit.ts";
+import { EXIT, type ExitCode } from "../../exit.ts";
 import { interruptible } from "../../interrupt.ts";
 import { whole } from "../../output/format.ts";
 import { progressLine } from "../../output/progress.ts";
 import { terminal } from "../../output/terminal.ts";
 import { textProgress } from "../../output/text-progress.ts";
+import { givenText } from "../given-text.ts";
 import { openNoting } from "../open-backend.ts";
 import type { evaluateFlags } from "./flags.ts";
 
@@ -15,9 +16,7 @@ type Flags = Values<typeof evaluateFlags>;
 
 /** `finegrain evaluate RUN`: bits per byte on all of a text, or on all that was held out of the run's own data. */
 export async function evaluate(flags: Flags, [path]: readonly string[]): Promise<ExitCode> {
-  const field = flags["text-field"];
-  if (field !== undefined && flags.data === undefined) throw new UsageError("--text-field needs --data");
-  const text = flags.data === undefined ? undefined : await readText(flags.data, field === undefined ? {} : { field });
+  const text = await givenText(flags);
   const out = terminal({ quiet: flags.json });
   await using backend = await openNoting(out, backendOptions(flags.backend, flags.device));
   await using run = await openRun(path!, { backend }); // the operand is required
@@ -47,7 +46,7 @@ export async function evaluate(flags: Flags, [path]: readonly string[]): Promise
   const [plain, ...others] = found as [Evaluation, ...Evaluation[]]; // one for every variant
   const data = flags.data ?? `${run.config.data}: all that was held out`;
   if (flags.json) {
-    const costs = changed.map(({ field: name, own }, k) => [name, { ...own, bitsPerByte: others[k]!.bitsPerByte }]);
+    const costs = changed.map(({ field, own }, k) => [field, { ...own, bitsPerByte: others[k]!.bitsPerByte }]);
     const facts = { run: run.path, step: run.step, data, ...plain, ...Object.fromEntries(costs) };
     out.write(`${JSON.stringify({ ...facts, ...ranOn(backend) })}\n`);
   }

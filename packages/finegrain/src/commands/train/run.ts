@@ -28,6 +28,7 @@ import { interruptible } from "../../interrupt.ts";
 import { count, digits, whole } from "../../output/format.ts";
 import { firstWords, hint } from "../../output/hint.ts";
 import { type Terminal, terminal } from "../../output/terminal.ts";
+import { givenText } from "../given-text.ts";
 import { openNoting } from "../open-backend.ts";
 import { optionsOfRank, withRanks } from "../ranks.ts";
 import type { trainFlags } from "./flags.ts";
@@ -91,7 +92,7 @@ async function newRun(flags: Flags, communicator: Communicator): Promise<Omit<Tr
   const idle = (["lora", "lora-alpha", "lora-matrices"] as const).find((name) => flags[name] !== undefined);
   if (idle !== undefined && own.lora === undefined)
     throw new UsageError(`--${idle} needs ${flags.init === undefined ? "--init" : "--lora"}`);
-  return { ...own, training, out, data: await readText(data, field === undefined ? {} : { field }) };
+  return { ...own, training, out, data: await readText(data, { field }) };
 }
 
 function loraOf({ lora: rank, "lora-alpha": alpha, "lora-matrices": named }: Flags): LoraConfig | undefined {
@@ -109,7 +110,8 @@ function timestamp(): string {
 
 /** What may be said beside --resume: the run's own config holds for the rest. */
 const WITH_RESUME = [
-  ...["resume", "steps", "data", "text-field", "new-data", "backend", "device", "threads", "distributed", "json"],
+  ...["resume", "steps", "data", "text-field", "new-data"],
+  ...["backend", "device", "threads", "distributed", "json"],
 ];
 
 /** What may be said beside --init: how it learns, and not what it is. */
@@ -130,13 +132,12 @@ function onlyBeside(name: string, flags: Flags, allowed: readonly string[], reas
 
 async function oldRun(flags: Flags, resume: string): Promise<Omit<TrainOptions, "backend">> {
   onlyBeside("resume", flags, WITH_RESUME, "the run's own config holds");
-  const field = flags["text-field"];
-  if (field !== undefined && flags.data === undefined) throw new UsageError("--text-field needs --data");
+  const data = await givenText(flags);
   return {
     resume,
     newData: flags["new-data"],
     ...(flags.steps !== undefined && { training: { steps: flags.steps } }),
-    ...(flags.data !== undefined && { data: await readText(flags.data, field === undefined ? {} : { field }) }),
+    ...(data && { data }),
   };
 }
 
@@ -150,8 +151,7 @@ function describeBudget(out: Terminal, { config, tokensPerSecond, seconds }: Mea
 
 function describe(out: Terminal, { config, corpus, model, step, folder, evaluated }: Start): void {
   const { training, data = "the text given" } = config;
-  const { layers, dModel, heads, feedForward, attention } = config.model;
-  const { lora } = config.model;
+  const { layers, dModel, heads, feedForward, attention, lora } = config.model;
   const trained = leaves<Param>(model.params).filter(([path]) => model.isTrained?.(path) ?? true);
   const learning = lora && `, of which ${count(parameterCount(Object.fromEntries(trained)))} learn`;
   out.print(

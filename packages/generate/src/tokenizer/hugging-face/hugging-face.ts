@@ -7,7 +7,7 @@ import { type Makers, makePart } from "./fields.ts";
 import { newIds } from "./ids.ts";
 import { largestId, type Model } from "./model.ts";
 import { makeModel } from "./models.ts";
-import { makeNormalizer, type Normalizer, type Stretch } from "./normalizers.ts";
+import { makeNormalizer, type Normalizer, partOf, type Stretch } from "./normalizers.ts";
 import { onigurumaCompiler } from "./oniguruma.ts";
 import { type CompilePattern, characterLength } from "./pattern.ts";
 import { makePreTokenizer, type PreTokenizer } from "./pre-tokenizers.ts";
@@ -97,11 +97,7 @@ function tokenizerOf({ name, model, normalize, preTokenize, decode, added }: Par
       const normalized = normalize({ text: whole.slice(part.start, part.end), leading });
       for (const own of added.cutNormalized(normalized.text))
         if (typeof own === "number") yield own;
-        else if (own.start < own.end)
-          yield {
-            text: normalized.text.slice(own.start, own.end),
-            leading: Math.max(0, Math.min(normalized.leading, own.end) - own.start),
-          };
+        else if (own.start < own.end) yield partOf(normalized, own);
     }
   }
   return {

@@ -1,7 +1,7 @@
 import { FinegrainError } from "@finegrain/graph";
 import { toByteAlphabet } from "./byte-alphabet.ts";
 import { type Fields, type Makers, makePart } from "./fields.ts";
-import { type CompilePattern, type Finder, patternFinder, WHITE_SPACE } from "./pattern.ts";
+import { type CompilePattern, type Finder, patternFinder, type Range, WHITE_SPACE } from "./pattern.ts";
 import { precompiled } from "./precompiled.ts";
 
 /** A stretch of the text on its way to tokens. */
@@ -10,6 +10,12 @@ export interface Stretch {
   /** Code units at its beginning that come from the first character of what is encoded, which Metaspace's `first` asks for. */
   readonly leading: number;
 }
+
+/** A part of a stretch. */
+export const partOf = ({ text, leading }: Stretch, { start, end }: Range): Stretch => ({
+  text: text.slice(start, end),
+  leading: Math.max(0, Math.min(leading, end) - start),
+});
 
 /** Text to the form that a tokenizer's vocabulary has it in. */
 export type Normalizer = (stretch: Stretch) => Stretch;
@@ -85,11 +91,12 @@ function bert(fields: Fields): Normalizer {
 function strip(fields: Fields): Normalizer {
   const left = fields.flag("strip_left");
   const right = fields.flag("strip_right");
-  return ({ text, leading }) => {
+  return (stretch) => {
+    const { text } = stretch;
     const start = left ? text.search(new RegExp(`[^${WHITE_SPACE}]|$`, "u")) : 0;
     let end = text.length;
     if (right) while (end > start && /\p{White_Space}/u.test(text[end - 1]!)) end--;
-    return { text: text.slice(start, end), leading: Math.max(0, Math.min(leading, end) - start) };
+    return partOf(stretch, { start, end });
   };
 }
 

@@ -1,7 +1,7 @@
 import { FinegrainError } from "@finegrain/graph";
 import { toByteAlphabet } from "./byte-alphabet.ts";
 import { type Fields, type Makers, makePart } from "./fields.ts";
-import type { Stretch } from "./normalizers.ts";
+import { partOf, type Stretch } from "./normalizers.ts";
 import {
   BEHAVIORS,
   type Behavior,
@@ -55,9 +55,8 @@ const BYTE_LEVEL_WORDS = finder(
 );
 
 /** The pieces of a stretch that are given by their ends. */
-function* piecesOf({ text, leading }: Stretch, ranges: Iterable<Range>): Iterable<Stretch> {
-  for (const { start, end } of ranges)
-    yield { text: text.slice(start, end), leading: Math.max(0, Math.min(leading, end) - start) };
+function* piecesOf(stretch: Stretch, ranges: Iterable<Range>): Iterable<Stretch> {
+  for (const range of ranges) yield partOf(stretch, range);
 }
 
 const splitting =

@@ -10,6 +10,7 @@ import {
   type Routing,
 } from "../architecture.ts";
 import { type FieldReader, fieldReader } from "../fields.ts";
+import { ARCHITECTURES, sharesSumToOne } from "./architectures.ts";
 import type { GgufFile } from "./gguf-file.ts";
 import type { GgufValue } from "./header.ts";
 
@@ -18,16 +19,10 @@ const RATES = "rope_freqs.weight";
 /** What "llama3" is in every model that was published. */
 const LLAMA3 = { lowFrequency: 1, highFrequency: 4, trainedLength: 8192 };
 
-/** Families by llama.cpp's names. */
-const NAMES: ReadonlyMap<string, Family> = new Map([
-  ["llama", "llama"],
-  ["qwen2", "qwen2"],
-  ["qwen3", "qwen3"],
-  ["olmoe", "olmoe"],
-  ["qwen2moe", "qwen2_moe"],
-  ["qwen3moe", "qwen3_moe"],
-  ["gpt2", "gpt2"],
-]);
+/** Families by llama.cpp's names; which Llama's models have experts, their files say. */
+const NAMES: ReadonlyMap<string, Family> = new Map(
+  [...ARCHITECTURES].filter(([family]) => family !== "mixtral").map(([family, name]) => [name, family]),
+);
 
 /**
  * What the metadata of a GGUF file says.
@@ -88,7 +83,7 @@ export async function readGgufConfig(file: GgufFile): Promise<Architecture> {
 const routingOf = (family: Family, fields: FieldReader): Routing => ({
   experts: fields.whole("expert_count"),
   k: fields.whole("expert_used_count"),
-  normalizeChosen: family === "mixtral" || family === "qwen3_moe",
+  normalizeChosen: sharesSumToOne(family),
   ...(family === "qwen2_moe" && { sharedUnits: fields.whole("expert_shared_feed_forward_length") }),
 });
 

@@ -1,26 +1,15 @@
 import { FinegrainError } from "@finegrain/graph";
 import { catalogs, hiddenUnits, type ModelConfig } from "@finegrain/nn";
-import type { Family } from "../architecture.ts";
+import { type Family, NORM_EPSILON } from "../architecture.ts";
+import { ARCHITECTURES, sharesSumToOne } from "./architectures.ts";
 import type { GgufEntry } from "./chunks.ts";
-
-/** llama.cpp's names of the families that models are written as. */
-const ARCHITECTURES: Partial<Record<Family, string>> = {
-  llama: "llama",
-  qwen2: "qwen2",
-  qwen3: "qwen3",
-  mixtral: "llama",
-  olmoe: "olmoe",
-  qwen2_moe: "qwen2moe",
-  qwen3_moe: "qwen3moe",
-  gpt2: "gpt2",
-};
 
 /**
  * What llama.cpp needs to know of a model of a family that transformers has.
  * @throws FinegrainError that says what about it llama.cpp has not.
  */
 export function metadataOfModel(model: ModelConfig, family: Family): Map<string, GgufEntry> {
-  const architecture = ARCHITECTURES[family];
+  const architecture = ARCHITECTURES.get(family);
   if (architecture === undefined) throw new FinegrainError(`llama.cpp has no family "${family}"`);
   const own = family === "gpt2" ? ofGpt2(model) : ofLlama(model, family);
   const entries: [string, GgufEntry][] = [
@@ -42,9 +31,7 @@ type Entries = readonly (readonly [string, GgufEntry])[];
 type Options = Readonly<Record<string, number | string | boolean | undefined>>;
 const optionsOf = (part: unknown): Options => (typeof part === "object" ? (part as Options) : {});
 
-/** Of norms, where a config says nothing. */
-const EPSILON = 1e-6;
-const epsilonOf = ({ norm }: ModelConfig): number => Number(optionsOf(norm).epsilon ?? EPSILON);
+const epsilonOf = ({ norm }: ModelConfig): number => Number(optionsOf(norm).epsilon ?? NORM_EPSILON);
 
 function ofGpt2(model: ModelConfig): [string, GgufEntry][] {
   const activation = optionsOf(model.feedForward).activation ?? model.activation ?? "relu";
@@ -86,7 +73,7 @@ type Experts = Extract<ModelConfig["feedForward"], { readonly type: "token-choic
 
 function ofExperts(experts: Experts, family: Family, units: number): Entries {
   const { k = 1, normalizeChosen = false, sharedUnits } = experts;
-  const expected = family === "mixtral" || family === "qwen3_moe";
+  const expected = sharesSumToOne(family);
   if (normalizeChosen !== expected)
     throw new FinegrainError(
       `llama.cpp has models of ${family} whose experts' shares ${expected ? "sum to 1" : "are as they are"} alone`,

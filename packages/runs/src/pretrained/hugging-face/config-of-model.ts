@@ -1,7 +1,7 @@
 import { FinegrainError } from "@finegrain/graph";
 import { hiddenUnits, type ModelConfig } from "@finegrain/nn";
 import type { SpecialTokens } from "../../config.ts";
-import { type Family, GPT2_ACTIVATIONS } from "../architecture.ts";
+import { type Family, GPT2_ACTIVATIONS, NORM_EPSILON } from "../architecture.ts";
 
 /** A config.json of transformers, of its version 4, which 5 reads too. */
 export type HuggingFaceConfig = Readonly<Record<string, unknown>>;
@@ -19,9 +19,6 @@ const CLASSES: Partial<Record<Family, string>> = {
 };
 
 type Part<F extends keyof ModelConfig, T extends string> = Extract<ModelConfig[F], { readonly type: T }>;
-
-/** Of norms, where a config says nothing. */
-const EPSILON = 1e-6;
 
 /**
  * What transformers needs to know of a model, and the family that it is of there.
@@ -78,7 +75,7 @@ function denseAttention({ attention = { type: "dense" } }: ModelConfig): Part<"a
   return attention.type === "dense" ? attention : refuse("attention", "dense");
 }
 
-function gpt2Config(model: ModelConfig, { epsilon = EPSILON }: Whole<"norm">): OfFamily {
+function gpt2Config(model: ModelConfig, { epsilon = NORM_EPSILON }: Whole<"norm">): OfFamily {
   const { dModel, layers, heads, maxLength, feedForward = { type: "dense" } } = model;
   const attention = denseAttention(model);
   const { kvHeads = heads, headWidth = dModel / heads, bias = "all", normalize = false } = attention;
@@ -110,10 +107,10 @@ function llamaConfig(model: ModelConfig, norm: Whole<"norm">): OfFamily {
   const { dModel, layers, heads, maxLength } = model;
   const attention = denseAttention(model);
   const { kvHeads = heads, headWidth = dModel / heads, bias = "all", normalize = false } = attention;
-  const { epsilon = EPSILON } = norm;
+  const { epsilon = NORM_EPSILON } = norm;
   const experts = routedOf(model);
   const family = familyFor(model, attention, experts);
-  if (normalize && (bias === "qkv" || (attention.epsilon ?? EPSILON) !== epsilon))
+  if (normalize && (bias === "qkv" || (attention.epsilon ?? NORM_EPSILON) !== epsilon))
     refuse("norm of queries and keys", "with the epsilon of the others, and biases everywhere or nowhere");
   const units = hiddenUnits(model) / (experts?.experts ?? 1);
   return {

@@ -131,7 +131,7 @@ function layer(config: FeedForwardDimensions & Resolved<typeof options>): TokenC
   const best = (logits: Tensor): Tensor =>
     k === 1 ? reshape(argMax(logits), [logits.shape[0]!, 1]) : topK(logits, { k });
   /** 1 where the token chose the expert: [N, E]. */
-  const choiceOf = (logits: Tensor): Tensor => reduceSum(oneHot(best(logits), { classes: count }), { axes: [1] });
+  const choiceOf = (chosen: Tensor): Tensor => reduceSum(oneHot(chosen, { classes: count }), { axes: [1] });
   /** What an expert counts for a token that chose it: [N, E]. */
   const shares = (probabilities: Tensor, chosen: Tensor): Tensor =>
     normalizeChosen
@@ -173,18 +173,18 @@ function layer(config: FeedForwardDimensions & Resolved<typeof options>): TokenC
     },
     apply(w, x, context) {
       const logits = logitsOf(w, flat(x));
-      const chosen = choiceOf(logits);
+      const chosen = choiceOf(best(logits));
       return routed(w, x, logits, chosen, mul(chosen, earlierFirst(x.shape[0]!, x.shape[1]!)), context);
     },
     applyInOrder(w, x, priority, context) {
       const logits = logitsOf(w, flat(x));
-      return routed(w, x, logits, choiceOf(logits), priority, context);
+      return routed(w, x, logits, choiceOf(best(logits)), priority, context);
     },
     decode(w, x) {
       const tokens = flat(x);
       const logits = logitsOf(w, tokens);
       const chosen = best(logits);
-      const table = shares(softmax(logits), reduceSum(oneHot(chosen, { classes: count }), { axes: [1] }));
+      const table = shares(softmax(logits), choiceOf(chosen));
       return reshape(withShared(w, tokens, throughChosen(inner, w.experts, tokens, chosen, table)), x.shape);
     },
   };
