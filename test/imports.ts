@@ -18,7 +18,12 @@ export interface Package {
   readonly name: string;
   readonly dependencies: ReadonlySet<string>;
   readonly exports: Record<string, Record<string, string>>;
+  /** Whether it is for this repository alone, and never on npm. */
+  readonly isPrivate: boolean;
 }
+
+/** The packages that others install. */
+export const publishedPackages = (): Package[] => workspacePackages().filter(({ isPrivate }) => !isPrivate);
 
 export function workspacePackages(): Package[] {
   return ["packages", "apps"].flatMap((group) =>
@@ -28,7 +33,8 @@ export function workspacePackages(): Package[] {
         const folder = `${group}/${entry.name}`;
         const manifest = JSON.parse(readFileSync(join(workspace, folder, "package.json"), "utf8"));
         const dependencies = new Set(Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies }));
-        return { folder, name: manifest.name, dependencies, exports: manifest.exports };
+        const { name, exports, private: isPrivate = false } = manifest;
+        return { folder, name, dependencies, exports, isPrivate };
       }),
   );
 }

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import type { TestProject } from "vitest/node";
-import { workspace, workspacePackages } from "../imports.ts";
+import { publishedPackages, workspace } from "../imports.ts";
 
 declare module "vitest" {
   interface ProvidedContext {
@@ -36,7 +36,7 @@ export default async function setup({ provide }: TestProject): Promise<() => Pro
   await run("npm", ["pack", "--workspaces", "--pack-destination", packs], { cwd: workspace });
   const files = await readdir(packs);
   const tarballs = Object.fromEntries(
-    workspacePackages().map(({ name }) => {
+    publishedPackages().map(({ name }) => {
       const prefix = `${name.replace("@", "").replace("/", "-")}-`;
       return [
         name,

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { type BuildOptions, build, transform } from "esbuild";
 import { beforeAll, describe, expect, inject, test } from "vitest";
-import { workspacePackages } from "../imports.ts";
+import { publishedPackages } from "../imports.ts";
 import { examples } from "./examples.ts";
 import { double, doubled } from "./program.ts";
 
@@ -68,7 +68,7 @@ test("the library trains, writes and opens what it wrote, and says what it runs 
 });
 
 test("a CommonJS program can require every package, and import it", async () => {
-  const names = workspacePackages()
+  const names = publishedPackages()
     .map(({ name, exports }) => (exports["."] ? name : undefined))
     .filter((name) => name !== undefined && name !== "@finegrain/backend-testkit");
   const file = join(folder, "host.cjs");

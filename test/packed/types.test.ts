@@ -3,7 +3,7 @@ import { mkdir, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { beforeAll, describe, expect, inject, test } from "vitest";
-import { workspace, workspacePackages } from "../imports.ts";
+import { publishedPackages, workspace } from "../imports.ts";
 import { examples } from "./examples.ts";
 
 const run = promisify(execFile);
@@ -11,7 +11,7 @@ const { folder } = inject("installed");
 const tsc = join(workspace, "node_modules/typescript/bin/tsc");
 
 /** Everything that can be imported, by the name that imports it. */
-const entries = workspacePackages()
+const entries = publishedPackages()
   .filter(({ name }) => name !== "@finegrain/backend-testkit")
   .flatMap(({ name, exports }) =>
     Object.keys(exports).flatMap((path) => (path.endsWith(".json") ? [] : [name + path.slice(1)])),

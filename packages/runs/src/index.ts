@@ -23,11 +23,14 @@ export { openPretrained, type Pretrained } from "./pretrained/pretrained.ts";
 export {
   type ContinueOptions,
   type OpenRunOptions,
+  openedRun,
   openRun,
   type Run,
   type RunGenerateOptions,
+  type RunParts,
 } from "./run.ts";
 export { SPEECHES, speeches } from "./speeches.ts";
+export type { RunStore } from "./store.ts";
 export { type ReadTextOptions, TEXT_ENDINGS } from "./text/read-documents.ts";
 export { readText, type Text } from "./text/text.ts";
 export { openTokenizer } from "./tokenizer.ts";

@@ -1,10 +1,11 @@
 import type { Tokenizer } from "@finegrain/generate";
 import type { HostTensor, TensorType } from "@finegrain/graph";
 import type { RunConfig } from "./config.ts";
-import type { Checkpoint, CheckpointContent, SavedTensor, SaveOptions } from "./folder/checkpoint.ts";
+import type { Checkpoint, SaveOptions } from "./folder/checkpoint.ts";
+import type { CheckpointContent, SavedTensor } from "./folder/checkpoint-files.ts";
 import type { MetricsWriter } from "./folder/metrics.ts";
 
-/** Where a run keeps what it makes: a folder, or memory. */
+/** Where a run keeps what it makes: a folder, memory, or what a program has in their place, such as a page's own storage. */
 export interface RunStore {
   /** The run's folder; undefined in memory. */
   readonly folder: string | undefined;

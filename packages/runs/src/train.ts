@@ -38,6 +38,8 @@ export interface TrainOptions<O extends OwnLayers = Record<never, never>> extend
   readonly data?: Text | string;
   /** The run folder to make. Without it the run stays in memory. */
   readonly out?: string;
+  /** In place of a folder, where the run is kept by other means: by a page, which has none. */
+  readonly store?: RunStore;
   /**
    * Default: a sparse model, of a size that learns most in the time, or of 4 layers where there are steps. A function is told
    * the sizes that what it leaves out will have.
@@ -90,6 +92,7 @@ export async function train<const O extends OwnLayers = Record<never, never>>(op
 
 async function trainNew({ backend, out, data, ...options }: Omit<TrainOptions<OwnLayers>, "resume">): Promise<Run> {
   const {
+    store = out === undefined ? memoryStore() : folderStore(out),
     model: wanted,
     layers = {},
     tokenizer: named,
@@ -141,7 +144,6 @@ async function trainNew({ backend, out, data, ...options }: Omit<TrainOptions<Ow
       : await withinSeconds({ backend, corpus, seconds: 60 * minutes, sizes: usual, candidate, signal, communicator });
   if (measured) onMeasured?.(measured);
   const config = measured?.config ?? { ...first, ...source };
-  const store = out === undefined ? memoryStore() : folderStore(out);
   const begin = (whole: RunConfig) => store.begin(whole, tokenizer);
   const weights = await beginning?.weights(config.training.seed);
   return trainFromStart({ listener, backend, config, tokenizer, layers, store, text, corpus, weights, begin });
@@ -204,7 +206,7 @@ function partsOf(asked: Asked): RunConfig {
 }
 
 /** What a run that goes on has of its own. */
-const OWN = ["out", "model", "init", "lora"] as const;
+const OWN = ["out", "store", "model", "init", "lora"] as const;
 
 async function trainOn(path: string, options: Omit<TrainOptions<OwnLayers>, "resume">): Promise<Run> {
   const {
@@ -214,6 +216,7 @@ async function trainOn(path: string, options: Omit<TrainOptions<OwnLayers>, "res
     data,
     newData,
     out: _out,
+    store: _store,
     model: _model,
     init: _init,
     lora: _lora,

@@ -3,7 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { FinegrainError, type HostTensor, hostTensor } from "@finegrain/graph";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { type CheckpointContent, checkpointNames, openCheckpoint, saveCheckpoint } from "./checkpoint.ts";
+import { checkpointNames, openCheckpoint, saveCheckpoint } from "./checkpoint.ts";
+import type { CheckpointContent } from "./checkpoint-files.ts";
 
 let folder: string;
 beforeEach(async () => {

@@ -1,14 +1,17 @@
-import {
-  type Buffer as DeviceBuffer,
-  FinegrainError,
-  type HostTensor,
-  parseJson,
-  shownJson,
-  type TensorType,
-} from "@finegrain/graph";
-import { safetensorsChunks } from "@finegrain/nn";
+import { FinegrainError, type HostTensor, parseJson, type TensorType } from "@finegrain/graph";
 import { nodeFiles, nodePath } from "../node.ts";
-import { type FileContent, makeFolder, syncFolder, writeFileAtomically, writeFileSynced } from "./atomic-file.ts";
+import { makeFolder, syncFolder, writeFileAtomically, writeFileSynced } from "./atomic-file.ts";
+import {
+  type CheckpointContent,
+  CONFIG,
+  checkpointFiles,
+  checkpointName,
+  MODEL,
+  OPTIMIZER,
+  STATE,
+  savedState,
+  savedTypes,
+} from "./checkpoint-files.ts";
 import { readTensorFile, readTensorHeader } from "./tensor-file.ts";
 
 /*
@@ -20,32 +23,11 @@ import { readTensorFile, readTensorHeader } from "./tensor-file.ts";
  *     tokenizer.json        where the tokenizer was made from one, so that the folder can be copied alone
  */
 
-const MODEL = "model.safetensors";
-const OPTIMIZER = "optimizer.safetensors";
-const CONFIG = "config.json";
-const STATE = "state.json";
-const TOKENIZER = "tokenizer.json";
 const LATEST = "latest";
 const BEST = "best";
 /** A second checkpoint of the same step gets a number, so that the first is never in the way of being replaced. */
 const NAME = /^step-(\d{6,})(?:-(\d+))?$/;
 const ASIDE = ".writing-";
-
-/** A tensor to be saved: on the host, or on a device and read when its turn comes, so that one at a time is in memory. */
-export type SavedTensor = HostTensor | Pick<DeviceBuffer, "type" | "read">;
-
-export interface CheckpointContent {
-  /** Update steps that were done: the next step's number. */
-  readonly step: number;
-  readonly model: ReadonlyMap<string, SavedTensor>;
-  readonly optimizer: ReadonlyMap<string, SavedTensor>;
-  /** What the run was started with; JSON. */
-  readonly config: unknown;
-  /** What else a resume needs (random counters, metrics so far); JSON. */
-  readonly state: unknown;
-  /** The tokenizer.json that the tokenizer was made from. */
-  readonly tokenizer?: string | undefined;
-}
 
 export interface SaveOptions {
   /** Checkpoints that stay, beside the best. Default 3. */
@@ -90,12 +72,8 @@ export async function saveCheckpoint(
   try {
     await makeFolder(aside, path);
     const { join } = nodePath();
-    const write = (file: string, whole: FileContent) => writeFileSynced(join(aside, file), whole, join(path, file));
-    await write(MODEL, chunks(content.model));
-    await write(OPTIMIZER, chunks(content.optimizer));
-    if (content.tokenizer !== undefined) await write(TOKENIZER, content.tokenizer);
-    await write(CONFIG, json(content.config));
-    await write(STATE, json({ step: content.step, state: content.state }));
+    for (const [file, whole] of checkpointFiles(content))
+      await writeFileSynced(join(aside, file), whole, join(path, file));
     await syncFolder(aside);
     await nodeFiles().rename(aside, path);
   } catch (error) {
@@ -121,7 +99,7 @@ export async function saveCheckpoint(
 export async function openCheckpoint(path: string): Promise<Checkpoint> {
   const own = await resolveFolder(path);
   const config = await readJson(nodePath().join(own, CONFIG));
-  const { step, state } = parseState(await readJson(nodePath().join(own, STATE)), nodePath().join(own, STATE));
+  const { step, state } = savedState(await readJson(nodePath().join(own, STATE)), nodePath().join(own, STATE));
   const modelFile = nodePath().join(own, MODEL);
   const optimizerFile = nodePath().join(own, OPTIMIZER);
   return {
@@ -148,16 +126,8 @@ function stepOf(name: string): number {
   return Number(NAME.exec(name)?.[1] ?? Number.NaN);
 }
 
-function parseState(value: unknown, path: string): { step: number; state: unknown } {
-  const { step, state } = (value ?? {}) as Record<string, unknown>; // any JSON but null has fields, if only undefined ones
-  if (!Number.isInteger(step)) {
-    throw new FinegrainError(`${path} is broken: its step must be a whole number, not ${shownJson(step)}`);
-  }
-  return { step: step as number, state };
-}
-
 function unusedName(step: number, names: readonly string[]): string {
-  const name = `step-${String(step).padStart(6, "0")}`;
+  const name = checkpointName(step);
   let unused = name;
   for (let n = 2; names.includes(unused); n++) unused = `${name}-${n}`;
   return unused;
@@ -168,16 +138,6 @@ async function removeLeftOver(folder: string): Promise<void> {
     if (name.startsWith(ASIDE)) await nodeFiles().rm(nodePath().join(folder, name), { recursive: true });
   }
 }
-
-function chunks(tensors: ReadonlyMap<string, SavedTensor>): AsyncIterable<Uint8Array> {
-  const types = new Map([...tensors].map(([name, saved]) => [name, "type" in saved ? saved.type : saved]));
-  return safetensorsChunks(types, (name) => {
-    const saved = tensors.get(name)!;
-    return "type" in saved ? saved.read() : saved;
-  });
-}
-
-const json = (value: unknown) => `${JSON.stringify(value, null, 2)}\n`;
 
 /** Whether a folder is a checkpoint, or of checkpoints. */
 export const hasCheckpoint = async (folder: string): Promise<boolean> =>
@@ -225,12 +185,5 @@ export async function readJson(path: string): Promise<unknown> {
 }
 
 async function typesOf(path: string): Promise<ReadonlyMap<string, TensorType>> {
-  const { entries } = await readTensorHeader(path);
-  return new Map(
-    [...entries].map(([name, { type, stored }]): [string, TensorType] => {
-      if (type === undefined)
-        throw new FinegrainError(`${path}: tensor "${name}" has the dtype "${stored}", which no checkpoint has`);
-      return [name, type];
-    }),
-  );
+  return savedTypes((await readTensorHeader(path)).entries, path);
 }

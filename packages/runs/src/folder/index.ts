@@ -1,12 +1,13 @@
 export { type FileContent, makeFolder, syncFolder, writeFileAtomically, writeFileSynced } from "./atomic-file.ts";
+export { type Checkpoint, checkpointNames, openCheckpoint, type SaveOptions, saveCheckpoint } from "./checkpoint.ts";
 export {
-  type Checkpoint,
   type CheckpointContent,
-  checkpointNames,
-  openCheckpoint,
+  checkpointFiles,
+  checkpointName,
   type SavedTensor,
-  saveCheckpoint,
-} from "./checkpoint.ts";
+  savedState,
+  savedTypes,
+} from "./checkpoint-files.ts";
 export {
   type MetricsRecord,
   type MetricsWriter,

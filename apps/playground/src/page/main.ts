@@ -1,0 +1,43 @@
+import { one } from "./dom.ts";
+import { findEngines } from "./engines.ts";
+import { TrainView } from "./train/train-view.ts";
+import { WatchView } from "./watch/watch-view.ts";
+
+const VIEWS = ["watch", "train"] as const;
+
+/** The view that the address names. */
+const wanted = (): (typeof VIEWS)[number] => VIEWS.find((name) => location.hash.startsWith(`#${name}`)) ?? "watch";
+
+function showWanted(): void {
+  for (const name of VIEWS) {
+    one(document, `#${name}-view`, HTMLElement).hidden = name !== wanted();
+    const link = one(document, `nav a[href="#${name}"]`, HTMLElement);
+    if (name === wanted()) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
+  document.title = `${wanted()[0]!.toUpperCase()}${wanted().slice(1)} · finegrain playground`;
+}
+
+showWanted();
+const engines = await findEngines();
+one(document, "#device", HTMLElement).textContent = engines.summary;
+one(document, "#isolation", HTMLElement).hidden = crossOriginIsolated;
+const watch = new WatchView(one(document, "#watch-view", HTMLElement), engines);
+const train = new TrainView(one(document, "#train-view", HTMLElement), engines);
+
+addEventListener("hashchange", () => {
+  showWanted();
+  if (wanted() !== "watch") watch.leave();
+});
+addEventListener("dragover", (event) => {
+  event.preventDefault();
+  document.body.classList.add("dropping");
+});
+addEventListener("dragleave", ({ relatedTarget }) => {
+  if (relatedTarget === null) document.body.classList.remove("dropping");
+});
+addEventListener("drop", (event) => {
+  event.preventDefault();
+  document.body.classList.remove("dropping");
+  if (event.dataTransfer) void (wanted() === "train" ? train : watch).drop(event.dataTransfer);
+});

@@ -1,0 +1,21 @@
+import { defineConfig } from "vite";
+import { textInSources } from "../../worker-text.ts";
+
+/** Backends that need Node. The page never asks for them, so that their packages stay out of it. */
+const NATIVE = [/^@finegrain\/backend-(onnx|tfjs)$/, "webgpu"];
+
+/** What makes a page cross-origin isolated, without which it has one thread. */
+export const ISOLATED = { "Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Embedder-Policy": "require-corp" };
+
+export default defineConfig({
+  // A folder that works wherever it is put.
+  base: "./",
+  // The sources of the packages, as tests read them: nothing has to be built before.
+  resolve: { conditions: ["@finegrain/source", "module", "browser", "development|production"] },
+  plugins: [textInSources],
+  worker: { format: "es", plugins: () => [textInSources], rolldownOptions: { external: NATIVE } },
+  build: { target: "es2022", rolldownOptions: { external: NATIVE }, chunkSizeWarningLimit: 1000 },
+  optimizeDeps: { noDiscovery: true },
+  server: { headers: ISOLATED },
+  preview: { headers: ISOLATED },
+});
