@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { defineConfig } from "vite";
 import { textInSources } from "../../worker-text.ts";
 
@@ -7,7 +8,16 @@ const NATIVE = [/^@finegrain\/backend-(onnx|tfjs)$/, "webgpu"];
 /** What makes a page cross-origin isolated, without which it has one thread. */
 export const ISOLATED = { "Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Embedder-Policy": "require-corp" };
 
+/** Suites of the repository that fit a page. */
+const SUITES = Object.fromEntries(
+  ["widths", "train-small", "ops"].map((name) => [
+    name,
+    JSON.parse(readFileSync(new URL(`../../benchmarks/suites/${name}.json`, import.meta.url), "utf8")),
+  ]),
+);
+
 export default defineConfig({
+  define: { SUITES: JSON.stringify(SUITES) },
   // A folder that works wherever it is put.
   base: "./",
   // The sources of the packages, as tests read them: nothing has to be built before.

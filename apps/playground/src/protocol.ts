@@ -1,4 +1,5 @@
 /// <reference lib="dom" />
+import type { Result } from "@finegrain/bench/method";
 import type { ModelConfig } from "@finegrain/nn";
 
 /*
@@ -121,6 +122,26 @@ export interface KeptRun {
   readonly records: readonly { readonly step: number; readonly loss?: number; readonly heldOutBitsPerByte?: number }[];
 }
 
+export interface MeasureRequest {
+  /** A suite's JSON. */
+  readonly suite: unknown;
+  readonly engine: Engine;
+  /** Whether it takes the suite's short form, of less than a minute. */
+  readonly isQuick: boolean;
+  /** What the person calls this device; "" where the browser's word is enough. */
+  readonly device: string;
+}
+
+export type MeasureEvent =
+  | {
+      readonly kind: "progress";
+      readonly case: string;
+      readonly activity: string;
+      readonly done: number;
+      readonly of: number;
+    }
+  | { readonly kind: "results"; readonly results: readonly Result[] };
+
 /** Every job by its name: what it takes, what it tells meanwhile, what it ends with. */
 export interface Jobs {
   /** Open models for writing, in place of those that were open. */
@@ -135,6 +156,9 @@ export interface Jobs {
   kept: { input: RunName; event: never; result: KeptRun | undefined };
   /** A kept run's folder as a zip. */
   pack: { input: RunName; event: never; result: Blob };
+  measure: { input: MeasureRequest; event: MeasureEvent; result: undefined };
+  /** The results in a file of JSON lines. */
+  readLines: { input: { text: string; name: string }; event: never; result: readonly Result[] };
 }
 
 export type JobName = keyof Jobs;

@@ -1,6 +1,5 @@
-import { once } from "node:events";
-import { availableParallelism } from "node:os";
-import { Worker } from "node:worker_threads";
+import type { Worker } from "node:worker_threads";
+import { builtIn } from "../measure/node.ts";
 
 /** Sums its part of a shared buffer as often as it is asked. Eight sums at once, so that no addition waits for another. */
 const SUMMER = `
@@ -22,20 +21,26 @@ export interface PlainSums extends AsyncDisposable {
   secondsPerByte(): Promise<number>;
 }
 
-/** A buffer of `bytes`, and a thread a core that sums its share of it: what memory gives with nothing in between. */
-export function plainSums(bytes: number): PlainSums {
+/**
+ * A buffer of `bytes`, and a thread a core that sums its share of it: what memory gives with nothing in between.
+ * @returns undefined in a page, whose threads are others.
+ */
+export function plainSums(bytes: number): PlainSums | undefined {
+  const [os, threading, events] = [builtIn("node:os"), builtIn("node:worker_threads"), builtIn("node:events")];
+  if (!os || !threading || !events) return undefined;
   const buffer = new SharedArrayBuffer(bytes);
   new Float64Array(buffer).fill(1); // pages that were never written are all the same page
-  const threads = availableParallelism();
+  const threads = os.availableParallelism();
   const share = Math.floor(bytes / 8 / threads);
   const workers = Array.from(
     { length: threads },
-    (_, k) => new Worker(SUMMER, { eval: true, workerData: { buffer, from: k * share, to: (k + 1) * share } }),
+    (_, k) =>
+      new threading.Worker(SUMMER, { eval: true, workerData: { buffer, from: k * share, to: (k + 1) * share } }),
   );
   return {
     async secondsPerByte() {
       const started = performance.now();
-      await Promise.all(workers.map(sum));
+      await Promise.all(workers.map((worker) => sum(worker, events)));
       return (performance.now() - started) / 1000 / (share * threads * 8);
     },
     async [Symbol.asyncDispose]() {
@@ -44,7 +49,7 @@ export function plainSums(bytes: number): PlainSums {
   };
 }
 
-async function sum(worker: Worker): Promise<void> {
+async function sum(worker: Worker, { once }: typeof import("node:events")): Promise<void> {
   worker.postMessage("sum");
   await once(worker, "message"); // rejects where the thread fails first
 }

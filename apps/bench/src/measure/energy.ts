@@ -1,5 +1,4 @@
-import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { builtIn } from "./node.ts";
 import { median } from "./statistics.ts";
 
 /** Where Linux shows the counters of Intel's and AMD's processors (powercap, RAPL). Reading them may need a right. */
@@ -43,10 +42,12 @@ interface Counter {
 
 /** One a package, "intel-rapl:0"; what has two colons is a part of one. */
 function packageCounters(folder: string): Counter[] {
+  const files = builtIn("node:fs");
+  if (files === undefined) return []; // a page is shown none
   try {
-    const domains = readdirSync(folder).filter((name) => /^intel-rapl:\d+$/.test(name));
+    const domains = files.readdirSync(folder).filter((name) => /^intel-rapl:\d+$/.test(name));
     return domains.map((name) => {
-      const number = (file: string) => Number(readFileSync(join(folder, name, file), "utf8"));
+      const number = (file: string) => Number(files.readFileSync(`${folder}/${name}/${file}`, "utf8"));
       number("energy_uj"); // fails here, and not in a round, where it may not be read
       return { read: () => number("energy_uj"), range: number("max_energy_range_uj") };
     });

@@ -1,13 +1,15 @@
-import { arch, availableParallelism, cpus, platform, release, totalmem } from "node:os";
 import type { Backend } from "@finegrain/graph";
 import manifest from "../../package.json" with { type: "json" };
 import type { Limits } from "../limits/limits.ts";
+import { builtIn } from "./node.ts";
 
 /** What a result was measured on, and that machine's own limits, measured in the same run. */
 export interface Machine {
+  /** Its model; in a page, which does not hear of it, what the browser calls the device. */
   readonly cpu: string;
   readonly threads: number;
-  readonly memoryBytes: number;
+  /** Left out where a page is not told. */
+  readonly memoryBytes?: number;
   readonly os: string;
   /** See `prepareBandwidth`; 0 where nothing told. */
   readonly bandwidthBytesPerSecond?: number;
@@ -18,17 +20,13 @@ export interface Machine {
   readonly flopsMethod?: string;
   /** fp32 matrix products alone on the backend, at the case's shapes. */
   readonly gemmFlopsPerSecond?: number;
-  /** The most memory that the process has had so far. */
-  readonly peakMemoryBytes: number;
+  /** The most memory that the process has had so far. Left out in a page. */
+  readonly peakMemoryBytes?: number;
 }
 
 /** The machine as it is now. */
 export const machine = (limits?: Limits): Machine => ({
-  cpu: cpus()[0]?.model.trim() ?? arch(),
-  threads: availableParallelism(),
-  memoryBytes: totalmem(),
-  os: `${platform()} ${release()} ${arch()}`,
-  peakMemoryBytes: process.resourceUsage().maxRSS * 1024,
+  ...(nodesMachine() ?? browsersMachine()),
   ...(limits && {
     bandwidthBytesPerSecond: limits.bandwidth,
     bandwidthMethod: limits.bandwidthMethod,
@@ -37,12 +35,54 @@ export const machine = (limits?: Limits): Machine => ({
   }),
 });
 
+function nodesMachine(): Machine | undefined {
+  const os = builtIn("node:os");
+  return (
+    os && {
+      cpu: os.cpus()[0]?.model.trim() ?? os.arch(),
+      threads: os.availableParallelism(),
+      memoryBytes: os.totalmem(),
+      os: `${os.platform()} ${os.release()} ${os.arch()}`,
+      peakMemoryBytes: process.resourceUsage().maxRSS * 1024,
+    }
+  );
+}
+
+/** What a browser says of itself; Node's types lack some of it. */
+interface Browser {
+  readonly userAgent: string;
+  readonly hardwareConcurrency: number;
+  /** GB, rounded, and at most 8. */
+  readonly deviceMemory?: number;
+}
+const browser = (): Browser => globalThis.navigator as Browser;
+
+/** "Mozilla/5.0 (X11; Linux x86_64) ...": the system is in the first parentheses. */
+function browsersMachine(): Machine {
+  const { userAgent, hardwareConcurrency, deviceMemory } = browser();
+  const system = /\(([^)]*)\)/.exec(userAgent)?.[1] ?? "unnamed system";
+  return {
+    cpu: system,
+    threads: hardwareConcurrency,
+    ...(deviceMemory !== undefined && { memoryBytes: deviceMemory * 2 ** 30 }),
+    os: system,
+  };
+}
+
+/** "Chrome 143", the first of these that a user agent names: others call themselves Chrome or Safari too. */
+function browsersName(): string {
+  const [, name = "browser", version = ""] =
+    /\b(Edg|Firefox|Chrome|HeadlessChrome|Version)\/(\d+)/.exec(browser().userAgent) ?? [];
+  const names: Readonly<Record<string, string>> = { Edg: "Edge", HeadlessChrome: "Chrome", Version: "Safari" };
+  return `${names[name] ?? name} ${version}`.trim();
+}
+
 /** Whether a backend computes with this machine's processor and memory, and not with those of a device beside it. */
 export const isOnHost = ({ device }: Backend): boolean => ["cpu", "wasm", "reference"].includes(device.kind);
 
-/** Versions of what a result depends on. */
+/** Versions of what a result depends on: finegrain, Node or the browser, and the backend's provider. */
 export const versions = (backend: Pick<Backend, "device">): Record<string, string> => ({
   finegrain: manifest.version,
-  node: process.version,
+  ...(builtIn("node:os") ? { node: process.version } : { browser: browsersName() }),
   provider: backend.device.provider,
 });

@@ -1,8 +1,6 @@
-import { readFileSync, writeFileSync } from "node:fs";
-import { setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
 import { type Backend, byteSize, FinegrainError, type TensorType } from "@finegrain/graph";
 import { isOnHost } from "./machine.ts";
+import { builtIn } from "./node.ts";
 
 /** Watches the memory of the process and of a backend's device from now on. */
 export interface MemoryWatch {
@@ -13,8 +11,8 @@ export interface MemoryWatch {
 }
 
 export interface MemoryPeak {
-  /** Of the process: resident set. */
-  readonly peakMemoryBytes: number;
+  /** Of the process: resident set. Left out in a page, which cannot see its own. */
+  readonly peakMemoryBytes?: number;
   /** Of the device; null where the backend does not tell. */
   readonly deviceMemoryBytes: number | null;
 }
@@ -24,14 +22,17 @@ export function watchMemory(backend: Pick<Backend, "memoryInUse">): MemoryWatch 
   const hasPeak = resetPeak();
   let [resident, onDevice] = [0, 0];
   const look = () => {
-    resident = Math.max(resident, process.memoryUsage.rss(), hasPeak ? systemPeak() : 0);
+    resident = Math.max(resident, globalThis.process?.memoryUsage?.rss() ?? 0, hasPeak ? systemPeak() : 0);
     onDevice = Math.max(onDevice, backend.memoryInUse?.() ?? 0);
   };
   return {
     look,
     peak() {
       look();
-      return { peakMemoryBytes: resident, deviceMemoryBytes: backend.memoryInUse ? onDevice : null };
+      return {
+        ...(resident > 0 && { peakMemoryBytes: resident }),
+        deviceMemoryBytes: backend.memoryInUse ? onDevice : null,
+      };
     },
   };
 }
@@ -39,7 +40,7 @@ export function watchMemory(backend: Pick<Backend, "memoryInUse">): MemoryWatch 
 /** @see proc(5), /proc/pid/clear_refs: 5 sets the peak back to what is resident now. */
 function resetPeak(): boolean {
   try {
-    writeFileSync("/proc/self/clear_refs", "5");
+    builtIn("node:fs")?.writeFileSync("/proc/self/clear_refs", "5");
     return systemPeak() > 0;
   } catch {
     return false;
@@ -47,7 +48,8 @@ function resetPeak(): boolean {
 }
 
 function systemPeak(): number {
-  const kilobytes = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync("/proc/self/status", "utf8"))?.[1];
+  const status = builtIn("node:fs")?.readFileSync("/proc/self/status", "utf8") ?? "";
+  const kilobytes = /^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1];
   return kilobytes === undefined ? 0 : Number(kilobytes) * 1024;
 }
 
@@ -75,14 +77,14 @@ export function expectRoom(backend: Backend, types: readonly TensorType[], freeN
   );
 }
 
-/** What is free on the device: of this machine's memory by its own word, of another's all that it has. */
+/** What is free on the device: of this machine's memory by its own word, which a page does not hear, of another's all that it has. */
 const freeBytes = (backend: Backend): number =>
-  isOnHost(backend) ? process.availableMemory() : (backend.device.memory ?? Number.POSITIVE_INFINITY);
+  (isOnHost(backend) ? globalThis.process?.availableMemory?.() : backend.device.memory) ?? Number.POSITIVE_INFINITY;
 
-/** Node keeps the collector from programs that were not started with a flag; V8 takes the flag at any time. */
+/** Node keeps the collector from programs that were not started with a flag; V8 takes the flag at any time. A page has none. */
 function collectGarbage(): void {
-  setFlagsFromString("--expose-gc");
-  const collect: () => void = runInNewContext("gc");
+  builtIn("node:v8")?.setFlagsFromString("--expose-gc");
+  const collect: () => void = builtIn("node:vm")?.runInNewContext("gc") ?? (() => {});
   collect();
   collect(); // arrays are given back beside the program: the second waits for the first's
 }

@@ -77,7 +77,7 @@ const share = (part: number) => (Number.isFinite(part) ? percent(part) : "–");
 
 function memory({ peakMemoryBytes, machine }: Measurement | OpMeasurement): string {
   const peak = peakMemoryBytes ?? machine.peakMemoryBytes;
-  return Number.isFinite(peak) ? bytes(peak) : "–";
+  return peak !== undefined && Number.isFinite(peak) ? bytes(peak) : "–";
 }
 
 const versions = ({ versions: of }: Result): string =>

@@ -18,7 +18,7 @@ export interface Line {
   /** What the backend's device calls itself. */
   readonly device: string;
   readonly variant: string;
-  /** Of finegrain, node and the backend's provider. */
+  /** Of finegrain, of node or the browser, and of the backend's provider. */
   readonly versions: Readonly<Record<string, string>>;
   readonly machine: Machine;
 }

@@ -1,9 +1,10 @@
 import { one } from "./dom.ts";
 import { findEngines } from "./engines.ts";
+import { MeasureView } from "./measure/measure-view.ts";
 import { TrainView } from "./train/train-view.ts";
 import { WatchView } from "./watch/watch-view.ts";
 
-const VIEWS = ["watch", "train"] as const;
+const VIEWS = ["watch", "train", "measure"] as const;
 
 /** The view that the address names. */
 const wanted = (): (typeof VIEWS)[number] => VIEWS.find((name) => location.hash.startsWith(`#${name}`)) ?? "watch";
@@ -24,10 +25,13 @@ one(document, "#device", HTMLElement).textContent = engines.summary;
 one(document, "#isolation", HTMLElement).hidden = crossOriginIsolated;
 const watch = new WatchView(one(document, "#watch-view", HTMLElement), engines);
 const train = new TrainView(one(document, "#train-view", HTMLElement), engines);
+const measure = new MeasureView(one(document, "#measure-view", HTMLElement), engines);
+const views = { watch, train, measure };
 
 addEventListener("hashchange", () => {
   showWanted();
   if (wanted() !== "watch") watch.leave();
+  if (wanted() !== "measure") measure.leave();
 });
 addEventListener("dragover", (event) => {
   event.preventDefault();
@@ -39,5 +43,5 @@ addEventListener("dragleave", ({ relatedTarget }) => {
 addEventListener("drop", (event) => {
   event.preventDefault();
   document.body.classList.remove("dropping");
-  if (event.dataTransfer) void (wanted() === "train" ? train : watch).drop(event.dataTransfer);
+  if (event.dataTransfer) void views[wanted()].drop(event.dataTransfer);
 });

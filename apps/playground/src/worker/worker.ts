@@ -11,6 +11,8 @@ const jobs: { readonly [N in JobName]: () => Promise<Job<N>> } = {
   train: async () => (await import("./train.ts")).trainRun,
   speeches: async () => (await import("./train.ts")).latestSpeeches,
   kept: async () => (await import("./kept-run.ts")).keptRun,
+  measure: async () => (await import("./measure.ts")).measure,
+  readLines: async () => (await import("./measure.ts")).readLines,
   pack: async () => (await import("./kept-run.ts")).packRun,
 };
 

@@ -14,7 +14,7 @@ export interface Line {
 }
 
 /** The part that a point leaves of the average before it. */
-const SMOOTHING = 0.9;
+const SMOOTHING = 0.8;
 const MARGIN = { left: 38, right: 10, top: 8, bottom: 24 };
 
 /** Lines over steps, on a canvas. */

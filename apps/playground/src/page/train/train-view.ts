@@ -16,6 +16,12 @@ const SPEECHES = 30;
 /** Characters that the text's field shows of a text that was taken. */
 const SHOWN = 2000;
 
+/** Whether the browser keeps a folder of a run. */
+const isKept = async (run: RunName): Promise<boolean> => {
+  const root = await navigator.storage?.getDirectory().catch(() => undefined);
+  return (await root?.getDirectoryHandle(run).catch(() => undefined)) !== undefined;
+};
+
 /** One of the two models that learn, with a worker of its own, so that they learn at the same time. */
 interface Learner {
   readonly run: RunName;
@@ -225,11 +231,11 @@ export class TrainView {
     this.#heldSaid.textContent = last(({ held }) => held) || "There is no evaluation yet.";
   }
 
-  /** Show what an earlier visit left. */
+  /** Show what an earlier visit left. Where it left nothing no worker is asked, so that nothing is loaded for it. */
   async #findKept(): Promise<void> {
     const kept = await Promise.all(
       this.#learners.map(async ({ run, client, panel, loss, held }) => {
-        const found = await client.run("kept", run).catch(() => undefined);
+        const found = (await isKept(run)) ? await client.run("kept", run).catch(() => undefined) : undefined;
         client.end();
         if (found === undefined) return undefined;
         panel.show(found.step, found.steps);
@@ -246,11 +252,11 @@ export class TrainView {
     this.#loss.redraw();
     this.#held.redraw();
     this.#sayCurves();
-    const isKept = kept.some((run) => run !== undefined && run.step < run.steps);
-    this.#enable({ isTraining: false, isKept });
+    const canGoOn = kept.some((run) => run !== undefined && run.step < run.steps);
+    this.#enable({ isTraining: false, isKept: canGoOn });
     say(
       this.#status,
-      isKept ? "A training of before is kept here: resume it, or begin anew." : "A training of before is kept here.",
+      canGoOn ? "A training of before is kept here: resume it, or begin anew." : "A training of before is kept here.",
     );
   }
 

@@ -10,7 +10,7 @@ const MARKUP = (place: number): string => `
   <header><h2 id="name-${place}"></h2><p class="what"></p></header>
   <dl class="facts">
     <div><dt>Speed</dt><dd class="speed">–</dd></div>
-    <div><dt>Weights read for a token</dt><dd class="read">–</dd><div class="meter"><i></i></div></div>
+    <div><dt>Weights read for a token</dt><dd><span class="read">–</span><span class="meter"><i></i></span></dd></div>
   </dl>
   <p class="text" tabindex="0" role="region" aria-labelledby="name-${place}"></p>
   <canvas class="units" tabindex="0" role="application" aria-labelledby="name-${place} units-${place}"></canvas>
