@@ -2,6 +2,7 @@ export { clipByGlobalNorm, globalNorm } from "./clip.ts";
 export * from "./data/index.ts";
 export type { Share } from "./distributed/share.ts";
 export * from "./evaluator.ts";
+export * from "./losses.ts";
 export * from "./objective.ts";
 export * from "./optimizers/index.ts";
 export * from "./schedules.ts";

@@ -1,6 +1,6 @@
 import { evaluate, graph, type HostTensor, hostTensor, input, size, type TensorType } from "@finegrain/graph";
 import { describe, expect, test } from "vitest";
-import { adafactor, adamW, type Optimizer } from "../src/optimizers/index.ts";
+import { adafactor, adamW, momentum, type Optimizer } from "../src/optimizers/index.ts";
 
 const values = (shape: readonly number[], seed: number): HostTensor =>
   hostTensor(
@@ -72,6 +72,28 @@ describe("adamW", () => {
     const fixed = adamW({ weightDecay: 0.1, weightDecayScale: "fixed" });
     const [first] = train(fixed, start, still, 0.5);
     for (const [i, x] of first!.entries()) expect(x).toBeCloseTo(0.9 * start.data[i]!, 10);
+  });
+
+  test("decays less from step to step on demand, until none is left", () => {
+    const still = [0, 1, 2].map(() => zero(gradients[0]!));
+    const steps = train(adamW({ weightDecay: 0.1, weightDecayScale: "fixed", weightDecaySteps: 2 }), start, still, 0.5);
+    for (const [i, x] of start.data.entries()) {
+      expect(steps[1]![i]).toBeCloseTo(0.9 * 0.95 * x, 10);
+      expect(steps[2]![i]).toBe(steps[1]![i]);
+    }
+  });
+});
+
+describe("momentum", () => {
+  test.each([true, false])("follows a velocity, with Nesterov's look ahead: %s", (nesterov) => {
+    const rows = train(momentum({ mass: 0.8, nesterov }), start, gradients, 0.1);
+    const [w, v] = [[...start.data], [...start.data].map(() => 0)];
+    for (const [t, { data }] of gradients.entries())
+      for (let i = 0; i < w.length; i++) {
+        v[i] = 0.8 * v[i]! + data[i]!;
+        w[i] = w[i]! - 0.1 * (nesterov ? 0.8 * v[i]! + data[i]! : v[i]!);
+        expect(rows[t]![i]).toBeCloseTo(w[i]!, 10);
+      }
   });
 });
 

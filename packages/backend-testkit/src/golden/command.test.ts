@@ -54,7 +54,7 @@ test("every case of the layers that we have agrees with Trax", async () => {
 
 test("without a folder, all cases of the repository run", async () => {
   const { code, lines } = await run();
-  expect(lines.at(-1)).toBe("127 ok, 0 FAIL, 11 unsupported");
+  expect(lines.at(-1)).toBe("218 ok, 0 FAIL, 64 unsupported");
   expect(lines).toContainEqual(expect.stringMatching(/^unsupported talk_batch_split_ff: the layer BatchSplitFF/));
   expect(code).toBe(0);
 }, 120_000);
@@ -73,6 +73,20 @@ describe("a case fails", () => {
       "0 ok, 1 FAIL, 0 unsupported",
     ]);
     expect(code).toBe(1);
+  });
+
+  test.each([
+    ["sparse_ff_train_quantized", "random.u", 0.4],
+    ["causal_attention", "predict.0", 1e-3],
+    ["transformer_lm_sparse_ff", "aux.predict_logits", 1e-2],
+    ["optimizer_adam_from_step_1", "step2.grad.2", 0.1],
+  ])("%s where %s is off by %d", async (name, tensor, by) => {
+    const folder = folderWith(
+      name,
+      (tensors) => nudge(tensors, tensor, by, tensors.get(tensor)!.data.length - 1),
+      "trax-wide",
+    );
+    expect((await run(folder)).lines.at(-1)).toBe("0 ok, 1 FAIL, 0 unsupported");
   });
 
   test.each([

@@ -1,18 +1,23 @@
 import {
+  add,
   broadcastTo,
+  cast,
   FinegrainError,
   gradient,
   graph,
   type HostTensor,
+  hostTensor,
   input,
   type ListGraph,
   mul,
+  not,
   reduceSum,
   reshape,
   type Shape,
   sameShape,
   scalar,
   size,
+  slice,
   type Tensor,
 } from "@finegrain/graph";
 import { type Context, evaluation, openLedger, type RandomSource, training } from "@finegrain/nn";
@@ -45,7 +50,25 @@ export interface Tolerances {
 export interface Computed {
   readonly value: Tensor;
   readonly allowed: Allowance;
+  /** What is expected, where it is a part of the stored tensor. */
+  readonly expected?: HostTensor;
 }
+
+/** How a family of cases calls what a file holds. */
+export interface Naming {
+  /** What a weight that an adapter asks for may be called in the file, without its "weights.". */
+  weight(name: string): readonly string[];
+  /** The stored draws, in the order in which layers make them. */
+  draws(stored: readonly string[]): readonly string[];
+}
+
+/** Weights are called as adapters call them, and draws numbered. */
+const numberedDraws: Naming = {
+  weight: (name) => [name],
+  draws: (stored) => [...stored].sort((a, b) => numberOf(a) - numberOf(b)),
+};
+
+const numberOf = (draw: string): number => Number(draw.slice(draw.lastIndexOf(".") + 1));
 
 /** A case of a layer as its adapter sees it: stored tensors become inputs of one graph, in their own layout. */
 export class Given implements WeightSource {
@@ -54,14 +77,19 @@ export class Given implements WeightSource {
   readonly context: Context;
   readonly #case: GoldenCase;
   readonly #tolerances: Tolerances;
+  readonly #naming: Naming;
+  readonly #draws: readonly string[];
   readonly #inputs = new Map<string, Tensor>();
+  readonly #compared = new Map<string, Computed>();
   readonly #ledger = openLedger();
   #drawn = 0;
 
   /** @param options the JSON of the layer's arguments. */
-  constructor(golden: GoldenCase, options: string | undefined, tolerances: Tolerances) {
+  constructor(golden: GoldenCase, options: string | undefined, tolerances: Tolerances, naming = numberedDraws) {
     this.#case = golden;
     this.#tolerances = tolerances;
+    this.#naming = naming;
+    this.#draws = naming.draws([...golden.tensors.keys()].filter((key) => key.startsWith("random.")));
     this.arguments = Arguments.parse(options);
     const mode = golden.metadata.mode ?? "eval";
     if (mode !== "eval" && mode !== "train" && mode !== "predict") throw new Unsupported(`the mode "${mode}"`);
@@ -74,12 +102,20 @@ export class Given implements WeightSource {
   }
 
   has(name: string): boolean {
-    return this.#case.tensors.has(`weights.${name}`);
+    return this.#storedWeight(name) !== undefined;
   }
 
   take(name: string): Tensor {
-    if (!this.has(name)) throw new Unsupported(`a case without the weight ${name}`);
-    return this.tensor(`weights.${name}`);
+    const stored = this.#storedWeight(name);
+    if (stored === undefined) throw new Unsupported(`a case without the weight ${name}`);
+    return this.tensor(stored);
+  }
+
+  #storedWeight(name: string): string | undefined {
+    return this.#naming
+      .weight(name)
+      .map((spelt) => `weights.${spelt}`)
+      .find((stored) => this.#case.tensors.has(stored));
   }
 
   /** Names of the stored weights, without their "weights.". */
@@ -118,59 +154,95 @@ export class Given implements WeightSource {
     return this.#ledger.losses;
   }
 
-  /** The only input of the layer. */
-  input(): Tensor {
-    return this.tensor("input");
+  /** An input of the layer, of which there may be only one. */
+  input(number = 0): Tensor {
+    return this.tensor(this.#among("input", number));
   }
 
-  /** The uniform numbers that the original drew, in its order. */
+  /** What the file calls the input, output or cotangent of this number, which has none where there is only one. */
+  #among(kind: string, number: number): string {
+    return number === 0 && this.hasTensor(kind) ? kind : `${kind}.${number}`;
+  }
+
+  /** Compare a value with what the file stores under `name`, if it does. */
+  compare(name: string, value: () => Tensor): void {
+    if (this.hasTensor(name)) this.#compared.set(name, { value: value(), allowed: this.#tolerances.output });
+  }
+
+  /** As {@link compare}, with what is stored of the first examples and the last token: [examples, time, ...] against [batch, ...]. */
+  compareLast(name: string, value: () => Tensor): void {
+    if (!this.hasTensor(name)) return;
+    const { dtype, shape, data } = this.stored(name);
+    const [examples, time, ...rest] = shape as [number, number, ...number[]];
+    const width = size(rest);
+    const last = Array.from({ length: examples }, (_, i) => ((i + 1) * time - 1) * width);
+    const expected = hostTensor(
+      dtype,
+      [examples, ...rest],
+      last.flatMap((start) => [...data.slice(start, start + width)]),
+    );
+    const computed = slice(value(), { starts: [0, ...rest.map(() => 0)], ends: [examples, ...rest] });
+    this.#compared.set(name, { value: computed, allowed: this.#tolerances.output, expected });
+  }
+
+  /** The uniform numbers that the original drew, in its order. What it kept in dropout (1) is as a draw of 0, what not as one of 1. */
   #random(): RandomSource {
     return {
       uniform: (shape) => {
-        const name = `random.${this.#drawn++}`;
-        const stored = this.#case.tensors.get(name);
-        if (!stored) throw new FinegrainError(`a draw of [${shape}] is missing: the file has no tensor "${name}"`);
+        const name = this.#draws[this.#drawn++];
+        if (name === undefined)
+          throw new FinegrainError(`the file has no number ${this.#drawn} of the draws, [${shape}]`);
+        const stored = tensorOf(this.#case, name);
         if (size(stored.shape) !== size(shape))
           throw new FinegrainError(`the draw "${name}" is [${stored.shape}], expected [${shape}]`);
-        const draw = this.tensor(name);
+        const drawn = this.tensor(name);
+        const draw = drawn.dtype === "bool" ? cast(not(drawn), "float32") : drawn;
         return sameShape(draw.shape, shape) ? draw : reshape(draw, shape);
       },
     };
   }
 
   /**
-   * The graph of `output`, of `others` and, where the file has a cotangent, of the gradients that it stores.
+   * The graph of what the layer returns, of `others` and, where the file has cotangents, of the gradients that it stores.
    *
+   * @param given the output, or all of several.
    * @param others what else the file stores, by its name there.
-   * @throws Unsupported where an argument or a weight was never read, FinegrainError where a draw was not.
+   * @throws Unsupported where an argument, a weight, an input or an output was never read, FinegrainError where a draw was not.
    */
-  trial(output: Tensor, others: ReadonlyMap<string, Computed> = new Map()): Trial {
+  trial(given: Tensor | readonly Tensor[], others: ReadonlyMap<string, Computed> = new Map()): Trial {
     const { tensors, name } = this.#case;
-    this.arguments.expectAllRead(this.mode);
-    const unread = this.weightNames().find((weight) => !this.#inputs.has(`weights.${weight}`));
-    if (unread !== undefined) throw new Unsupported(`the weight ${unread}`);
-    // Trax draws in every mode, and multiplies by 0 outside training.
-    if (this.mode === "train" && tensors.has(`random.${this.#drawn}`))
-      throw new FinegrainError(`the draw "random.${this.#drawn}" was not used`);
-
+    const outputs = "op" in given ? [given] : given;
     const { output: ofOutput, gradient: ofGradient } = this.#tolerances;
     const names = [...tensors.keys()].filter((key) => key.startsWith("grad."));
     const allowed = ofGradient(Math.max(0, ...names.map((key) => largestOf(this.stored(key)))));
-    const ofCotangent =
-      this.#case.tensors.has("cotangent") && names.length > 0 ? this.#underCotangent(output) : undefined;
+    const ofCotangents = names.length > 0 ? this.#underCotangents(outputs) : undefined;
     const results = new Map<string, Computed>([
-      ["output", { value: output, allowed: ofOutput }],
-      ...(ofCotangent ? this.gradients("grad.", ofCotangent, allowed) : []),
+      ...outputs.map((value, i): [string, Computed] => [this.#among("output", i), { value, allowed: ofOutput }]),
+      ...(ofCotangents ? this.gradients("grad.", ofCotangents, allowed) : []),
+      ...this.#compared,
       ...others,
     ]);
+    this.#expectAllUsed(results);
     return {
       graph: this.#graph(
         name,
         [...results.values()].map(({ value }) => value),
       ),
       values: [...this.#inputs.keys()].map((key) => this.stored(key)),
-      checks: [...results].map(([key, { allowed }]) => ({ name: key, expected: this.stored(key), allowed })),
+      checks: [...results].map(([name, { allowed, expected = this.stored(name) }]) => ({ name, expected, allowed })),
     };
+  }
+
+  #expectAllUsed(results: ReadonlyMap<string, Computed>): void {
+    const { tensors } = this.#case;
+    this.arguments.expectAllRead(this.mode);
+    const unread = [...tensors.keys()].find((key) => /^(weights|input)(\.|$)/.test(key) && !this.#inputs.has(key));
+    if (unread !== undefined) throw new Unsupported(`the ${unread.replace(/^weights\./, "weight ")}`);
+    const missing = [...tensors.keys()].find((key) => /^(output|predict)(\.|$)/.test(key) && !results.has(key));
+    if (missing !== undefined) throw new Unsupported(`the result ${missing}`);
+    // Trax draws in every mode, and multiplies by 0 outside training.
+    const left = this.mode === "train" ? this.#draws[this.#drawn] : undefined;
+    if (left !== undefined) throw new FinegrainError(`the draw "${left}" was not used`);
   }
 
   /** The gradients of `loss` that the file stores under names that begin with `prefix`. */
@@ -183,8 +255,14 @@ export class Given implements WeightSource {
     return names.map((name, i) => [name, { value: values[i]!, allowed }]);
   }
 
-  #underCotangent(output: Tensor): Tensor {
-    return reduceSum(mul(output, this.tensor("cotangent")), { axes: output.shape.map((_, axis) => axis) });
+  /** The sum of all outputs times their cotangents; undefined where the file has none. */
+  #underCotangents(outputs: readonly Tensor[]): Tensor | undefined {
+    const terms = outputs.flatMap((output, i) => {
+      const name = this.#among("cotangent", i);
+      if (!this.hasTensor(name)) return [];
+      return [reduceSum(mul(output, this.tensor(name)), { axes: output.shape.map((_, axis) => axis) })];
+    });
+    return terms.length > 0 ? terms.reduce((sum, term) => add(sum, term)) : undefined;
   }
 
   #graph(name: string, outputs: readonly Tensor[]): ListGraph {

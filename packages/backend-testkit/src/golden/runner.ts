@@ -3,6 +3,7 @@ import { type CaseFile, type GoldenCase, readCase, Unsupported } from "./case.ts
 import { runTrial, shown, type Trial } from "./checks.ts";
 import { llmRandomTrial } from "./llm-random/index.ts";
 import { traxTrial } from "./trax/index.ts";
+import { wideTrial } from "./trax-wide/index.ts";
 
 /** What came of one case file: a line of the report. */
 export interface Outcome {
@@ -28,9 +29,10 @@ export async function runCase(backend: Backend, file: CaseFile): Promise<Outcome
   }
 }
 
-/** The two families of cases are told apart by their metadata. */
+/** The families of cases are told apart by their metadata. */
 function trialOf(golden: GoldenCase): Trial {
   if (golden.metadata.source !== undefined) return traxTrial(golden);
+  if (golden.metadata.layer !== undefined) return wideTrial(golden);
   if (golden.metadata.class !== undefined) return llmRandomTrial(golden);
   throw new Unsupported("a file that names no layer");
 }

@@ -48,6 +48,7 @@ export { rmsNorm } from "./norm/rms-norm.ts";
 export { definePositions, type PositionLayer, type PositionsDimensions } from "./positions/definition.ts";
 export { learnedPositions } from "./positions/learned-positions.ts";
 export { type Rotation, rotary, rotation } from "./positions/rotary.ts";
+export { sinusoidalPositions } from "./positions/sinusoidal-positions.ts";
 export { type DenseConfig, type DenseParams, dense } from "./projections/dense.ts";
 export { type LocallyConnectedDenseConfig, locallyConnectedDense } from "./projections/locally-connected-dense.ts";
 export {

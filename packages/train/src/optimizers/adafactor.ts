@@ -56,7 +56,7 @@ export function adafactor(config: AdafactorConfig = {}): Optimizer {
       const own = mul(normal.update, clip ? div(scale, clip) : scale);
       const m = beta1 > 0 ? add(mul(slots.m!, beta1), mul(own, 1 - beta1)) : undefined;
       return {
-        param: sub(decayed(param, learningRate, config), m ?? own),
+        param: sub(decayed(given, config), m ?? own),
         slots: { ...normal.slots, ...(m ? { m } : {}) },
       };
     },

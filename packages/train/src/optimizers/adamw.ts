@@ -25,7 +25,8 @@ export function adamW(config: AdamWConfig = {}): Optimizer {
     name: "adamw",
     elementwise: true,
     slots: ({ shape }) => ({ m: { dtype: "float32", shape }, v: { dtype: "float32", shape } }),
-    update({ param, gradient, slots, step, learningRate }) {
+    update(given) {
+      const { gradient, slots, step, learningRate } = given;
       const t = add(cast(step, "float32"), 1);
       const m = add(mul(slots.m!, beta1), gradient);
       const v = add(mul(slots.v!, beta2), mul(gradient, gradient));
@@ -33,7 +34,7 @@ export function adamW(config: AdamWConfig = {}): Optimizer {
       const root = sqrt(div(sub(1, pow(scalar(beta2), t)), 1 - beta2));
       const rate = mul(learningRate, div(mul(root, 1 - beta1), sub(1, pow(scalar(beta1), t))));
       const update = div(mul(m, rate), add(sqrt(v), mul(root, epsilon)));
-      return { param: sub(decayed(param, learningRate, config), update), slots: { m, v } };
+      return { param: sub(decayed(given, config), update), slots: { m, v } };
     },
   };
 }

@@ -1,4 +1,5 @@
-import { mul, sub, type Tensor } from "@finegrain/graph";
+import { cast, max, mul, sub, type Tensor } from "@finegrain/graph";
+import type { OptimizerStep } from "./optimizer.ts";
 
 export interface WeightDecayConfig {
   /** Default 0. */
@@ -8,11 +9,16 @@ export interface WeightDecayConfig {
    * whatever the learning rate ("fixed", as Trax does).
    */
   readonly weightDecayScale?: "decoupled" | "fixed";
+  /** Steps over which the decay goes down to 0, in a straight line. Default: it stays. */
+  readonly weightDecaySteps?: number;
 }
 
 /** The parameter after its decay and before its update. Loshchilov and Hutter 2019, "Decoupled Weight Decay". */
-export function decayed(param: Tensor, learningRate: Tensor, config: WeightDecayConfig): Tensor {
-  const { weightDecay = 0, weightDecayScale = "decoupled" } = config;
+export function decayed({ param, learningRate, step }: OptimizerStep, config: WeightDecayConfig): Tensor {
+  const { weightDecay = 0, weightDecayScale = "decoupled", weightDecaySteps } = config;
   if (weightDecay === 0) return param;
-  return mul(param, weightDecayScale === "fixed" ? 1 - weightDecay : sub(1, mul(learningRate, weightDecay)));
+  const rate = weightDecayScale === "fixed" ? weightDecay : mul(learningRate, weightDecay);
+  if (weightDecaySteps === undefined) return mul(param, typeof rate === "number" ? 1 - rate : sub(1, rate));
+  const left = mul(max(sub(weightDecaySteps, cast(step, "float32")), 0), 1 / weightDecaySteps);
+  return mul(param, sub(1, mul(left, rate)));
 }

@@ -92,7 +92,8 @@ function multiplicativeConvolutionalWeights(
   return { shared, query, ...key, value, ...(output === "none" ? {} : { output: after }) };
 }
 
-export const isAttention = (source: string): boolean => Object.hasOwn(adapters, source);
+/** Those of Trax's attention layers that are ours. */
+export const attentionNames: readonly string[] = Object.keys(adapters);
 
 /** @throws Unsupported where Trax's layer `source` is none of ours. */
 export function traxAttention(source: string, options: Arguments, heads: number): TraxAttention {

@@ -3,7 +3,7 @@ import type { Trial } from "../checks.ts";
 import { Given, type Tolerances } from "../given.ts";
 import { languageModelCase } from "./language-model.ts";
 import { type Adapter, layerAdapters } from "./layers.ts";
-import { isOptimizer, optimizerTrial } from "./optimizers.ts";
+import { optimizerNames, optimizerTrial } from "./optimizers.ts";
 
 /**
  * README.md of the cases: outputs to 1e-5 of the largest, gradients to 1e-4. No gradient is held to less than a hundredth
@@ -25,7 +25,7 @@ const adapters: Readonly<Record<string, Adapter>> = { ...layerAdapters, Configur
  */
 export function traxTrial(golden: GoldenCase): Trial {
   const source = golden.metadata.source ?? "";
-  if (isOptimizer(source)) return optimizerTrial(golden);
+  if (optimizerNames.includes(source)) return optimizerTrial(golden);
   const adapter = Object.hasOwn(adapters, source) ? adapters[source] : undefined;
   if (!adapter) throw new Unsupported(`the layer ${source}`);
   const given = new Given(golden, golden.metadata.arguments, tolerances);

@@ -1,6 +1,7 @@
 import type { Tensor } from "@finegrain/graph";
 import {
   type FeedForwardConfig,
+  type LanguageModel,
   type LanguageModelParams,
   type LossConfig,
   type ModelConfig,
@@ -10,7 +11,7 @@ import {
 } from "@finegrain/nn";
 import { Arguments } from "../arguments.ts";
 import { Unsupported } from "../case.ts";
-import { type Given, numbered, type WeightSource } from "../given.ts";
+import { type Given, numbered, under, type WeightSource } from "../given.ts";
 import { traxAttention } from "./attention.ts";
 import { activationOf, shiftRight } from "./layers.ts";
 import {
@@ -41,6 +42,7 @@ function feedForwardOptions(options: Arguments, dFf: number): FeedForwardConfig 
   const sparsity = options.any("ff_sparsity");
   const kind = options.text("ff_sparsity_type", "1inN");
   if (!sparsity) return { type: "dense" };
+  if (kind === "Switch") return { type: "switch", experts: options.number("ff_sparsity") };
   if (kind === "Block") return { type: "block-sparse", experts: options.number("ff_sparsity") };
   if (kind !== "1inN") throw new Unsupported(`ff_sparsity_type ${kind}`);
   return sparseFeedForwardOf(sparsity, dFf);
@@ -55,13 +57,30 @@ function lossOptions(options: Arguments): LossConfig {
   return { type: "dense" };
 }
 
-/** Trax's `attention_type`: a layer's name, or its name and arguments. */
+/** Trax's `attention_type`: a layer's name, or its name and arguments, as an object or as "Layer(sparsity=4)". */
 function attentionOptions(options: Arguments): { source: string; own: Arguments } {
   const given = options.any("attention") ?? options.any("attention_type") ?? "CausalAttention";
   options.any("attention_type");
-  if (typeof given === "string") return { source: given, own: new Arguments({}) };
+  if (typeof given === "string") return calledLayer(given);
   const { type, ...own } = given as Record<string, unknown>; // the other form that the cases have
   return { source: String(type), own: new Arguments(own) };
+}
+
+/** "Layer(sparsity=4, length_kernel_size=3)", or "Layer" alone. */
+function calledLayer(call: string): { source: string; own: Arguments } {
+  const [source, list] = call.split(/[()]/) as [string, string?];
+  const pairs = (list ?? "").split(",").flatMap((pair) => {
+    const [name, value] = pair.split("=");
+    return value === undefined ? [] : [[name!.trim(), argumentOf(value.trim())] as const];
+  });
+  return { source, own: new Arguments(Object.fromEntries(pairs)) };
+}
+
+/** A value as Python writes it: a number, True, False, None or a text in quotes. */
+function argumentOf(written: string): unknown {
+  const constants: Readonly<Record<string, unknown>> = { True: true, False: false, None: null };
+  if (Object.hasOwn(constants, written)) return constants[written];
+  return Number.isNaN(Number(written)) ? written.replace(/^['"]|['"]$/g, "") : Number(written);
 }
 
 const lossWeights = (loss: LossConfig, source: WeightSource): Weights<Params> => {
@@ -70,14 +89,22 @@ const lossWeights = (loss: LossConfig, source: WeightSource): Weights<Params> =>
 };
 
 const feedForwardOptionWeights = ({ type }: FeedForwardConfig, source: WeightSource): Weights<Params> => {
-  if (type === "block-sparse") return { ...blockSparseWeights(source) };
+  if (type === "block-sparse" || type === "switch") return { ...blockSparseWeights(source) };
   return type === "trax-sparse" ? { ...oneOfEachBlockWeights(source) } : { ...feedForwardWeights(source) };
 };
 
 const norm = (source: WeightSource): Weights<Params> => ({ scale: source.take("scale"), bias: source.take("bias") });
 
-/** Trax `ConfigurableTransformerLM`: our model behind a shift of its tokens. */
-export function languageModelCase(given: Given): Tensor {
+interface LanguageModelCase {
+  readonly model: LanguageModel<LanguageModelParams>;
+  readonly w: Weights<LanguageModelParams>;
+}
+
+/**
+ * Trax `ConfigurableTransformerLM` as our model.
+ * @param source its weights: in Trax's order, or by names such as "block0.attention_norm.scale".
+ */
+export function languageModel(given: Given, source: WeightSource & { left?(): number }): LanguageModelCase {
   const { arguments: options } = given;
   const dFf = options.number("d_ff", 2048);
   const heads = options.number("n_heads", 8);
@@ -102,21 +129,27 @@ export function languageModelCase(given: Given): Tensor {
 
   options.expectAllRead(given.mode); // before weights are taken: an unknown option has unknown weights
 
-  const source = numbered(given);
-  const block = () => ({
-    attentionNorm: norm(source),
-    attention: attention.weights(source),
-    feedForwardNorm: norm(source),
-    feedForward: feedForwardOptionWeights(feedForward, source),
+  const block = (name: string) => ({
+    attentionNorm: norm(under(source, `${name}.attention_norm.`)),
+    attention: attention.weights(under(source, `${name}.attention.`)),
+    feedForwardNorm: norm(under(source, `${name}.ff_norm.`)),
+    feedForward: feedForwardOptionWeights(feedForward, under(source, `${name}.ff.`)),
   });
   const w: Weights<LanguageModelParams> = {
     embedding: { table: source.take("embedding") },
     positions: { table: source.take("positions") },
-    blocks: Object.fromEntries(Array.from({ length: config.layers }, (_, i) => [`${i}`, block()])),
-    norm: norm(source),
+    blocks: Object.fromEntries(Array.from({ length: config.layers }, (_, i) => [`${i}`, block(`block${i}`)])),
+    norm: norm(under(source, "final_norm.")),
     loss: lossWeights(loss, source),
   };
-  if (source.left() > 0) throw new Unsupported(`${source.left()} weights more than our model has`);
+  const left = source.left?.() ?? 0;
+  if (left > 0) throw new Unsupported(`${left} weights more than our model has`);
+  return { model: scalingLM(config), w };
+}
+
+/** Our model behind a shift of its tokens. */
+export function languageModelCase(given: Given): Tensor {
+  const { model, w } = languageModel(given, numbered(given));
   const tokens = given.mode === "predict" ? given.input() : shiftRight(given.input());
-  return scalingLM(config).logits(w, tokens, given.context);
+  return model.logits(w, tokens, given.context);
 }

@@ -1,6 +1,7 @@
 import {
   add,
   broadcastTo,
+  concat,
   mul,
   pad,
   reshape,
@@ -10,12 +11,15 @@ import {
   slice,
   type Tensor,
   type TensorType,
+  transpose,
 } from "@finegrain/graph";
 import {
   type Activation,
   attentionOf,
   blockSparseFeedForward,
   type CachedLayer,
+  type Context,
+  type DecodedLayer,
   dense,
   feedForward,
   layerNorm,
@@ -26,6 +30,7 @@ import {
   multiplicativeDense,
   multiplicativeModularDense,
   type Params,
+  type PositionLayer,
   type RandomSource,
   rmsNorm,
   switchFeedForward,
@@ -35,7 +40,7 @@ import {
 import type { Arguments } from "../arguments.ts";
 import { Unsupported } from "../case.ts";
 import { type Given, zeros } from "../given.ts";
-import { traxAttention } from "./attention.ts";
+import { attentionNames, traxAttention } from "./attention.ts";
 import {
   blockSparseWeights,
   connectedWeights,
@@ -47,21 +52,47 @@ import {
   oneOfEachBlockWeights,
 } from "./weights.ts";
 
-/** A layer of Trax in our layers: the output as a graph over what the case gives. */
-export type Adapter = (given: Given) => Tensor;
+/** A layer of Trax in our layers: the output, or all of several, as a graph over what the case gives. */
+export type Adapter = (given: Given) => Tensor | readonly Tensor[];
 
 const dIn = (given: Given): number => given.input().shape.at(-1)!;
 
 /** In `predict` mode one call of Trax is a step from empty caches. */
-function applyOrStep<P extends Params>(layer: CachedLayer<P>, w: Weights<P>, given: Given): Tensor {
+export function applyOrStep<P extends Params>(layer: CachedLayer<P>, w: Weights<P>, given: Given): Tensor {
   const x = given.input();
-  if (given.mode !== "predict") return layer.apply(w, x, given.context);
   const [batch, time] = x.shape as [number, number];
-  const caches = Object.entries(layer.caches(batch, time)).map(([name, { shape }]: [string, TensorType]) => [
-    name,
-    zeros(shape),
-  ]);
-  return layer.decode(w, x, Object.fromEntries(caches), scalar(0, "int32")).y;
+  let caches: Readonly<Record<string, Tensor>> = Object.fromEntries(
+    Object.entries(layer.caches(batch, time)).map(([name, { shape }]: [string, TensorType]) => [name, zeros(shape)]),
+  );
+  const decode = (part: Tensor, position: number): Tensor => {
+    const step = layer.decode(w, part, caches, scalar(position, "int32"));
+    caches = step.caches;
+    return step.y;
+  };
+  if (given.mode === "predict") return decode(x, 0);
+  given.compare("predict.0", () => inTwoSteps(x, decode));
+  return layer.apply(w, x, given.context);
+}
+
+/** As {@link applyOrStep}, of a layer without caches. */
+export function applyOrDecode<P extends Params>(
+  layer: DecodedLayer<P>,
+  w: Weights<P>,
+  given: Given,
+  context: Context,
+  x = given.input(),
+): Tensor {
+  if (given.mode === "predict") return layer.decode(w, x);
+  given.compare("predict.0", () => inTwoSteps(x, (part) => layer.decode(w, part)));
+  return layer.apply(w, x, context);
+}
+
+/** What decoding makes of all tokens but the last, and then of the last: [batch, time, ...] and the tokens before it. */
+export function inTwoSteps(x: Tensor, decode: (part: Tensor, position: number) => Tensor): Tensor {
+  const last = x.shape[1]! - 1;
+  const none = x.shape.map(() => 0);
+  const first = slice(x, { starts: none, ends: x.shape.with(1, last) });
+  return concat(decode(first, 0), decode(slice(x, { starts: none.with(1, last), ends: x.shape }), last), { axis: 1 });
 }
 
 const spelling = (name: string): string => name.replaceAll("_", "").toLowerCase();
@@ -81,16 +112,16 @@ export function activationOf(options: Arguments, argument: string): Activation {
   return found;
 }
 
-function feedForwardCase(given: Given): Tensor {
+export function feedForwardCase(given: Given, x = given.input()): Tensor {
   const w = feedForwardWeights(given);
   const [dFf, dModel] = w.inner.kernel.shape as [number, number];
   given.arguments.any("d_model");
   given.arguments.any("d_ff");
   const layer = feedForward({ dModel, dFf, activation: activationOf(given.arguments, "activation") });
-  return layer.apply(w, given.input(), given.context);
+  return layer.apply(w, x, given.context);
 }
 
-function sparseFeedForwardCase(given: Given): Tensor {
+export function sparseFeedForwardCase(given: Given): Tensor {
   const { arguments: options } = given;
   const w = oneOfEachBlockWeights(given);
   const layer = traxSparseFeedForward({
@@ -103,12 +134,11 @@ function sparseFeedForwardCase(given: Given): Tensor {
     multiplyByControllerOutput: options.boolean("multiply_by_controller_output", false),
     kernelScaling: options.boolean("kernel_scaling", false),
   });
-  if (given.mode === "predict") return layer.decode(w, given.input());
-  return layer.apply(w, given.input(), { ...given.context, random: hardOrSoftForAll(given.context.random) });
+  return applyOrDecode(layer, w, given, { ...given.context, random: hardOrSoftForAll(given.context.random) });
 }
 
 /** Trax draws once for a whole batch whether the choice is hard, and the layer for every sequence: [batch, 1, 1, 1]. */
-const hardOrSoftForAll = (random: RandomSource): RandomSource => ({
+export const hardOrSoftForAll = (random: RandomSource): RandomSource => ({
   uniform: (shape) =>
     shape.length === 4 && size(shape) === shape[0]
       ? broadcastTo(reshape(random.uniform([1]), [1, 1, 1, 1]), shape)
@@ -127,12 +157,11 @@ function blockSparseCase(make: typeof blockSparseFeedForward | typeof switchFeed
       ...(typeof temperature === "number" ? { temperature } : {}),
     });
     const w = blockSparseWeights(given);
-    if (given.mode === "predict") return layer.decode(w, given.input());
     const uniform: RandomSource["uniform"] = (shape) => {
       const draw = context.random.uniform(shape);
       return shape.length === 1 ? mul(add(draw, 1), 0.5) : draw;
     };
-    return layer.apply(w, given.input(), { ...context, random: { uniform } });
+    return applyOrDecode(layer, w, given, { ...context, random: { uniform } });
   };
 }
 
@@ -145,11 +174,17 @@ function normCase(given: Given): Tensor {
     : rmsNorm(config).apply({ scale }, given.input(), given.context);
 }
 
+export function addPositions<P extends Params>(layer: PositionLayer<P>, w: Weights<P>, given: Given): Tensor {
+  const decode = (part: Tensor, position: number) => layer.decode(w, part, scalar(position, "int32"));
+  given.compare("predict.0", () => inTwoSteps(given.input(), decode));
+  return layer.apply(w, given.input(), given.context);
+}
+
 /** The table is the only weight, whatever its name. */
 function positionsCase(given: Given): Tensor {
   const stored = given.take(given.weightNames()[0] ?? "000");
   const [maxLength, dModel] = stored.shape as [number, number];
-  return learnedPositions({ dModel, heads: 1, maxLength }).apply({ table: stored }, given.input(), given.context);
+  return addPositions(learnedPositions({ dModel, heads: 1, maxLength }), { table: stored }, given);
 }
 
 /** Trax's models see their tokens one later, behind a zero. In `predict` they are fed that way. */
@@ -217,19 +252,28 @@ function denseCase(given: Given): Tensor {
   return dense({ dIn: dIn(given), dOut, bias }).apply(w, given.input(), given.context);
 }
 
+/** A dense layer whose kernel is [out, in]: Trax `EinsumDense`. */
+export function turnedDense(given: Given, dOut: number, bias: boolean): Tensor {
+  const kernel = transpose(given.take("kernel"), [1, 0]);
+  const w = bias ? { kernel, bias: given.take("bias") } : { kernel };
+  return dense({ dIn: dIn(given), dOut, bias }).apply(w, given.input(), given.context);
+}
+
 /** Trax's choice of a sparse loss layer. */
 function lossCase(given: Given): Tensor {
   const { arguments: options } = given;
-  const type = options.oneOf("sparsity_type", ["None", "mult", "lowrank", "local", "local3"], "None");
+  const type = options.oneOf("sparsity_type", ["None", "mult", "lowrank", "einsum", "local", "local3"], "None");
   const [dOut, x] = [options.number("n_units"), given.input()];
   const modules = () => options.number("sparsity");
   const bias = options.boolean("use_bias", true);
   options.any("d_input");
   if (type !== "lowrank") options.any("d_lowrank");
-  if (type === "None" || type === "lowrank") options.any("sparsity");
+  if (type === "None" || type === "lowrank" || type === "einsum") options.any("sparsity");
   switch (type) {
     case "None":
       return denseCase(given);
+    case "einsum":
+      return turnedDense(given, dOut, bias);
     case "mult": {
       const layer = multiplicativeDense({ dIn: dIn(given), dOut, modules: modules(), bias });
       return layer.apply(multiplicativeWeights(given, "", bias), x, given.context);
@@ -245,25 +289,21 @@ function lossCase(given: Given): Tensor {
   }
 }
 
-function attentionCase(given: Given): Tensor {
-  const { arguments: options, metadata } = given;
-  const dModel = options.number("d_feature", dIn(given));
-  const heads = options.number("n_heads", 1);
-  const { config, weights } = traxAttention(metadata.source!, options, heads);
-  const layer = attentionOf({ dModel, heads, attention: config });
-  return applyOrStep(layer, weights(given), given);
-}
+const attentionCase =
+  (source: string): Adapter =>
+  (given) => {
+    const { arguments: options } = given;
+    const dModel = options.number("d_feature", dIn(given));
+    const heads = options.number("n_heads", 1);
+    const { config, weights } = traxAttention(source, options, heads);
+    const layer = attentionOf({ dModel, heads, attention: config });
+    return applyOrStep(layer, weights(given), given);
+  };
 
 /** By Trax's names. */
 export const layerAdapters: Readonly<Record<string, Adapter>> = {
   BlockSparseFF: blockSparseCase(blockSparseFeedForward),
-  CausalAttention: attentionCase,
-  ConvCausalAttention: attentionCase,
-  LowRankCausalAttention: attentionCase,
-  ModularCausalAttention: attentionCase,
-  MultiplicativeCausalAttention: attentionCase,
-  MultiplicativeConvCausalAttention: attentionCase,
-  MultiplicativeModularCausalAttention: attentionCase,
+  ...Object.fromEntries(attentionNames.map((source) => [source, attentionCase(source)])),
   Dense: denseCase,
   FactoredDense: multiplicativeCase,
   FeedForward: feedForwardCase,

@@ -1,5 +1,13 @@
 import { broadcastTo, graph, type HostTensor, input, scalar, type Tensor } from "@finegrain/graph";
-import { adafactor, adamW, clipByGlobalNorm, type Optimizer, type Slots } from "@finegrain/train";
+import {
+  adafactor,
+  adamW,
+  clipByGlobalNorm,
+  momentum,
+  type Optimizer,
+  type Slots,
+  type WeightDecayConfig,
+} from "@finegrain/train";
 import { Arguments } from "../arguments.ts";
 import { type GoldenCase, tensorOf, Unsupported } from "../case.ts";
 import type { Check, Trial } from "../checks.ts";
@@ -8,9 +16,16 @@ import type { Check, Trial } from "../checks.ts";
 const WEIGHTS = { ofLargest: 1e-5 };
 
 /** Trax multiplies weights by 1 - rate, whatever the learning rate. */
-const decayOf = (options: Arguments) =>
-  ({ weightDecay: options.number("weight_decay_rate", 1e-5), weightDecayScale: "fixed" }) as const;
+function decayOf(options: Arguments): WeightDecayConfig {
+  const steps = options.number("weight_decay_n_steps", 0);
+  return {
+    weightDecay: options.number("weight_decay_rate", 1e-5),
+    weightDecayScale: "fixed",
+    ...(steps >= 1 ? { weightDecaySteps: steps } : {}),
+  };
+}
 
+/** By Trax's names. */
 const optimizers: Readonly<Record<string, (options: Arguments) => Optimizer>> = {
   Adam: (options) =>
     adamW({
@@ -24,28 +39,70 @@ const optimizers: Readonly<Record<string, (options: Arguments) => Optimizer>> = 
       ...decayOf(options),
       factored: options.boolean("factored", true),
       multiplyByParameterScale: options.boolean("multiply_by_parameter_scale", true),
-      clippingThreshold: options.boolean("do_clipping", true) ? options.number("clipping_threshold", 1) : 0,
+      clippingThreshold: clippingOf(options),
       decayRate: options.number("decay_rate", 0.8),
       beta1: momentumOf(options),
       epsilon1: options.number("epsilon1", 1e-16),
       epsilon2: options.number("epsilon2", 1e-3),
     }),
+  Momentum: (options) =>
+    momentum({
+      ...decayOf(options),
+      mass: options.number("mass", 0.9),
+      nesterov: options.boolean("nesterov", true),
+    }),
 };
+
+function clippingOf(options: Arguments): number {
+  const threshold = options.number("clipping_threshold", 1);
+  return options.boolean("do_clipping", true) ? threshold : 0;
+}
 
 function momentumOf(options: Arguments): number {
   const beta1 = options.number("beta1", 0);
   return options.boolean("do_momentum", false) ? beta1 : 0;
 }
 
-export const isOptimizer = (source: string): boolean => Object.hasOwn(optimizers, source);
+/** Trax's names of the optimizers that are ours. */
+export const optimizerNames: readonly string[] = Object.keys(optimizers);
 
-/** `start.i`, then `gradient.step.i` in and `weights.step.i` out, all steps in one graph. */
+/** How a family of cases stores an optimizer's steps. */
+export interface OptimizerFile {
+  /** Trax's name of the optimizer. */
+  readonly source: string;
+  readonly options: Arguments;
+  /** Of the parameters, in their order. */
+  readonly names: readonly string[];
+  /** Numbers of the steps. */
+  readonly steps: readonly number[];
+  /** Where a parameter's first value, and each step's gradient and result, are stored. `step` counts the steps in the file. */
+  start(name: string): string;
+  gradient(step: number, name: string): string;
+  weights(step: number, name: string): string;
+}
+
+/** `start.i`, then `gradient.step.i` in and `weights.step.i` out. */
 export function optimizerTrial(golden: GoldenCase): Trial {
-  const options = Arguments.parse(golden.metadata.arguments);
-  const optimizer = optimizers[golden.metadata.source!]!(options);
+  const count = (prefix: string) => countUp((i) => golden.tensors.has(`${prefix}${i}`));
+  return optimizerTrialOf(golden, {
+    source: golden.metadata.source!,
+    options: Arguments.parse(golden.metadata.arguments),
+    names: Array.from({ length: count("start.") }, (_, i) => `${i}`),
+    steps: Array.from({ length: countUp((step) => golden.tensors.has(`gradient.${step}.0`)) }, (_, step) => step),
+    start: (name) => `start.${name}`,
+    gradient: (step, name) => `gradient.${step}.${name}`,
+    weights: (step, name) => `weights.${step}.${name}`,
+  });
+}
+
+/** All steps in one graph. */
+export function optimizerTrialOf(golden: GoldenCase, file: OptimizerFile): Trial {
+  const { options, names, steps } = file;
+  const optimizer = optimizers[file.source]!(options);
   const learningRate = scalar(options.number("learning_rate"));
   const clip = options.any("clip_grad_norm");
   options.expectAllRead(golden.metadata.mode ?? "train");
+  if (names.length === 0 || steps.length === 0) throw new Unsupported("an optimizer case without start and gradients");
 
   const inputs: Tensor[] = [];
   const values: HostTensor[] = [];
@@ -56,23 +113,24 @@ export function optimizerTrial(golden: GoldenCase): Trial {
     values.push(value);
     return x;
   };
-  const count = (prefix: string) => countUp((i) => golden.tensors.has(`${prefix}${i}`));
-  const params = Array.from({ length: count("start.") }, (_, i) => stored(`start.${i}`));
-  const steps = countUp((step) => golden.tensors.has(`gradient.${step}.0`));
-  if (params.length === 0 || steps === 0) throw new Unsupported("an optimizer case without start and gradients");
-
-  let state = params.map((param) => ({ param, slots: zeroSlots(optimizer, param) }));
+  let state = names.map((name) => {
+    const param = stored(file.start(name));
+    return { name, param, slots: zeroSlots(optimizer, param) };
+  });
   const outputs: Tensor[] = [];
   const checks: Check[] = [];
-  for (let step = 0; step < steps; step++) {
-    const raw = Object.fromEntries(params.map((_, i) => [i, stored(`gradient.${step}.${i}`)]));
+  for (const [i, number] of steps.entries()) {
+    const raw = Object.fromEntries(names.map((name) => [name, stored(file.gradient(i, name))]));
     const gradients = typeof clip === "number" ? clipByGlobalNorm(raw, { maxNorm: clip }).gradients : raw;
-    const now = scalar(step, "int32");
-    state = state.map((own, i) => optimizer.update({ ...own, gradient: gradients[i]!, step: now, learningRate }));
-    for (const [i, { param }] of state.entries()) {
-      const name = `weights.${step}.${i}`;
+    const step = scalar(number, "int32");
+    state = state.map(({ name, ...own }) => ({
+      name,
+      ...optimizer.update({ ...own, gradient: gradients[name]!, step, learningRate }),
+    }));
+    for (const { name, param } of state) {
+      const stored = file.weights(i, name);
       outputs.push(param);
-      checks.push({ name, expected: tensorOf(golden, name), allowed: WEIGHTS });
+      checks.push({ name: stored, expected: tensorOf(golden, stored), allowed: WEIGHTS });
     }
   }
   return { graph: graph({ name: golden.name, inputs, outputs }), values, checks };

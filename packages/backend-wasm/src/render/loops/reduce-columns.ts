@@ -47,7 +47,7 @@ export class ColumnRenderer extends ReducingRenderer {
     const accumulators = this.accumulators(vectors);
     for (const accumulator of accumulators) accumulator.reset();
     this.nest(outer, reduction.extents, () => {
-      const strip = new Strip(frame, { roots: [reduction.body], along, vector: column, lanes });
+      const strip = new Strip(frame, { roots: [reduction.body], along, vector: column, lanes, vectors });
       const index = reduction.op === "argMax" ? code.local("v128") : undefined;
       if (index !== undefined) code.splat(0, "i32").set(index);
       const turn = code.local("pointer");

@@ -32,6 +32,8 @@ export interface StripOptions {
   /** The loop whose iterations are the lanes. */
   readonly vector?: number | undefined;
   readonly lanes: 1 | 4;
+  /** How many vectors of lanes an iteration writes, each 4 elements further along the vector loop. Default 1. */
+  readonly vectors?: number;
 }
 
 /**
@@ -41,13 +43,15 @@ export class Strip {
   readonly #kernel: KernelFrame;
   readonly #options: StripOptions;
   readonly #places = new Map<Load | Place, Local>();
-  readonly #known = new Map<Expression, Local>();
+  /** What was computed before the loop, for each of the vectors. */
+  readonly #known: readonly Map<Expression, Local>[];
   readonly #store: Load | undefined;
 
   constructor(kernel: KernelFrame, options: StripOptions) {
     this.#kernel = kernel;
     this.#options = options;
-    const { store } = options;
+    const { store, vectors = 1 } = options;
+    this.#known = Array.from({ length: vectors }, () => new Map<Expression, Local>());
     this.#store = store && { kind: "load", dtype: store.to.dtype, from: store.to, at: store.at };
     this.#prepare();
   }
@@ -59,7 +63,8 @@ export class Strip {
    */
   writer(at: Pick<Frame, "shift" | "displacement" | "reduced"> = {}, lanes = this.#options.lanes): ExpressionWriter {
     const { roots, vector } = this.#options;
-    return new ExpressionWriter(this.#kernel.code, this.#frame({ ...at, vector, lanes }), roots, this.#known);
+    const known = this.#known[(at.shift ?? 0) / 4] ?? this.#known[0];
+    return new ExpressionWriter(this.#kernel.code, this.#frame({ ...at, vector, lanes }), roots, known);
   }
 
   /** Pops a vector and stores its lanes, `shift` elements further along the vector loop. */
@@ -113,15 +118,19 @@ export class Strip {
     const dynamic = this.#store?.at.dynamic.map(({ value }) => value) ?? [];
     const all = expressionsOf(...roots, ...dynamic);
     const before = vector === along ? undefined : vector;
-    const fixed = new ExpressionWriter(
-      this.#kernel.code,
-      this.#frame({ vector: before, lanes: before === undefined ? 4 : lanes }),
-      [],
-      this.#known,
-    );
+    const ahead = (shift: number, known: ReadonlyMap<Expression, Local>) =>
+      new ExpressionWriter(
+        this.#kernel.code,
+        this.#frame({ vector: before, lanes: before === undefined ? 4 : lanes, shift }),
+        [],
+        known,
+      );
+    const fixed = ahead(0, this.#known[0]!);
     for (const e of all) if (e.kind === "load" || e.kind === "place") this.#start(e, fixed);
     if (this.#store) this.#start(this.#store, fixed);
-    if (along !== undefined) this.#hoist([...roots, ...dynamic], along, fixed);
+    if (along === undefined) return;
+    for (const [k, known] of this.#known.entries())
+      this.#hoist([...roots, ...dynamic], along, k === 0 ? fixed : ahead(4 * k, known), known);
   }
 
   /** The place of an element at the start of the strip, into a local. */
@@ -159,11 +168,14 @@ export class Strip {
     this.#places.set(e, local);
   }
 
-  /** Compute before the loop what does not change in it. */
-  #hoist(roots: readonly Expression[], along: number, writer: ExpressionWriter): void {
+  /** Compute before the loop what does not change in it, for one of the vectors; what is the same for all of them only once. */
+  #hoist(roots: readonly Expression[], along: number, writer: ExpressionWriter, known: Map<Expression, Local>): void {
     const { code } = this.#kernel;
+    const { vector } = this.#options;
     const visit = (e: Expression): void => {
-      if (this.#known.has(e) || e.kind === "literal" || containsReduced(e)) {
+      const shared = vector === undefined || !variesAlong(e, vector) ? this.#known[0]!.get(e) : undefined;
+      if (shared !== undefined) known.set(e, shared);
+      if (known.has(e) || e.kind === "literal" || containsReduced(e)) {
         if (e.kind === "call") operandsOf(e).forEach(visit);
         return;
       }
@@ -174,7 +186,7 @@ export class Strip {
       writer.write(e);
       const local = code.local("v128");
       code.set(local);
-      this.#known.set(e, local);
+      known.set(e, local);
     };
     roots.forEach(visit);
   }
