@@ -8,6 +8,7 @@ export * from "./backend/turn.ts";
 export * from "./broadcast.ts";
 export * from "./catalog.ts";
 export * from "./composites/index.ts";
+export { type ReversibleHalf, streamOf } from "./composites/reversible.ts";
 export type { Cost } from "./cost.ts";
 export * from "./dequantized.ts";
 export * from "./einsum-spec.ts";

@@ -10,10 +10,13 @@ import {
   input,
   mul,
   print,
+  type ReversibleHalf,
   reduceSum,
+  reversible,
   scalar,
   stopGradient,
   straightThrough,
+  streamOf,
   type Tensor,
   tanh,
 } from "../src/index.ts";
@@ -48,6 +51,23 @@ test("a checkpoint computes its body again in the backward pass", () => {
   const recomputed = total(checkpoint(x, { body }));
   expect(graph({ inputs: [x], outputs: gradient(recomputed, [x]) }).nodes.some((n) => n.op === "barrier")).toBe(true);
   expect([...at(gradient(recomputed, [x])[0]!, 0.5, 2)]).toEqual([...at(gradient(total(body([x])), [x])[0]!, 0.5, 2)]);
+});
+
+test("reversible halves have the gradients of their residuals, and inputs that come from outputs", () => {
+  const w = input([2]);
+  const halves: ReversibleHalf[] = [(t, [v]) => tanh(mul(t, v!)), (t, [v]) => mul(tanh(t), v!), (t) => tanh(t)];
+  let streams: [Tensor, Tensor] = [x, mul(x, x)];
+  const both = reversible(...streams, w, { halves });
+  for (const f of halves) streams = [streams[1], add(streams[0], f(streams[1], [w]))];
+  const of = ([a, b]: readonly Tensor[]) => reduceSum(mul(a!, mul(b!, b!)), { axes: [0] });
+  const [kept, rebuilt] = [of(streams), of([streamOf(both, 0), streamOf(both, 1)])];
+  const gradients = (loss: Tensor) => graph({ inputs: [x, w], outputs: [loss, ...gradient(loss, [x, w])] });
+  const values = [hostTensor("float32", [2], [0.4, -1.2]), hostTensor("float32", [2], [0.9, 0.3])];
+  const [expected, actual] = [evaluate(gradients(kept), values), evaluate(gradients(rebuilt), values)];
+  for (const [i, { data }] of expected.entries())
+    data.forEach((value: number, k: number) => {
+      expect(actual[i]!.data[k]).toBeCloseTo(value, 6);
+    });
 });
 
 test("a gradient is more graph, and can be differentiated again", () => {
