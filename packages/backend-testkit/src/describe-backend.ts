@@ -17,6 +17,8 @@ export interface ConformanceOptions {
   readonly storage?: boolean;
   /** The folder of golden cases, `packages/backend-testkit/golden` of finegrain's repository. Default there: that one. In Node. */
   readonly golden?: string;
+  /** Run every so many-th of the cases of `trax-wide`, where a device takes seconds to compile one. Default 1: all of them. */
+  readonly goldenStep?: number;
 }
 
 /**
@@ -26,7 +28,7 @@ export interface ConformanceOptions {
 export function describeBackend(
   name: string,
   open: () => Promise<Backend>,
-  { tolerance = 2e-5, drawn = 20, storage = false, golden }: ConformanceOptions = {},
+  { tolerance = 2e-5, drawn = 20, storage = false, golden, goldenStep }: ConformanceOptions = {},
 ): void {
   describe(`${name} conforms`, () => {
     let backend: Backend;
@@ -38,7 +40,7 @@ export function describeBackend(
     describeDecode(() => backend, 10 * tolerance);
     describeSampling(() => backend);
     describeTraining(() => backend);
-    describeGolden(() => backend, golden);
+    describeGolden(() => backend, golden, goldenStep);
     describeMemory(() => backend);
     if (storage) describeStorage(() => backend, 10 * tolerance);
   });

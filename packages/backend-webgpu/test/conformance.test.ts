@@ -5,4 +5,7 @@ import { webgpuBackend } from "../src/index.ts";
 // Most of these tests' time goes into lavapipe's compiler: it may leave its optimisations out.
 process.env.GALLIVM_PERF ??= "nopt";
 
-describeBackend("webgpu", () => webgpuBackend({ kernelsPerDispatch: 1 }), { storage: true });
+describeBackend("webgpu", () => webgpuBackend({ kernelsPerDispatch: 1 }), {
+  storage: true,
+  goldenStep: 12,
+});

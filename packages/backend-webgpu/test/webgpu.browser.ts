@@ -1,4 +1,8 @@
 import { describeBackend } from "@finegrain/backend-testkit";
 import { webgpuBackend } from "../src/index.ts";
 
-describeBackend("webgpu in Chromium", () => webgpuBackend({ kernelsPerDispatch: 1 }), { storage: true, drawn: 5 });
+describeBackend("webgpu in Chromium", () => webgpuBackend({ kernelsPerDispatch: 1 }), {
+  storage: true,
+  drawn: 5,
+  goldenStep: 12,
+});

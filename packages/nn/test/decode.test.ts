@@ -10,6 +10,7 @@ const variants: Record<string, Partial<ModelConfig>> = {
     feedForward: { type: "sparse", blockSize: 4 },
     attention: { type: "multiplicative-convolutional", modules: 2 },
     loss: { type: "multiplicative", modules: 3 },
+    recurrence: { layers: 2, units: 3 },
   },
 };
 

@@ -47,14 +47,14 @@ function nudge(tensors: Map<string, HostTensor>, name: string, by: number, eleme
 test("every case of the layers that we have agrees with Trax", async () => {
   const { code, lines } = await run(join(cases, "trax"));
   expect(lines.filter((line) => line.startsWith("FAIL"))).toEqual([]);
-  expect(lines.at(-1)).toBe("60 ok, 0 FAIL, 6 unsupported");
+  expect(lines.at(-1)).toBe("63 ok, 0 FAIL, 3 unsupported");
   expect(lines).toHaveLength(67);
   expect(code).toBe(0);
 });
 
 test("without a folder, all cases of the repository run", async () => {
   const { code, lines } = await run();
-  expect(lines.at(-1)).toBe("218 ok, 0 FAIL, 64 unsupported");
+  expect(lines.at(-1)).toBe("229 ok, 0 FAIL, 53 unsupported");
   expect(lines).toContainEqual(expect.stringMatching(/^unsupported talk_batch_split_ff: the layer BatchSplitFF/));
   expect(code).toBe(0);
 }, 120_000);
@@ -76,7 +76,7 @@ describe("a case fails", () => {
   });
 
   test.each([
-    ["sparse_ff_train_quantized", "random.u", 0.4],
+    ["sparse_ff_train_quantized", "random.select", 0.9],
     ["causal_attention", "predict.0", 1e-3],
     ["transformer_lm_sparse_ff", "aux.predict_logits", 1e-2],
     ["optimizer_adam_from_step_1", "step2.grad.2", 0.1],

@@ -2,7 +2,14 @@ export { type AttentionParams, alike, attention, type Projections } from "./atte
 export { type AttentionTraits, defineAttention } from "./attention/definition.ts";
 export { denseAttention } from "./attention/dense-attention.ts";
 export type { HeadsConfig } from "./attention/heads.ts";
-export { type BlockParams, block } from "./block.ts";
+export {
+  type BlockParams,
+  block,
+  type FeedForwardBranchParams,
+  type FeedForwardParts,
+  feedForwardBranch,
+} from "./block.ts";
+export { dropout } from "./dropout.ts";
 export { type EmbeddingConfig, embedding } from "./embedding.ts";
 export { type Activation, activations } from "./feed-forward/activation.ts";
 export { defineFeedForward, type FeedForwardDimensions, type FeedForwardTraits } from "./feed-forward/definition.ts";
@@ -66,3 +73,9 @@ export {
   type MultiplicativeModularDenseParams,
   multiplicativeModularDense,
 } from "./projections/multiplicative-modular-dense.ts";
+export {
+  type RecurrenceConfig,
+  type RecurrentBranchParams,
+  recurrentBranch,
+} from "./recurrence/recurrent-branch.ts";
+export { type SruConfig, sru } from "./recurrence/sru.ts";

@@ -1,6 +1,7 @@
 import { expectDivisible, expectOneOf, expectPositive } from "../config-error.ts";
 import { place } from "../definition/layer-definition.ts";
 import type { Activation } from "../layers/feed-forward/activation.ts";
+import type { RecurrenceConfig } from "../layers/recurrence/recurrent-branch.ts";
 import type { AttentionConfig, FeedForwardConfig, LossConfig, NormConfig, PositionsConfig } from "./catalogs.ts";
 import { checkLora, type LoraConfig } from "./lora-config.ts";
 
@@ -31,6 +32,8 @@ export interface ModelConfig {
   readonly norm?: NormConfig;
   /** Of a dense feed-forward layer; others have their own. Default "relu". */
   readonly activation?: Activation | "swiglu";
+  /** Recurrent units beside every feed-forward layer. Default: there are none. */
+  readonly recurrence?: RecurrenceConfig;
   /** Narrow matrices beside those of the blocks, which alone are trained. Default: there are none, and all weights are trained. */
   readonly lora?: LoraConfig;
 }
@@ -55,6 +58,7 @@ const FIELDS = {
   loss: true,
   norm: true,
   activation: true,
+  recurrence: true,
   lora: true,
 } as const satisfies Readonly<Record<keyof ModelConfig, true>>;
 
@@ -72,5 +76,11 @@ export function checkConfig(config: ModelConfig): void {
     expectPositive(at.owner, name, name === "dFf" ? hiddenUnits(config) : config[name]);
   expectOneOf(`${at.owner}: objective`, config.objective, ["causal", "masked"]);
   expectDivisible(at.owner, "dModel", config.dModel, "heads", config.heads);
+  if (config.recurrence) checkRecurrence(config.recurrence);
   if (config.lora) checkLora(config.lora);
+}
+
+function checkRecurrence(recurrence: RecurrenceConfig): void {
+  for (const name of ["layers", "units"] as const)
+    expectPositive("model config", `recurrence.${name}`, recurrence[name]);
 }

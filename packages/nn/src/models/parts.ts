@@ -12,6 +12,7 @@ import { norms } from "../layers/norm/catalog.ts";
 import type { NormDimensions } from "../layers/norm/definition.ts";
 import { positions } from "../layers/positions/catalog.ts";
 import type { PositionLayer, PositionsDimensions } from "../layers/positions/definition.ts";
+import { type RecurrentBranchParams, recurrentBranch } from "../layers/recurrence/recurrent-branch.ts";
 import { hiddenUnits, type ModelConfig } from "./config.ts";
 
 /*
@@ -93,6 +94,14 @@ export function lossOf(
 /** The norm of a config. @throws FinegrainError where there is no such norm, or an option does not fit. */
 export function normOf({ dModel, norm = "layer" }: Pick<ModelConfig, "dModel" | "norm">, own: OwnLayers = {}): Layer {
   return fromConfig(withOwn<NormDimensions, Layer>(norms, own.norm), "norm", norm, { dModel });
+}
+
+/** The recurrent branch of a config's blocks, undefined where they have none. */
+export function recurrenceOf(
+  { dModel, recurrence, norm }: Pick<ModelConfig, "dModel" | "recurrence" | "norm">,
+  own: OwnLayers = {},
+): CachedLayer<RecurrentBranchParams> | undefined {
+  return recurrence && recurrentBranch({ dModel, ...recurrence }, normOf({ dModel, ...(norm && { norm }) }, own));
 }
 
 /** How positions enter by a config. @throws FinegrainError where there is no such way, or it does not fit the heads. */

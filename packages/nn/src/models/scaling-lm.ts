@@ -7,7 +7,16 @@ import { type MaskedHeadParams, maskedHead } from "../layers/masked-head.ts";
 import { checkConfig, type ModelConfig } from "./config.ts";
 import type { LanguageModel } from "./language-model.ts";
 import { withLora } from "./lora.ts";
-import { attentionOf, type ConfigWith, feedForwardOf, lossOf, normOf, type OwnLayers, positionsOf } from "./parts.ts";
+import {
+  attentionOf,
+  type ConfigWith,
+  feedForwardOf,
+  lossOf,
+  normOf,
+  type OwnLayers,
+  positionsOf,
+  recurrenceOf,
+} from "./parts.ts";
 
 export type LanguageModelParams = {
   readonly embedding: Params;
@@ -56,6 +65,7 @@ function wholeModel(config: ModelConfig, own: OwnLayers | undefined): LanguageMo
     norm: normOf(config, own),
     attention: attentionOf(config, own),
     feedForward: feedForwardOf(config, own),
+    recurrence: recurrenceOf(config, own),
   };
   if (!isMasked) expectCausal(config, parts.feedForward);
   const one = block(parts);

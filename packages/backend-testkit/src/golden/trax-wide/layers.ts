@@ -1,9 +1,37 @@
-import { causalAttention, fastGelu, gather, gelu, max, min, relu, reshape, type Tensor } from "@finegrain/graph";
-import { layerNorm, sinusoidalPositions, traxSparseFeedForward } from "@finegrain/nn";
+import { add, causalAttention, fastGelu, gather, gelu, max, min, relu, reshape, type Tensor } from "@finegrain/graph";
+import {
+  alike,
+  attention,
+  type CachedLayer,
+  dense,
+  dropout,
+  feedForward,
+  feedForwardBranch,
+  layerNorm,
+  type Params,
+  recurrentBranch,
+  sinusoidalPositions,
+  traxSparseFeedForward,
+} from "@finegrain/nn";
 import { weightedAccuracy, weightedCrossEntropy } from "@finegrain/train";
 import { type Given, under } from "../given.ts";
-import { type Adapter, addPositions, applyOrDecode, feedForwardCase, turnedDense } from "../trax/layers.ts";
-import { normWeights, oneOfEachBlockWeights } from "../trax/weights.ts";
+import { recurrenceOptions } from "../trax/language-model.ts";
+import {
+  type Adapter,
+  addPositions,
+  applyOrDecode,
+  applyOrStep,
+  feedForwardCase,
+  sparseFeedForwardCase,
+  turnedDense,
+} from "../trax/layers.ts";
+import {
+  attentionWeights,
+  feedForwardWeights,
+  normWeights,
+  oneOfEachBlockWeights,
+  recurrentWeights,
+} from "../trax/weights.ts";
 
 const elementwise =
   (f: (x: Tensor) => Tensor): Adapter =>
@@ -14,6 +42,62 @@ const elementwise =
 function normed(given: Given): Tensor {
   const x = given.input();
   return layerNorm({ dModel: x.shape.at(-1)! }).apply(normWeights(under(given, "norm.")), x, given.context);
+}
+
+/** x + layer(x), which a case of recurrent units has. */
+const residual = <P extends Params>(layer: CachedLayer<P>): CachedLayer<P> => ({
+  ...layer,
+  apply: (w, x, context) => add(x, layer.apply(w, x, context)),
+  decode(w, x, caches, position) {
+    const step = layer.decode(w, x, caches, position);
+    return { ...step, y: add(x, step.y) };
+  },
+});
+
+/** A LayerNorm and a dense feed-forward layer, with recurrent units beside it where `ff_use_sru` says so. */
+function feedForwardBlock(given: Given): Tensor {
+  const { arguments: options } = given;
+  const recurrence = recurrenceOptions(options);
+  if (!recurrence) return feedForwardCase(given, normed(given));
+  const [dModel, dFf] = [options.number("d_model"), options.number("d_ff")];
+  const norm = layerNorm({ dModel });
+  const layer = feedForwardBranch({
+    norm,
+    feedForward: feedForward({ dModel, dFf }),
+    recurrence: recurrentBranch({ dModel, ...recurrence }, norm),
+  });
+  const w = {
+    feedForwardNorm: normWeights(under(given, "norm.")),
+    feedForward: feedForwardWeights(given),
+    recurrence: recurrentWeights(given, recurrence.layers),
+  };
+  return applyOrStep(residual(layer), w, given);
+}
+
+/** Axes that Trax counts from the end. */
+const sharedAxes = (given: Given, name: string, rank: number): number[] =>
+  ((given.arguments.any(name) ?? []) as number[]).map((axis) => (axis < 0 ? rank + axis : axis)); // a list in every case
+
+function dropoutCase(given: Given): Tensor {
+  const x = given.input();
+  const shared = sharedAxes(given, "shared_axes", x.shape.length);
+  return dropout(x, given.context, { rate: given.arguments.number("rate"), shared });
+}
+
+/** With what is dropped of the output: batch and time are one axis there. */
+function droppedSparseFeedForward(given: Given): Tensor {
+  const rate = given.arguments.number("dropout_rate", 0);
+  const shared = sharedAxes(given, "dropout_shared_axes", 2).includes(0) ? [0, 1] : [];
+  return dropout(sparseFeedForwardCase(given), given.context, { rate, shared });
+}
+
+/** Trax's causal attention, with what is dropped of the weights. */
+function causalAttentionCase(given: Given): Tensor {
+  const { arguments: options } = given;
+  const [dModel, heads] = [options.number("d_feature"), options.number("n_heads", 1)];
+  const config = { dModel, heads, dropout: options.number("dropout", 0) };
+  const layer = attention(config, alike(dense({ dIn: dModel, dOut: dModel })));
+  return applyOrStep(layer, attentionWeights(given), given);
 }
 
 function sparseFeedForwardBlock(given: Given): Tensor {
@@ -50,18 +134,21 @@ export const wideLayerAdapters: Readonly<Record<string, Adapter>> = {
   ActivationFastGelu: elementwise(fastGelu),
   ActivationGelu: elementwise(gelu),
   ActivationRelu: elementwise(relu),
+  CausalAttention: causalAttentionCase,
   DotProductCausalAttention: headsCase,
+  Dropout: dropoutCase,
   EinsumDense: (given) => {
     given.arguments.any("d_input");
     return turnedDense(given, given.arguments.number("d_output"), given.arguments.boolean("use_bias", true));
   },
   Embedding: embeddingCase,
-  FeedForward: (given) => feedForwardCase(given, normed(given)),
+  FeedForward: feedForwardBlock,
   FeedForwardWithSparsity: sparseFeedForwardBlock,
   SinCosPositionalEncoding: (given) => {
     const [, maxLength, dModel] = given.input().shape as [number, number, number];
     return addPositions(sinusoidalPositions({ dModel, heads: 1, maxLength, order: "halves" }), {}, given);
   },
+  SparseFF: droppedSparseFeedForward,
   WeightedCategoryAccuracy: (given) => weightedAccuracy(predictions(given)),
   WeightedCategoryCrossEntropy: crossEntropyCase,
 };

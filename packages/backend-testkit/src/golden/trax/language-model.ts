@@ -6,6 +6,7 @@ import {
   type LossConfig,
   type ModelConfig,
   type Params,
+  type RecurrenceConfig,
   scalingLM,
   type Weights,
 } from "@finegrain/nn";
@@ -21,6 +22,7 @@ import {
   lowRankWeights,
   multiplicativeWeights,
   oneOfEachBlockWeights,
+  recurrentWeights,
 } from "./weights.ts";
 
 /** Trax's `ff_sparsity`: N, [N, rank], or [N, rank, temperature, quantisation probability], as numbers or as text. */
@@ -55,6 +57,14 @@ function lossOptions(options: Arguments): LossConfig {
   if (kind === "mult" && modules) return { type: "multiplicative", modules: options.number("loss_sparsity") };
   if (kind === "lowrank" && rank) return { type: "low-rank", rank: options.number("loss_d_lowrank") };
   return { type: "dense" };
+}
+
+/** Trax's `ff_use_sru`: units of 32 features, or [units, features]. */
+export function recurrenceOptions(options: Arguments): RecurrenceConfig | undefined {
+  const given = options.any("ff_use_sru");
+  if (!given) return undefined;
+  const [layers, units = 32] = (Array.isArray(given) ? given : [given]) as [number, number?];
+  return { layers, units };
 }
 
 /** Trax's `attention_type`: a layer's name, or its name and arguments, as an object or as "Layer(sparsity=4)". */
@@ -113,6 +123,7 @@ export function languageModel(given: Given, source: WeightSource & { left?(): nu
   own.expectAllRead(given.mode);
   const feedForward = feedForwardOptions(options, dFf);
   const loss = lossOptions(options);
+  const recurrence = recurrenceOptions(options);
   if (feedForward.type !== "dense") options.any("ff_activation");
   const config: ModelConfig = {
     vocabulary: options.number("vocab_size"),
@@ -124,6 +135,7 @@ export function languageModel(given: Given, source: WeightSource & { left?(): nu
     feedForward,
     attention: attention.config,
     loss,
+    ...(recurrence ? { recurrence } : {}),
     ...(feedForward.type === "dense" ? { activation: activationOf(options, "ff_activation") } : {}),
   };
 
@@ -134,6 +146,7 @@ export function languageModel(given: Given, source: WeightSource & { left?(): nu
     attention: attention.weights(under(source, `${name}.attention.`)),
     feedForwardNorm: norm(under(source, `${name}.ff_norm.`)),
     feedForward: feedForwardOptionWeights(feedForward, under(source, `${name}.ff.`)),
+    ...(recurrence ? { recurrence: recurrentWeights(under(source, `${name}.ff.`), recurrence.layers) } : {}),
   });
   const w: Weights<LanguageModelParams> = {
     embedding: { table: source.take("embedding") },

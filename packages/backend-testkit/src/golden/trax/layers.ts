@@ -33,6 +33,7 @@ import {
   type PositionLayer,
   type RandomSource,
   rmsNorm,
+  sru,
   switchFeedForward,
   traxSparseFeedForward,
   type Weights,
@@ -289,6 +290,15 @@ function lossCase(given: Given): Tensor {
   }
 }
 
+/** The only matrix and the only vector, whatever their names. */
+function sruCase(given: Given): Tensor {
+  const activation = given.arguments.oneOf("activation", ["none", "relu", "tanh"], "none");
+  const units = given.arguments.number("n_units");
+  const [kernel, bias] = [2, 1].map((rank) => given.weightNames().find((name) => given.shapeOf(name).length === rank));
+  if (kernel === undefined || bias === undefined) throw new Unsupported("an SRU without its matrix and vector");
+  return applyOrStep(sru({ units, activation }), { kernel: given.take(kernel), bias: given.take(bias) }, given);
+}
+
 const attentionCase =
   (source: string): Adapter =>
   (given) => {
@@ -317,5 +327,6 @@ export const layerAdapters: Readonly<Record<string, Adapter>> = {
     given.mode === "predict" ? given.input() : shiftRight(given.input(), given.arguments.number("n_positions", 1)),
   SparseDenseWithOptions: lossCase,
   SparseFF: sparseFeedForwardCase,
+  SRU: sruCase,
   SwitchSparseFF: blockSparseCase(switchFeedForward),
 };

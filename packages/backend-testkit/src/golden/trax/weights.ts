@@ -1,5 +1,6 @@
 import { reshape, type Tensor, transpose } from "@finegrain/graph";
 import type {
+  AttentionParams,
   BlockSparseFeedForwardParams,
   DenseParams,
   FeedForwardParams,
@@ -8,9 +9,10 @@ import type {
   MultiplicativeDenseParams,
   MultiplicativeModularDenseParams,
   OneOfEachBlockParams,
+  RecurrentBranchParams,
   Weights,
 } from "@finegrain/nn";
-import { type WeightSource, zeros } from "../given.ts";
+import { under as scoped, type WeightSource, zeros } from "../given.ts";
 
 /*
  * Trax's weights as ours: each function takes the weights of one layer in Trax's order and lays them out as our layer
@@ -26,9 +28,25 @@ export const denseWeights = (source: WeightSource, prefix: string): Weights<Dens
   bias: source.take(under(prefix, "bias")),
 });
 
+/** The dense layers of attention, as they come. */
+export const attentionWeights = (source: WeightSource): Weights<AttentionParams<DenseParams>> => ({
+  query: denseWeights(source, "query"),
+  key: denseWeights(source, "key"),
+  value: denseWeights(source, "value"),
+  output: denseWeights(source, "output"),
+});
+
 export const normWeights = (source: WeightSource): Weights<{ scale: Tensor; bias: Tensor }> => ({
   scale: source.take("scale"),
   bias: source.take("bias"),
+});
+
+/** Trax's SRU beside a feed-forward layer: norm, dense, units, dense, as they come. */
+export const recurrentWeights = (source: WeightSource, layers: number): Weights<RecurrentBranchParams> => ({
+  norm: normWeights(scoped(source, "sru_norm.")),
+  inner: denseWeights(source, "sru_in"),
+  units: Object.fromEntries(Array.from({ length: layers }, (_, i) => [`${i}`, denseWeights(source, `sru${i}`)])),
+  outer: denseWeights(source, "sru_out"),
 });
 
 export const lowRankWeights = (source: WeightSource, prefix: string): Weights<LowRankDenseParams> => ({

@@ -38,7 +38,7 @@ export function attention<P extends Params, O extends Params>(
   return {
     params: { query: query.params, key: key.params, value: value.params, output: output.params },
     ...(config.causal === false ? { notCausal: "attention in both directions sees later tokens" } : {}),
-    apply: (w, x, context) => output.apply(w.output, attend(config, project(w, x, context)), context),
+    apply: (w, x, context) => output.apply(w.output, attend(config, project(w, x, context), context), context),
     caches: (batch, capacity) => headCaches(config, batch, capacity),
     decode(w, x, caches, position) {
       const step = attendCached(config, project(w, x, evaluation), caches, position);

@@ -5,13 +5,18 @@ import {
   FinegrainError,
   mul,
   reshape,
+  scalar,
   softmax,
   type Tensor,
   type TensorType,
   transpose,
   updateSlice,
 } from "@finegrain/graph";
+import type { Context } from "../../context.ts";
+import { dropout } from "../dropout.ts";
 import { type Rotation, rotary } from "../positions/rotary.ts";
+
+import { attendHeads, causally, hiding } from "./attend-heads.ts";
 
 /** How queries, keys and values become the output of attention: heads are contiguous slices of the features. */
 export interface HeadsConfig {
@@ -25,6 +30,8 @@ export interface HeadsConfig {
   readonly rotary?: Rotation;
   /** A token attends to itself and earlier ones; else to all, and there is no decode. Default true. */
   readonly causal?: boolean;
+  /** Part of a query's weights that are dropped in training. Default 0. */
+  readonly dropout?: number;
 }
 
 interface Projected {
@@ -45,7 +52,7 @@ export function split(x: Tensor, width: number): Tensor {
 }
 
 /** [B, H, T, d] -> [B, T, H d]. */
-function join(x: Tensor): Tensor {
+export function join(x: Tensor): Tensor {
   const [batch, heads, time, width] = x.shape as [number, number, number, number];
   const rows = time === 1 ? x : transpose(x, [0, 2, 1, 3]);
   return reshape(rows, [batch, time, heads * width]);
@@ -58,9 +65,20 @@ function turn(x: Tensor, config: HeadsConfig, position: Tensor | number): Tensor
   return config.rotary ? rotary(heads, position, config.rotary) : heads;
 }
 
-/** Attention among all tokens: queries [batch, time, heads width], keys and values [batch, time, kvHeads width]. */
-export function attend(config: HeadsConfig, { query, key, value }: Projected): Tensor {
+/**
+ * Attention among all tokens: queries [batch, time, heads width], keys and values [batch, time, kvHeads width].
+ * @throws FinegrainError in training, where weights are dropped and heads share keys.
+ */
+export function attend(config: HeadsConfig, { query, key, value }: Projected, context: Context): Tensor {
   const [q, k, v] = [turn(query, config, 0), turn(key, config, 0), split(value, headWidth(config))];
+  const { dropout: rate = 0 } = config;
+  if (rate > 0 && context.mode === "train") {
+    if (k.shape[1] !== q.shape[1])
+      throw new FinegrainError("attention with dropout has keys of every head, not shared ones");
+    const drop = (weights: Tensor) => dropout(weights, context, { rate });
+    const bias = (config.causal ?? true) ? hiding(causally(q.shape[2]!)) : scalar(0);
+    return join(attendHeads({ query: q, key: k, value: v }, scale(config).scale, { bias, drop }));
+  }
   if (config.causal ?? true) return join(causalAttention(q, k, v, scale(config)));
   const [batch, heads, time, width] = q.shape as [number, number, number, number];
   const shared = k.shape[1]!;

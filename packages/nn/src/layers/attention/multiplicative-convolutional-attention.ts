@@ -134,7 +134,7 @@ function layer(config: Config): CachedLayer<MultiplicativeConvolutionalAttention
       const p = multiplicative.apply(w.shared, x, context);
       const shared = padPast(p, lengthKernel);
       const value = values === "none" ? shared : padPast(joinValues(p, x, values, modules), lengthKernel);
-      const y = multiply(w, attend(config, project(w, { shared, value })), context);
+      const y = multiply(w, attend(config, project(w, { shared, value }), context), context);
       return convolves ? convolution.apply(w.output!.convolution!, y, context) : y;
     },
     caches: (batch, capacity) => ({
