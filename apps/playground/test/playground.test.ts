@@ -111,31 +111,41 @@ async function complaints(): Promise<string[]> {
 }
 
 describe("watch", () => {
-  test.each([
-    ["isolated", "wasm", 40],
-    ["plain", "wasm", 40],
-    ["isolated", "webgpu", 12],
-  ] as const)(
-    "models write in a page that is %s, on %s, what they write in Node",
-    async (kind, engine, tokens) => {
+  /** Let both write, and compare what the page shows of it with what they write in Node. */
+  async function expectWritten(engine: "wasm" | "webgpu", tokens: number): Promise<void> {
+    expect(await write(engine, tokens)).toMatch(`Done, on ${engine}`);
+    for (const [place, name] of ["sparse", "dense"].entries()) {
+      const shown = await page.textContent(`#race .model:nth-child(${place + 1}) .text`);
+      // The last token is shown when the model has read it.
+      expect((await writtenInNode(name, tokens)).startsWith(shown!)).toBe(true);
+      expect(shown!.length).toBeGreaterThanOrEqual(PROMPT.length + tokens - 1);
+    }
+  }
+
+  test.each(["isolated", "plain"] as const)(
+    "models write in a page that is %s what they write in Node",
+    async (kind) => {
       await visit(served[kind]);
       expect(await page.isVisible("#isolation")).toBe(kind === "plain");
-      expect(await write(engine, tokens)).toMatch(`Done, on ${engine}`);
-      for (const [place, name] of ["sparse", "dense"].entries()) {
-        const shown = await page.textContent(`#race .model:nth-child(${place + 1}) .text`);
-        // The last token is shown when the model has read it.
-        expect((await writtenInNode(name, tokens)).startsWith(shown!)).toBe(true);
-        expect(shown!.length).toBeGreaterThanOrEqual(PROMPT.length + tokens - 1);
-      }
-      expect(await page.textContent("#race .sparse .said")).toBe(
-        "Every token turns on 45 of 720 units in each of 4 layers.",
-      );
-      expect(await page.textContent("#race .dense .said")).toBe(
-        "Every token turns on all 768 units in each of 4 layers.",
-      );
+      await expectWritten("wasm", 40);
+      const said = async (model: string) => page.textContent(`#race .${model} .said`);
+      expect(await said("sparse")).toBe("Every token turns on 45 of 720 units in each of 4 layers.");
+      expect(await said("dense")).toBe("Every token turns on all 768 units in each of 4 layers.");
     },
     120_000,
   );
+
+  test("they do on WebGPU, and where its device is lost, the next writing opens another", async () => {
+    await visit(served.isolated);
+    await expectWritten("webgpu", 12);
+    const lost = write("webgpu", 5000);
+    await expect.poll(() => page.textContent("#watch-status"), WAIT).toMatch("Writing");
+    const session = await browser.newBrowserCDPSession();
+    await session.send("Browser.crashGpuProcess");
+    await session.detach();
+    expect(await lost).toMatch("was lost");
+    expect(await write("wasm", 3)).toMatch("Done, on wasm");
+  }, 120_000);
 
   test("a token shows its units and a unit its tokens, by keyboard too", async () => {
     await visit(served.isolated);

@@ -48,14 +48,14 @@ function nodesMachine(): Machine | undefined {
   );
 }
 
-/** What a browser says of itself; Node's types lack some of it. */
+/** What a browser says of itself, which Node's types lack. */
 interface Browser {
   readonly userAgent: string;
   readonly hardwareConcurrency: number;
   /** GB, rounded, and at most 8. */
   readonly deviceMemory?: number;
 }
-const browser = (): Browser => globalThis.navigator as Browser;
+const browser = (): Browser => (globalThis as unknown as { readonly navigator: Browser }).navigator; // where it is not Node's
 
 /** "Mozilla/5.0 (X11; Linux x86_64) ...": the system is in the first parentheses. */
 function browsersMachine(): Machine {

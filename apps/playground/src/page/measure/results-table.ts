@@ -14,7 +14,7 @@ interface Row {
   readonly speed: Spread | undefined;
 }
 
-const COLUMNS = ["Variant", "Device", "Engine", "Speed", "Over dense", "Of the limit", "Rounds"];
+const COLUMNS = ["Variant", "Speed", "Over dense", "Of the limit", "Rounds", "Device", "Engine"];
 
 /** Tables of results, one for every case, with the devices side by side. */
 export function resultTables(results: readonly Result[]): HTMLElement[] {
@@ -50,10 +50,10 @@ function caseTable(name: string, rows: readonly Row[]): HTMLElement {
 function rowOf({ result, speed }: Row, most: number): HTMLTableRowElement {
   const row = element("tr");
   row.append(element("th", { scope: "row", textContent: result.variant }));
-  const cells = [result.machine.cpu, result.backend];
-  row.append(...cells.map((text) => element("td", { textContent: text })));
+  const place = [result.machine.cpu, result.backend].map((text) => element("td", { textContent: text }));
   if (speed === undefined || "error" in result) {
-    row.append(element("td", { colSpan: 4, textContent: "error" in result ? result.error : "" }));
+    const error = "error" in result ? result.error : "";
+    row.append(element("td", { colSpan: COLUMNS.length - 1 - place.length, textContent: error }), ...place);
     return row;
   }
   const unit = "tokensPerSecond" in result ? "tokens/s" : "runs/s";
@@ -66,7 +66,7 @@ function rowOf({ result, speed }: Row, most: number): HTMLTableRowElement {
       ? "–"
       : `${digits(over.median)} (${digits(over.low)} to ${digits(over.high)})`;
   const others = [ratio, percent(result.rooflineShare), `${result.rounds}`];
-  row.append(cell, ...others.map((text) => element("td", { textContent: text })));
+  row.append(cell, ...others.map((text) => element("td", { textContent: text })), ...place);
   return row;
 }
 

@@ -6,11 +6,11 @@ import { type Unit, UnitMap } from "./unit-map.ts";
 /** The last tokens whose units glow while a model writes. */
 const GLOWING = 6;
 
-const MARKUP = (place: number): string => `
-  <header><h2 id="name-${place}"></h2><p class="what"></p></header>
+const MARKUP = (place: number, title: string): string => `
+  <header><h2 id="name-${place}">${title}</h2><p class="what"></p></header>
   <dl class="facts">
     <div><dt>Speed</dt><dd class="speed">–</dd></div>
-    <div><dt>Weights read for a token</dt><dd><span class="read">–</span><span class="meter"><i></i></span></dd></div>
+    <div><dt>Read for a token</dt><dd><span class="read">–</span><span class="meter"><i></i></span></dd></div>
   </dl>
   <p class="text" tabindex="0" role="region" aria-labelledby="name-${place}"></p>
   <canvas class="units" tabindex="0" role="application" aria-labelledby="name-${place} units-${place}"></canvas>
@@ -32,9 +32,10 @@ export class ModelPanel {
   #at: number | undefined;
   #unit: Unit | undefined;
 
-  constructor(root: HTMLElement, place: number) {
+  /** @param title what it is called until a model is opened. */
+  constructor(root: HTMLElement, place: number, title: string) {
     this.#root = root;
-    root.innerHTML = MARKUP(place);
+    root.innerHTML = MARKUP(place, title);
     this.#text = one(root, ".text", HTMLElement);
     this.#said = one(root, ".said", HTMLElement);
     this.#walk = one(root, ".walk input", HTMLInputElement);
@@ -61,7 +62,7 @@ export class ModelPanel {
     const judged = bitsPerByte === undefined ? "" : `, ${digits(bitsPerByte)} bits a byte`;
     one(this.#root, ".what", HTMLElement).textContent = `${count(parameters)} weights${judged}`;
     const part = bytesPerToken / most;
-    const share = part < 1 ? ` <small>${percent(part)} of the dense</small>` : "";
+    const share = part < 1 ? ` <small>${percent(part)} of dense</small>` : "";
     one(this.#root, ".read", HTMLElement).innerHTML = `${bytes(bytesPerToken)}${share}`;
     one(this.#root, ".meter i", HTMLElement).style.width = `${100 * part}%`;
   }

@@ -43,7 +43,9 @@ export class WatchView {
     this.#status = one(root, "#watch-status", HTMLElement);
     this.#button = field(this.#form, "go", HTMLButtonElement);
     this.#sets = field(this.#form, "models", HTMLSelectElement);
-    this.#panels = [...root.querySelectorAll<HTMLElement>("#race .model")].map((panel, i) => new ModelPanel(panel, i));
+    this.#panels = [...root.querySelectorAll<HTMLElement>("#race .model")].map(
+      (panel, i) => new ModelPanel(panel, i, SETS.pair!.models[i]!.name), // there is a panel for each of the pair
+    );
     choices(field(this.#form, "engine", HTMLSelectElement), engines);
     this.#listSets();
     this.#form.addEventListener("submit", (event) => {
