@@ -1,4 +1,4 @@
-import { createGenerator, drawKind, drawNumbers, drawToken, type WriteOptions } from "@finegrain/generate";
+import { createGenerator, drawInputs, drawKind, drawNumbers, drawToken, type WriteOptions } from "@finegrain/generate";
 import {
   type Backend,
   graph,
@@ -23,6 +23,7 @@ const ways: readonly WriteOptions[] = [
   { topK: 5 },
   { topP: 0.8, seed: 2 ** 40 + 1 },
   { topK: 20, topP: 0.6, temperature: 1.4 },
+  { topK: 30, minP: 0.02, repetitionPenalty: 1.2, presencePenalty: 0.3, seed: 9 },
 ];
 
 /** Tokens are drawn on the device as the reference draws them, alone and step by step behind a model. */
@@ -65,7 +66,7 @@ async function written(backend: Backend, config: ModelConfig): Promise<[way: Wri
   for (const way of ways) {
     using session = generator.start();
     const tokens: number[] = [];
-    for await (const token of session.write(prompt, way)) tokens.push(token);
+    for await (const { token } of session.write(prompt, way)) tokens.push(token);
     expect(tokens.length).toBe(config.maxLength - PROMPT + 1);
     all.push([way, tokens]);
   }
@@ -78,14 +79,14 @@ const writtenByReference = onceForEach((config: ModelConfig) => written(referenc
 function drawn(logits: HostTensor, way: WriteOptions, position: number): [program: ListGraph, values: HostTensor[]] {
   const kind = drawKind(way, logits.data.length);
   const x = input(logits.shape, "float32", "logits");
-  const draw = {
-    key: input([2], "int32", "key"),
-    settings: input([2], "float32", "settings"),
-    position: input([], "int32", "position"),
-  };
-  const { key, settings, position: place } = draw;
+  const draw = drawInputs(kind);
+  const place = input([], "int32", "position");
   return [
-    graph({ name: "draw", inputs: [x, key, settings, place], outputs: [drawToken(x, kind, draw)] }),
-    [logits, ...Object.values(drawNumbers(way)), hostTensor("int32", [], [position])],
+    graph({
+      name: "draw",
+      inputs: [x, ...Object.values(draw), place],
+      outputs: [drawToken(x, kind, draw, place)],
+    }),
+    [logits, ...Object.values(drawNumbers(way, kind, PROMPT)), hostTensor("int32", [], [position])],
   ];
 }

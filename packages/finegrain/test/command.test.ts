@@ -87,10 +87,14 @@ test("train, evaluate and generate, from text to text", async () => {
   const generated = await finegrain(["generate", run, "--prompt", "It was", ...flags]);
   expect(generated.code).toBe(0);
   expect(generated.stdout).toMatch(/^It was/);
-  const json = await finegrain(["generate", run, ...flags, "--json"], { stdin: "It was\n" });
+  const told = ["--json", "--log-probabilities", "1"];
+  const json = await finegrain(["generate", run, ...flags, ...told], { stdin: "It was\n" });
   expect(json).toMatchObject({ code: 0, stderr: "" });
-  const { prompt, text: continuation, tokens } = JSON.parse(json.stdout);
+  const { prompt, text: continuation, tokens, logProbabilities } = JSON.parse(json.stdout);
   expect(prompt).toBe("It was");
+  expect(logProbabilities.map(({ token }: { token: number }) => token)).toEqual(tokens);
+  expect(logProbabilities[0]).toMatchObject({ text: continuation[0], likely: [{ text: expect.any(String) }] });
+  expect(logProbabilities[0].logProbability).toBeLessThanOrEqual(logProbabilities[0].likely[0].logProbability);
   expect(tokens).toHaveLength(6);
   expect(generated.stdout.trimEnd()).toBe(`It was${continuation}`.trimEnd());
 }, 60_000);

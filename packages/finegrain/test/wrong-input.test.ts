@@ -180,6 +180,9 @@ describe("generate", () => {
   test.each([
     [["--temperature", "-1"], 2, /--temperature must be a number of at least 0, not "-1"/],
     [["--top-p", "2"], 2, /--top-p must be a number greater than 0 and at most 1, not "2"/],
+    [["--min-p", "2"], 2, /--min-p must be a number of at least 0 and at most 1, not "2"/],
+    [["--repetition-penalty", "0"], 2, /--repetition-penalty must be a number greater than 0, not "0"/],
+    [["--log-probabilities", "2"], 2, /--log-probabilities is for --json/],
     [["--top-p", "0"], 2, /--top-p must be a number greater than 0 and at most 1, not "0"/],
     [["--stop", ""], 2, /stop sequence must not be empty/],
     [["--context", "0"], 2, /--context must be a whole number of at least 1/],

@@ -1,7 +1,19 @@
-import { add, type Donation, graph, input, max, reshape, type Tensor, type TensorType } from "@finegrain/graph";
+import {
+  add,
+  type Donation,
+  graph,
+  input,
+  lessEqual,
+  max,
+  reshape,
+  type Tensor,
+  type TensorType,
+} from "@finegrain/graph";
 import { type CacheTree, type LanguageModel, leaves, mapTree, type Storage, traceWeights } from "@finegrain/nn";
 import { drawToken } from "./draw-token.ts";
-import type { DrawKind } from "./sampling.ts";
+import { likely } from "./likely.ts";
+import { marked, penalized } from "./penalties.ts";
+import { type DrawInputs, type DrawKind, drawInputs } from "./sampling.ts";
 
 export interface DecodeShape {
   /** Tokens that one run takes. */
@@ -40,7 +52,9 @@ export function decodeGraph(model: LanguageModel, shape: DecodeShape) {
  *
  *   weights, caches, position  as of {@link decodeGraph}; the position comes out one further, and is donated too
  *   token                      int32 [1, 1]; the next one comes out, see `drawToken`
- *   draw                       what it is drawn with, see `drawNumbers`; nothing where that is greedy
+ *   draw                       what it is drawn with, see `drawInputs`
+ *   text.marks                 int32 [vocabulary]: where there are penalties, the tokens of the text, see `marksOf`; donated too
+ *   likely                     comes out where it is asked for, see `likely`
  *
  * The token is not donated, since it is also read. A token below 0, which is no token, is taken as 0: by the time it is known, the next
  * step has been asked for.
@@ -49,15 +63,32 @@ export function writeGraph(model: LanguageModel, kind: DrawKind, shape: Omit<Dec
   const { weights, before, after, ids, position, logits } = decoding(model, { ...shape, tokens: 1 }, (ids) =>
     max(ids, 0),
   );
-  const numbers = { key: input([2], "int32", "key"), settings: input([2], "float32", "settings") };
-  const draw: Readonly<Record<string, Tensor>> = kind.greedy ? {} : numbers;
-  const token = drawToken(reshape(logits, [model.config.vocabulary]), kind, { ...numbers, position });
+  const { vocabulary } = model.config;
+  const draw = drawInputs(kind);
+  const ofModel = reshape(logits, [vocabulary]);
+  const { text, next, left } = penalizing(ofModel, reshape(ids, []), position, draw);
+  const token = drawToken(left, kind, draw, position);
   const write = graph({
     name: `write at ${shape.capacity}`,
-    inputs: { weights, caches: before, position, token: ids, draw },
-    outputs: { caches: after, position: add(position, 1), token: reshape(token, [1, 1]) },
+    inputs: { weights, caches: before, position, token: ids, draw, text },
+    outputs: {
+      caches: after,
+      position: add(position, 1),
+      token: reshape(token, [1, 1]),
+      text: next,
+      likely: kind.likely === undefined ? {} : likely(ofModel, token, kind.likely),
+    },
   });
-  return { graph: write, donate: ["caches", "position"] satisfies Donation[] };
+  return { graph: write, donate: ["caches", "position", "text"] satisfies Donation[] };
+}
+
+/** Logits less the penalties of what the text has, up to the token at a position; and what is known of the text, before and after it. */
+function penalizing(logits: Tensor, token: Tensor, position: Tensor, { penalties, promptEnd }: DrawInputs) {
+  const none: Readonly<Record<string, Tensor>> = {};
+  if (penalties === undefined || promptEnd === undefined) return { text: none, next: none, left: logits };
+  const text = { marks: input(logits.shape, "int32", "marks") };
+  const next = { marks: marked(text.marks, token, lessEqual(promptEnd, position)) };
+  return { text, next, left: penalized(logits, next.marks, penalties) };
 }
 
 /** @param known makes the ids that are looked up of those that are given. */

@@ -1,7 +1,7 @@
 import { type Backend, graph, hostTensor, input, referenceBackend } from "@finegrain/graph";
 import { describe, expect, test } from "vitest";
 import { drawToken } from "./draw-token.ts";
-import { drawKind, drawNumbers, type SamplingOptions } from "./sampling.ts";
+import { drawInputs, drawKind, drawNumbers, type SamplingOptions } from "./sampling.ts";
 
 /** Tokens drawn of the same logits behind 0, 1, 2, ... others. */
 async function draws(
@@ -11,15 +11,14 @@ async function draws(
   backend: Backend = referenceBackend(),
 ) {
   const kind = drawKind(options, logits.length);
-  const given = [
-    hostTensor("float32", [logits.length], logits),
-    ...(kind.greedy ? [] : Object.values(drawNumbers(options))),
-  ].map((value) => backend.upload(value));
+  const given = [hostTensor("float32", [logits.length], logits), ...Object.values(drawNumbers(options, kind, 0))].map(
+    (value) => backend.upload(value),
+  );
   const [x, position] = [input([logits.length], "float32", "logits"), input([], "int32", "position")];
-  const [key, settings] = [input([2], "int32", "key"), input([2], "float32", "settings")];
+  const draw = drawInputs(kind);
   const program = graph({
-    inputs: [x, ...(kind.greedy ? [] : [key, settings, position])],
-    outputs: [drawToken(x, kind, { key, settings, position })],
+    inputs: [x, ...Object.values(draw), ...(kind.greedy ? [] : [position])],
+    outputs: [drawToken(x, kind, draw, position)],
   });
   using executable = await backend.compile(program);
   const tokens: number[] = [];
@@ -73,6 +72,13 @@ describe("probabilities", () => {
     [{ topK: 3, topP: 0.79 }, [0, 4 / 9, 2 / 9, 3 / 9]],
     [{ temperature: 0.5, topP: 0.82 }, [0, 16 / 25, 0, 9 / 25]],
     [{ topK: 2, topP: 0.5 }, [0, 1, 0, 0]],
+    [{ minP: 0.51 }, [0, 4 / 7, 0, 3 / 7]],
+    [{ minP: 0.49 }, [0, 4 / 9, 2 / 9, 3 / 9]],
+    [{ minP: 1 }, [0, 1, 0, 0]],
+    // Of 1, 16, 4 and 9 parts: 4/16 is a quarter.
+    [{ temperature: 0.5, minP: 0.26 }, [0, 16 / 25, 0, 9 / 25]],
+    [{ topP: 0.71, minP: 0.51 }, [0, 4 / 7, 0, 3 / 7]],
+    [{ topK: 3, minP: 0.49 }, [0, 4 / 9, 2 / 9, 3 / 9]],
   ];
   test.each(cases)("%j", async (options, expected) => expectShares(await shares(p, options), expected));
 

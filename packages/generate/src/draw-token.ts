@@ -28,7 +28,7 @@ import {
   uniform,
 } from "@finegrain/graph";
 import { nucleus, nucleusOfSorted } from "./nucleus.ts";
-import type { DrawKind } from "./sampling.ts";
+import type { DrawInputs, DrawKind } from "./sampling.ts";
 
 /** The largest finite float32: as which a logit counts that is NaN or infinite, so that it is what a search finds. */
 const LARGEST = 3.4028234663852886e38;
@@ -39,27 +39,20 @@ const MANY = 4096;
 /** Second counter word of the draws, so that they coincide with no others of the same seed. */
 const SAMPLING_DRAW = 0x73616d70;
 
-/** What a token is drawn with, each an input of the graph. */
-export interface DrawInputs {
-  /** int32 [2]: the seed. */
-  readonly key: Tensor;
-  /** float32 [2]: temperature and p. */
-  readonly settings: Tensor;
-  /** int32 []: tokens before the last. The draw is a function of it and the seed, whatever was drawn before. */
-  readonly position: Tensor;
-}
-
 /**
  * Draw the token after the last.
  *
  * A draw is the largest of logit + temperature·g with g from Gumbel's distribution, which takes each token with its
  * probability: Gumbel, "Statistical Theory of Extreme Values" (1954), as in Maddison et al., "A* Sampling" (2014).
  *
- *   logits   float32  [V]
- *   returns  int32    []    -1 - token where the largest logit, of that token, is NaN or infinite
+ *   logits    float32  [V]
+ *   draw               see `drawInputs`: nothing where the draw is greedy
+ *   position  int32    []    tokens before the last: the draw is a function of it and the seed, whatever was drawn before
+ *   returns   int32    []    -1 - token where the largest logit, of that token, is NaN or infinite
  */
-export function drawToken(logits: Tensor, kind: DrawKind, inputs: DrawInputs): Tensor {
-  const token = kind.greedy ? argMax(findable(logits)) : drawn(logits, kind, inputs);
+export function drawToken(logits: Tensor, kind: DrawKind, draw: DrawInputs, position: Tensor): Tensor {
+  const { key, settings } = draw;
+  const token = key && settings ? drawn(logits, kind, { key, settings, position }) : argMax(findable(logits));
   const isNumber = less(abs(gather(logits, token)), LARGEST);
   return select(isNumber, token, sub(neg(token), 1));
 }
@@ -67,12 +60,10 @@ export function drawToken(logits: Tensor, kind: DrawKind, inputs: DrawInputs): T
 /** Finite logits, among which one that is NaN or +infinite is the largest. */
 const findable = (logits: Tensor): Tensor => max(select(less(logits, LARGEST), logits, LARGEST), -LARGEST); // NaN is less than nothing
 
-function drawn(logits: Tensor, { topK, nucleus: isNucleus }: DrawKind, inputs: DrawInputs): Tensor {
+function drawn(logits: Tensor, kind: DrawKind, inputs: Record<"key" | "settings" | "position", Tensor>): Tensor {
   const { key, settings, position } = inputs;
-  const [temperature, p] = [0, 1].map((i) => reshape(slice(settings, { starts: [i], ends: [i + 1] }), [])) as [
-    Tensor,
-    Tensor,
-  ];
+  const { topK, nucleus: isNucleus, minP: isMinP } = kind;
+  const [temperature, p, minP] = scalars(settings) as [Tensor, Tensor, Tensor];
   const purpose = constant({ dtype: "int32", shape: [1], data: [SAMPLING_DRAW] });
   const counter = concat(reshape(position, [1]), purpose, { axis: 0 });
   /** Gumbel's distribution, times the temperature. */
@@ -81,11 +72,20 @@ function drawn(logits: Tensor, { topK, nucleus: isNucleus }: DrawKind, inputs: D
   const candidates = topK === undefined ? undefined : topKOf(findable(logits), { k: topK });
   const theirs = findable(candidates ? gather(logits, candidates) : logits);
   const isKept = candidates ? nucleusOfSorted : nucleus;
-  const kept = isNucleus ? select(isKept(theirs, temperature, p), theirs, -LARGEST) : theirs;
+  const ofNucleus = isNucleus ? select(isKept(theirs, temperature, p), theirs, -LARGEST) : theirs;
+  const kept = isMinP ? select(less(ofNucleus, leastLogit(theirs, temperature, minP)), -LARGEST, ofNucleus) : ofNucleus;
   const groups = groupsOf(kept.shape[0]!);
   const chosen = groups > 1 ? fromGroups(kept, groups, temperature, noise) : argMax(add(kept, noise(kept.shape[0]!)));
   return candidates ? gather(candidates, chosen) : chosen;
 }
+
+/** The numbers of a vector, each by itself. */
+export const scalars = (vector: Tensor): Tensor[] =>
+  Array.from({ length: vector.shape[0]! }, (_, i) => reshape(slice(vector, { starts: [i], ends: [i + 1] }), []));
+
+/** Of a token that is `minP` times as likely as the most likely one. */
+const leastLogit = (logits: Tensor, temperature: Tensor, minP: Tensor): Tensor =>
+  add(reduceMax(logits, { axes: [0] }), mul(temperature, log(minP)));
 
 /** Groups of logits that are drawn from in two steps: of about as many as each has tokens, or 1 where the logits are few. */
 function groupsOf(count: number): number {

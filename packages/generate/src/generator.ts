@@ -1,6 +1,7 @@
 import { type Backend, type Buffer, FinegrainError, type HostTensor, inTurns, Once } from "@finegrain/graph";
 import { type LanguageModel, type Storage, uploadingWeights } from "@finegrain/nn";
 import { decodeGraph, writeGraph } from "./decode-graph.ts";
+import type { DrawnToken } from "./likely.ts";
 import { checkSampling, type SamplingOptions } from "./sampling.ts";
 import { type Session, startSession } from "./session.ts";
 import { writeSliding } from "./sliding.ts";
@@ -42,7 +43,7 @@ export interface GenerateOptions extends SamplingOptions {
 export type End = "stop" | "endToken" | "maxTokens" | "context" | "abort";
 
 /** A token that was drawn, and the text that can be shown now: whole characters that are part of no stop sequence. */
-export interface Generated {
+export interface Generated extends Partial<DrawnToken> {
   /** Left out where an abort ends the text: then there is none. */
   readonly token?: number;
   readonly text: string;
@@ -121,17 +122,18 @@ async function* generate(
   /** What was held back in case more was to come. */
   const rest = (): string => stops.push(stream.flush()).text + stops.flush();
   let count = 0;
-  for await (const token of context === undefined
+  for await (const drawn of context === undefined
     ? session.write(prompt, options)
     : writeSliding(decoder, prompt, { ...options, context })) {
+    const { token } = drawn;
     count++;
-    if (endTokens.includes(token)) return yield { token, text: rest(), end: "endToken" };
+    if (endTokens.includes(token)) return yield { ...drawn, text: rest(), end: "endToken" };
     // A model may have rows for more tokens than there are: those have no text.
     const { text, stopped } = stops.push(token < tokenizer.vocabularySize ? stream.push(token) : "");
-    if (stopped) return yield { token, text, end: "stop" };
+    if (stopped) return yield { ...drawn, text, end: "stop" };
     if (count >= maxTokens || (context === undefined && prompt.length + count > maxLength))
-      return yield { token, text: text + rest(), end: count >= maxTokens ? "maxTokens" : "context" };
-    yield { token, text };
+      return yield { ...drawn, text: text + rest(), end: count >= maxTokens ? "maxTokens" : "context" };
+    yield { ...drawn, text };
   }
   yield { text: rest(), end: "abort" };
 }

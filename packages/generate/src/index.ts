@@ -1,6 +1,6 @@
 export { type ChatMessage, chatPrompt, type TemplateTokens } from "./chat.ts";
 export { cacheTypes, type DecodeShape, decodeGraph, writeGraph } from "./decode-graph.ts";
-export { type DrawInputs, drawToken } from "./draw-token.ts";
+export { drawToken } from "./draw-token.ts";
 export {
   createGenerator,
   type End,
@@ -9,7 +9,16 @@ export {
   type Generator,
   type GeneratorOptions,
 } from "./generator.ts";
-export { checkSampling, type DrawKind, drawKind, drawNumbers, type SamplingOptions } from "./sampling.ts";
+export type { DrawnToken, TokenProbability } from "./likely.ts";
+export {
+  checkSampling,
+  type DrawInputs,
+  type DrawKind,
+  drawInputs,
+  drawKind,
+  drawNumbers,
+  type SamplingOptions,
+} from "./sampling.ts";
 export type { Session } from "./session.ts";
 export { slideOf } from "./sliding.ts";
 export { type StopSequences, stopSequences } from "./stop.ts";

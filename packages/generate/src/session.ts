@@ -1,3 +1,4 @@
+import type { DrawnToken } from "./likely.ts";
 import { type Decoder, Stream } from "./stream.ts";
 import { type WriteOptions, write } from "./write.ts";
 
@@ -22,7 +23,7 @@ export interface Session extends Disposable {
    * read when the step behind it is under way. So the caches have every token that was yielded, but for the very last.
    * @throws FinegrainError as {@link prefill}, where an option is out of its range, and where logits are no distribution.
    */
-  write(tokens: Int32Array, options?: WriteOptions): AsyncGenerator<number, void, undefined>;
+  write(tokens: Int32Array, options?: WriteOptions): AsyncGenerator<DrawnToken, void, undefined>;
 }
 
 export function startSession(decoder: Decoder): Session {

@@ -1,3 +1,4 @@
+import type { DrawnToken } from "./likely.ts";
 import type { SamplingOptions } from "./sampling.ts";
 import { startSession } from "./session.ts";
 import type { Decoder } from "./stream.ts";
@@ -28,7 +29,7 @@ export async function* writeSliding(
   decoder: Decoder,
   prompt: Int32Array,
   { context, seed = 0, maxTokens, ...options }: SlidingOptions,
-): AsyncGenerator<number, void, undefined> {
+): AsyncGenerator<DrawnToken, void, undefined> {
   const text = [...prompt];
   for (let left = maxTokens; left > 0; ) {
     const start = windowStart(text.length, context);
@@ -37,12 +38,13 @@ export async function* writeSliding(
     const own = {
       ...options,
       seed: seed + (start / slideOf(context)) * SEED_OF_WINDOW,
+      written: Math.min(window.length, text.length - prompt.length),
       maxTokens: Math.min(left, context + 1 - window.length),
     };
-    for await (const token of session.write(window, own)) {
-      text.push(token);
+    for await (const drawn of session.write(window, own)) {
+      text.push(drawn.token);
       left--;
-      yield token;
+      yield drawn;
     }
     if (options.signal?.aborted) return;
   }

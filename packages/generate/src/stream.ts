@@ -38,8 +38,12 @@ export type Write = Compiled<ReturnType<typeof writeGraph>["graph"]>;
 export interface Written {
   readonly position: Buffer;
   readonly token: Buffer;
-  readonly draw: Readonly<Record<string, Buffer>>;
+  readonly draw: Buffers;
+  /** What is known of the text, where there are penalties. */
+  readonly text: Buffers;
 }
+
+export type Buffers = Readonly<Record<string, Buffer>>;
 
 /** Room for `needed` tokens: a power of two times the smallest, or all that the model has places for. */
 export const capacityFor = (needed: number, longest: number): number =>
@@ -136,8 +140,8 @@ export class Stream implements Disposable {
     }
   }
 
-  /** Write a token over the caches, which have room for it. What is given stays the caller's, but for the position. */
-  async write(kind: DrawKind, given: Written): Promise<{ readonly position: Buffer; readonly token: Buffer }> {
+  /** Write a token over the caches, which have room for it. What is given stays the caller's, but for the position and the text. */
+  async write(kind: DrawKind, given: Written): Promise<Omit<Written, "draw"> & { readonly likely: Buffers }> {
     const executable = await this.decoder.write(kind, this.#capacity);
     const { caches, ...next } = executable.run({ weights: this.decoder.weights, caches: this.#caches, ...given });
     this.#caches = caches;

@@ -25,7 +25,7 @@ async function written(tokens: Int32Array, options: WriteOptions): Promise<numbe
   await using generator = await createGenerator({ backend: referenceBackend(), model, weights });
   using session = generator.start();
   const found: number[] = [];
-  for await (const token of session.write(tokens, options)) found.push(token);
+  for await (const { token } of session.write(tokens, options)) found.push(token);
   return found;
 }
 
@@ -45,11 +45,58 @@ test("a text that goes on from its own beginning, with the same seed, is the sam
   expect(await written(longer, { seed: 7, maxTokens: 12 })).toEqual(whole.slice(8));
 });
 
+describe("penalties", () => {
+  /** The largest logit behind a text, as the papers' formulas lower them. */
+  const expected = (text: readonly number[], promptEnd: number, repetition: number, presence: number) => {
+    const logits = forward(model, weights, Int32Array.from(text)).at(-1)!;
+    const lowered = Array.from(logits, (x, token) => {
+      const repeated = text.includes(token) ? (x > 0 ? x / repetition : x * repetition) : x;
+      return repeated - (text.indexOf(token, promptEnd) >= 0 ? presence : 0);
+    });
+    return lowered.indexOf(Math.max(...lowered));
+  };
+
+  test.each([
+    [1.5, 0],
+    [0.8, 0.4],
+    [1, 0.7],
+    [1, -0.5],
+  ])("of repetition %f count prompt and text, of presence %f the text alone", async (repetition, presence) => {
+    const options = { temperature: 0, repetitionPenalty: repetition, presencePenalty: presence };
+    const found = await written(prompt.subarray(0, 11), { ...options, maxTokens: 20 });
+    const text = [...prompt.subarray(0, 11)];
+    for (const token of found) {
+      expect(token).toBe(expected(text, 11, repetition, presence));
+      text.push(token);
+    }
+    expect(found).not.toEqual(await written(prompt.subarray(0, 11), { temperature: 0, maxTokens: 20 }));
+    // A text that goes on is told how much of it was written.
+    const longer = Int32Array.from(text.slice(0, 20));
+    expect(await written(longer, { ...options, written: 9, maxTokens: 11 })).toEqual(found.slice(9));
+  });
+});
+
+test.each([0, 3, 100])("a token comes with its probability, and the %i most likely ones with theirs", async (count) => {
+  await using generator = await createGenerator({ backend: referenceBackend(), model, weights });
+  const options = { tokenizer: byteTokenizer(), maxTokens: 6, temperature: 2, presencePenalty: 1, seed: 3 };
+  const text = [...prompt];
+  for await (const { token, ...told } of generator.generate(prompt, { ...options, logProbabilities: count })) {
+    const logits = Array.from(forward(model, weights, Int32Array.from(text)).at(-1)!);
+    const total = Math.log(logits.reduce((sum, x) => sum + Math.exp(x), 0));
+    expect(told.logProbability).toBeCloseTo(logits[token!]! - total, 4);
+    const order = logits.map((_, i) => i).sort((i, j) => logits[j]! - logits[i]! || i - j);
+    expect(told.likely!.map((other) => other.token)).toEqual(order.slice(0, count));
+    for (const other of told.likely!) expect(other.logProbability).toBeCloseTo(logits[other.token]! - total, 4);
+    text.push(token!);
+  }
+  expect(text.length).toBe(prompt.length + 6);
+});
+
 test("one session writes, is given more, and writes on", async () => {
   await using generator = await createGenerator({ backend: referenceBackend(), model, weights });
   using session = generator.start();
   const first: number[] = [];
-  for await (const token of session.write(prompt, { temperature: 0, maxTokens: 5 })) first.push(token);
+  for await (const { token } of session.write(prompt, { temperature: 0, maxTokens: 5 })) first.push(token);
   expect(session.position).toBe(64); // not the last one that it wrote
   const rest = Int32Array.of(first.at(-1)!, 3);
   const logits = await session.prefill(rest);

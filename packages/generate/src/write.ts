@@ -1,6 +1,8 @@
 import { type Buffer, disposeTree, type HostTensor, hostTensor } from "@finegrain/graph";
+import type { DrawnToken } from "./likely.ts";
+import { marksOf } from "./penalties.ts";
 import { checkSampling, type DrawKind, drawKind, drawNumbers, type SamplingOptions, tokenOf } from "./sampling.ts";
-import type { Stream } from "./stream.ts";
+import type { Buffers, Stream, Written } from "./stream.ts";
 
 /** Tokens of a prompt that a run takes, longest first, each a multiple of the next. What is left is read one by one, by the steps that write. */
 const CHUNKS = [64, 8] as const;
@@ -8,6 +10,8 @@ const CHUNKS = [64, 8] as const;
 export interface WriteOptions extends SamplingOptions {
   /** Default: as many as the model's context has room for. */
   readonly maxTokens?: number;
+  /** So many tokens at the end of those that are given were written before, and are not of the prompt. Default 0. */
+  readonly written?: number;
   /** An abort ends the writing at once, whatever is under way. */
   readonly signal?: AbortSignal;
 }
@@ -17,7 +21,7 @@ export async function* write(
   stream: Stream,
   tokens: Int32Array,
   options: WriteOptions,
-): AsyncGenerator<number, void, undefined> {
+): AsyncGenerator<DrawnToken, void, undefined> {
   const { maxLength } = stream.decoder.model.config;
   const { maxTokens = maxLength, signal } = options;
   checkSampling(options);
@@ -27,60 +31,77 @@ export async function* write(
   const whole = Math.floor((tokens.length - 1) / least) * least;
   try {
     (await stream.readInPieces(tokens.subarray(0, whole), CHUNKS, signal))?.[Symbol.dispose]();
-    yield* writeOn(stream, tokens.subarray(whole), { ...options, maxTokens });
+    yield* writeOn(stream, tokens, whole, { ...options, maxTokens });
   } catch (error) {
     if (!signal?.aborted) throw error;
   }
 }
 
-/** Write on behind tokens that are read one by one. */
+/** Write on behind tokens of which the first few have been read, and the others are read one by one. */
 async function* writeOn(
   stream: Stream,
   tokens: Int32Array,
+  read: number,
   options: WriteOptions & { readonly maxTokens: number },
-): AsyncGenerator<number, void, undefined> {
+): AsyncGenerator<DrawnToken, void, undefined> {
   const { maxLength } = stream.decoder.model.config;
   const { maxTokens, signal } = options;
-  using pen = new Pen(stream, options);
-  let drawn = await pen.read(tokens);
-  let next: Buffer | undefined;
+  const left = tokens.subarray(read);
+  using pen = new Pen(stream, tokens, stream.position + left.length, options);
+  let drawn = await pen.read(left);
+  let next: Drawing | undefined;
   try {
     for (let count = 1; ; count++) {
       const { position } = stream;
-      next = count < maxTokens && position < maxLength ? await pen.step(drawn) : undefined;
-      yield tokenOf((await drawn.read(signal)).data[0]!, position);
+      next = count < maxTokens && position < maxLength ? await pen.step(drawn.token) : undefined;
+      yield await readDrawn(drawn, position, signal);
       if (next === undefined) return;
-      drawn[Symbol.dispose]();
+      disposeTree(drawn);
       drawn = next;
     }
   } finally {
-    drawn[Symbol.dispose]();
-    next?.[Symbol.dispose]();
+    disposeTree([drawn, next ?? []]);
   }
+}
+
+/** A token on the device, and what is said of it. */
+type Drawing = Pick<Written, "token"> & { readonly likely: Buffers };
+
+async function readDrawn({ token, likely }: Drawing, position: number, signal?: AbortSignal): Promise<DrawnToken> {
+  const drawn = tokenOf((await token.read(signal)).data[0]!, position);
+  const { tokens, logProbabilities } = likely;
+  if (tokens === undefined || logProbabilities === undefined) return { token: drawn };
+  const [ids, logs] = await Promise.all([tokens.read(signal), logProbabilities.read(signal)]);
+  const [own, ...others] = Array.from(ids.data, (token, i) => ({ token, logProbability: logs.data[i]! }));
+  return { ...own!, likely: others }; // the token itself is the first
 }
 
 /** Steps that write, and what passes between them on the device. */
 class Pen implements Disposable {
   readonly #stream: Stream;
   readonly #kind: DrawKind;
-  readonly #draw: Readonly<Record<string, Buffer>>;
-  /** On the device, the stream's position. */
-  #position: Buffer;
+  readonly #draw: Buffers;
+  /** On the device, the stream's position and what is known of its text. */
+  #state: Pick<Written, "position" | "text">;
 
-  constructor(stream: Stream, options: SamplingOptions) {
+  /** @param tokens which the text begins with; some have been read, the others are read by the steps that write. */
+  constructor(stream: Stream, tokens: Int32Array, promptEnd: number, options: WriteOptions) {
     const { backend, model } = stream.decoder;
+    const { vocabulary } = model.config;
+    const upload = (values: Readonly<Record<string, HostTensor>>): Buffers =>
+      Object.fromEntries(Object.entries(values).map(([name, value]) => [name, backend.upload(value)]));
     this.#stream = stream;
-    this.#kind = drawKind(options, model.config.vocabulary);
-    const numbers: Readonly<Record<string, HostTensor>> = this.#kind.greedy ? {} : drawNumbers(options);
-    this.#draw = Object.fromEntries(Object.entries(numbers).map(([name, value]) => [name, backend.upload(value)]));
-    this.#position = backend.upload(hostTensor("int32", [], [stream.position]));
+    this.#kind = drawKind(options, vocabulary);
+    this.#draw = upload(drawNumbers(options, this.#kind, promptEnd));
+    const text = upload(this.#kind.penalties ? { marks: marksOf(tokens, options.written ?? 0, vocabulary) } : {});
+    this.#state = { position: backend.upload(hostTensor("int32", [], [stream.position])), text };
   }
 
   /** Read tokens one by one. @returns the one that was drawn behind the last. */
-  async read(tokens: Int32Array): Promise<Buffer> {
-    let drawn: Buffer | undefined;
+  async read(tokens: Int32Array): Promise<Drawing> {
+    let drawn: Drawing | undefined;
     for (const token of tokens) {
-      drawn?.[Symbol.dispose]();
+      if (drawn) disposeTree(drawn);
       using given = this.#stream.decoder.backend.upload(hostTensor("int32", [1, 1], [token]));
       drawn = await this.step(given);
     }
@@ -88,15 +109,18 @@ class Pen implements Disposable {
   }
 
   /** @returns the token that was drawn behind this one. */
-  async step(token: Buffer): Promise<Buffer> {
+  async step(token: Buffer): Promise<Drawing> {
     await this.#stream.reserve(1);
-    const given = { position: this.#position, token, draw: this.#draw };
-    const next = await this.#stream.write(this.#kind, given);
-    this.#position = next.position;
-    return next.token;
+    const { position, text, ...drawn } = await this.#stream.write(this.#kind, {
+      ...this.#state,
+      token,
+      draw: this.#draw,
+    });
+    this.#state = { position, text };
+    return drawn;
   }
 
   [Symbol.dispose](): void {
-    disposeTree([this.#position, this.#draw]);
+    disposeTree([this.#state, this.#draw]);
   }
 }

@@ -1,5 +1,5 @@
 import { backendOptions } from "@finegrain/backends";
-import type { ChatMessage, End } from "@finegrain/generate";
+import type { ChatMessage, DrawnToken, End, Tokenizer } from "@finegrain/generate";
 import { FinegrainError, ranOn } from "@finegrain/graph";
 import { openRun, type RunGenerateOptions } from "@finegrain/runs";
 import type { Values } from "../../arguments.ts";
@@ -16,6 +16,8 @@ type Flags = Values<typeof generateFlags>;
 /** `finegrain generate RUN`: write on from a prompt, as it comes. */
 export async function generate(flags: Flags, [path]: readonly string[]): Promise<ExitCode> {
   if (flags.stop.includes("")) throw new UsageError("a stop sequence must not be empty");
+  if (flags["log-probabilities"] !== undefined && !flags.json)
+    throw new UsageError("--log-probabilities is for --json");
   if (flags.system !== undefined && !flags.chat) throw new UsageError("--system is for --chat");
   const prompt = flags.prompt ?? (await standardInput());
   if (prompt === "") throw new UsageError("the prompt is empty: give some text with --prompt or on stdin");
@@ -28,9 +30,10 @@ export async function generate(flags: Flags, [path]: readonly string[]): Promise
   };
   let text = "";
   const ids: number[] = [];
+  const told: Told[] = [];
   let ended: End | undefined;
   let started = performance.now();
-  for await (const { token, text: piece, end } of run.generate(
+  for await (const { text: piece, end, ...drawn } of run.generate(
     asked(prompt, flags),
     generateOptions(flags, interrupt.signal),
   )) {
@@ -39,18 +42,34 @@ export async function generate(flags: Flags, [path]: readonly string[]): Promise
       started = performance.now();
       if (!flags.chat) show(prompt);
     }
-    if (token !== undefined) ids.push(token);
+    if (drawn.token !== undefined) ids.push(drawn.token);
+    if (drawn.token !== undefined && drawn.likely)
+      told.push(withTexts(run.tokenizer, { ...drawn, token: drawn.token }));
     ended = end;
     text += piece;
     show(piece);
   }
   const tokensPerSecond = (1000 * Math.max(0, ids.length - 1)) / (performance.now() - started);
+  const written = { tokens: ids, ...(told.length > 0 && { logProbabilities: told }) };
   if (flags.json)
-    out.write(`${JSON.stringify({ prompt, text, tokens: ids, end: ended, tokensPerSecond, ...ranOn(backend) })}\n`);
+    out.write(`${JSON.stringify({ prompt, text, ...written, end: ended, tokensPerSecond, ...ranOn(backend) })}\n`);
   else out.print();
   out.note(out.style.dim(`${ids.length} tokens, ${digits(tokensPerSecond)} tokens/s on ${backend.name}`));
   if (ended === "context") out.note(contextEnded(path!, run.model.config.maxLength));
   return interrupt.signal.aborted ? EXIT.interrupted : EXIT.ok;
+}
+
+interface Told extends DrawnToken {
+  readonly text: string;
+}
+
+/** A token and those that were likely in its place, with the text of each. A token that the tokenizer lacks has none. */
+function withTexts(tokenizer: Tokenizer, { likely = [], ...drawn }: DrawnToken): Told {
+  const named = <T extends DrawnToken>(one: T) => ({
+    ...one,
+    text: one.token < tokenizer.vocabularySize ? tokenizer.decode([one.token]) : "",
+  });
+  return { ...named(drawn), likely: likely.map(named) };
 }
 
 /** What the model goes on from: the prompt, or a conversation with it. */
@@ -73,7 +92,12 @@ const generateOptions = (flags: Flags, signal: AbortSignal): RunGenerateOptions 
   storage: flags.quantize ?? "float32",
   ...(flags["top-k"] !== undefined && { topK: flags["top-k"] }),
   ...(flags["top-p"] !== undefined && { topP: flags["top-p"] }),
+  ...(flags["min-p"] !== undefined && { minP: flags["min-p"] }),
+  ...(flags["repetition-penalty"] !== undefined && { repetitionPenalty: flags["repetition-penalty"] }),
+  ...(flags["presence-penalty"] !== undefined && { presencePenalty: flags["presence-penalty"] }),
+  logProbabilities: flags["log-probabilities"],
 });
+
 /** What stdin holds. At a terminal nobody has been asked for anything: then the prompt is missing. */
 async function standardInput(): Promise<string> {
   if (process.stdin.isTTY) throw new UsageError("there is no prompt: give one with --prompt, or text on stdin");
