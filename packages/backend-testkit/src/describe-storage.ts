@@ -2,11 +2,15 @@ import {
   type Backend,
   cast,
   einsum,
+  fromInt4,
   gather,
   graph,
   type HostTensor,
   hostTensor,
+  INT4_GROUP,
+  INT4_WORD,
   input,
+  int4Products,
   mul,
   type StorageDType,
   type Tensor,
@@ -18,6 +22,8 @@ import { expectAgreement } from "./run-graph.ts";
 
 const ROWS = 24;
 const WIDTH = 20;
+/** Of weights of 4 bits: three groups. */
+const PACKED_WIDTH = 96;
 
 /** Products with a table [ROWS, WIDTH] of weights, along either axis, and of rows that are picked. */
 const products: Readonly<Record<string, (table: Tensor, x: Tensor, rows: Tensor) => Tensor>> = {
@@ -57,6 +63,34 @@ export function describeStorage(backend: () => Backend, tolerance: number): void
         const others = [scale, x].map((type, i) => randomValue(type, i + 2));
         const picked = randomValue({ dtype: "int32", shape: rows.shape, below: ROWS }, 4);
         await expectAgreement(backend(), program, [stored(dtype), ...others, picked], tolerance);
+      });
+    });
+  });
+  describe("weights in int4", () => {
+    describe.each(Object.entries(products))("%s", (_, product) => {
+      it.each([1, 3])("%d at a time", async (count) => {
+        const words = input([ROWS, PACKED_WIDTH / INT4_WORD], "int32", "words");
+        const groups = [ROWS, PACKED_WIDTH / INT4_GROUP];
+        const [scale, min] = [input(groups, "float16", "scale"), input(groups, "float16", "min")];
+        const [x, rows] = [input([count, PACKED_WIDTH], "float32", "x"), input([count, 5], "int32", "rows")];
+        const table = fromInt4(words, cast(scale, "float32"), cast(min, "float32"));
+        const whole = graph({
+          name: "int4 weights",
+          inputs: [words, scale, min, x, rows],
+          outputs: [product(table, x, rows)],
+        });
+        const halves = [3, 4].map((seed) => {
+          const { shape, data } = randomValue({ dtype: "float32", shape: groups }, seed);
+          return hostTensor("float16", shape, Uint16Array.from(data, toFloat16));
+        });
+        const packed = randomValue({ ...words, atLeast: -(2 ** 31), below: 2 ** 31 }, 1);
+        const picked = randomValue({ dtype: "int32", shape: rows.shape, below: ROWS }, 4);
+        await expectAgreement(
+          backend(),
+          int4Products(whole),
+          [packed, ...halves, randomValue(x, 2), picked],
+          tolerance,
+        );
       });
     });
   });

@@ -59,7 +59,7 @@ function driver(engine: Engine): Driver<Place> {
       threads,
     },
     unsupported: new Set(),
-    storage: new Set(["float16", "int8"] as const),
+    storage: new Set(["float16", "int8", "int4"] as const),
     memoryInUse: () => memory.used,
     upload: (value) => Place.upload(memory, value),
     read: async (place, type) => place.read(memory, type),

@@ -45,7 +45,7 @@ export class Engine {
   }
 
   async load(graph: Graph, { donate, profile }: DriverOptions): Promise<Loaded> {
-    const program = await inTurns(fusing(graph, donate));
+    const program = await inTurns(fusing(graph, donate, { int4: true }));
     const rendered = await inTurns(rendering(program, this.target, { memory: this.memory.import, profile }));
     const { plan } = rendered;
     const clock = profile ? new Clock(rendered.steps.map(({ kernel }) => kernel)) : undefined;

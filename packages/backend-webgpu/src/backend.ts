@@ -103,14 +103,14 @@ const driver = (device: Device, adapter: GPUAdapter, scheduling: ScheduleOptions
   name: device.name,
   device: deviceInfo(adapter),
   unsupported: new Set(),
-  storage: new Set(["float16", "int8"] as const),
+  storage: new Set(["float16", "int8", "int4"] as const),
   memoryInUse: () => device.tensors.bytes + device.staging.bytes,
   upload: (value) => DeviceTensor.upload(device, value),
   read: (tensor, type) => tensor.read(device, type),
   free: ({ allocation }) => device.tensors.give(allocation),
   async compile(graph, { donate, profile }) {
     device.expectAlive();
-    const program = await inTurns(fusing(graph, donate, { copyOperands: false, computeParts: true }));
+    const program = await inTurns(fusing(graph, donate, { copyOperands: false, computeParts: true, int4: true }));
     const loaded = await Loaded.load(device, program, scheduling);
     const isTimed = profile && device.gpu.features.has("timestamp-query");
     const clock = isTimed

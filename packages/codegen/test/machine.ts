@@ -74,6 +74,9 @@ export class Machine {
       }
       case "randomBits":
         return philox(this.#memory(kernel.key), this.#memory(kernel.counter), kernel.to.size);
+      case "fromInt4":
+      case "int4Product":
+        throw new Error(`${kernel.kind} is tested where it is rendered`);
     }
   }
 

@@ -99,7 +99,7 @@ test("train, evaluate and generate, from text to text", async () => {
   expect(generated.stdout.trimEnd()).toBe(`It was${continuation}`.trimEnd());
 }, 60_000);
 
-test("evaluates and writes with weights of 8 bits on wasm, and says what they cost", async () => {
+test("evaluates and writes with weights of 8 and 4 bits on wasm, and says what they cost", async () => {
   const run = join(folder, "quantized");
   const wasm = ["--backend", "wasm"];
   // Feed-forward matrices of 64 x 1,040: large enough to be stored in fewer bits.
@@ -112,8 +112,8 @@ test("evaluates and writes with weights of 8 bits on wasm, and says what they co
   expect(quantized.storage).toBe("int8");
   expect(quantized.bitsPerByte).not.toBe(bitsPerByte);
   expect(quantized.bitsPerByte).toBeCloseTo(bitsPerByte, 1);
-  const shown = await finegrain(["evaluate", run, ...wasm, "--quantize", "float16"]);
-  expect(shown.stdout).toMatch(/with large weights in float16: [+-]0\.\d{4}\n$/);
+  const shown = await finegrain(["evaluate", run, ...wasm, "--quantize", "int4"]);
+  expect(shown.stdout).toMatch(/with large weights in int4: [+-]0\.\d{4}\n$/);
   const generate = ["generate", run, "--prompt", "It was", "--max-tokens", "6", "--quantize", "int8"];
   const generated = await finegrain([...generate, ...wasm]);
   expect(generated).toMatchObject({ code: 0 });

@@ -9,7 +9,15 @@ import {
   type Tensor,
   type TensorType,
 } from "@finegrain/graph";
-import { type CacheTree, type LanguageModel, leaves, mapTree, type Storage, traceWeights } from "@finegrain/nn";
+import {
+  type CacheTree,
+  type LanguageModel,
+  leaves,
+  mapTree,
+  type Storage,
+  storedProducts,
+  traceWeights,
+} from "@finegrain/nn";
 import { drawToken } from "./draw-token.ts";
 import { likely } from "./likely.ts";
 import { marked, penalized } from "./penalties.ts";
@@ -44,7 +52,7 @@ export function decodeGraph(model: LanguageModel, shape: DecodeShape) {
     inputs: { weights, caches: before, tokens: ids, position },
     outputs: { caches: after, logits },
   });
-  return { graph: decode, donate: ["caches"] satisfies Donation[] };
+  return { graph: storedProducts(decode, shape.storage ?? "float32"), donate: ["caches"] satisfies Donation[] };
 }
 
 /**
@@ -79,7 +87,10 @@ export function writeGraph(model: LanguageModel, kind: DrawKind, shape: Omit<Dec
       likely: kind.likely === undefined ? {} : likely(ofModel, token, kind.likely),
     },
   });
-  return { graph: write, donate: ["caches", "position", "text"] satisfies Donation[] };
+  return {
+    graph: storedProducts(write, shape.storage ?? "float32"),
+    donate: ["caches", "position", "text"] satisfies Donation[],
+  };
 }
 
 /** Logits less the penalties of what the text has, up to the token at a position; and what is known of the text, before and after it. */

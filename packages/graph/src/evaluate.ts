@@ -80,7 +80,7 @@ export const referenceDriver = (): ReferenceDriver => ({
     provider: `node ${globalThis.process?.version ?? ""}`.trim(),
   },
   unsupported: new Set(),
-  storage: new Set(["float16", "int8"]),
+  storage: new Set(["float16", "int8", "int4"]),
   upload: (value) => ({ ...value, data: value.data.slice() }),
   read: async (value) => value,
   free() {},

@@ -8,6 +8,7 @@ export * from "./backend/turn.ts";
 export * from "./broadcast.ts";
 export * from "./catalog.ts";
 export * from "./composites/index.ts";
+export { INT4_GROUP, INT4_WORD } from "./composites/int4.ts";
 export { type ReversibleHalf, streamOf } from "./composites/reversible.ts";
 export type { Cost } from "./cost.ts";
 export * from "./dequantized.ts";
@@ -40,6 +41,7 @@ export {
   commonSubexpressions,
   decompose,
   foldConstants,
+  int4Products,
   optimize,
   optimizing,
   type Replace,

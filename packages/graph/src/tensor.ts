@@ -7,6 +7,8 @@ import { FinegrainError } from "./errors.ts";
 export type DType = ComputeDType | StorageDType;
 export type ComputeDType = "float32" | "int32" | "bool";
 export type StorageDType = "float16" | "int8";
+/** What a backend may keep weights in: a dtype of fewer bits, or what an op unpacks, `fromInt4`. */
+export type StorageKind = StorageDType | "int4";
 export type Shape = readonly number[];
 
 export interface TensorType {

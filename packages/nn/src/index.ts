@@ -59,9 +59,11 @@ export {
 export {
   expectStorage,
   type Storage,
+  storages,
+  storedProducts,
   storedTypes,
   storeWeights,
   traceWeights,
   uploadingWeights,
   uploadWeights,
-} from "./storage.ts";
+} from "./storage/index.ts";

@@ -6,6 +6,8 @@ import type { Init } from "./init.ts";
 export interface Param {
   readonly shape: Shape;
   readonly init: Init;
+  /** Of a matrix [in, out]: a product sums over its rows. Left out: over its last axis, or whatever it is. */
+  readonly rows?: "inputs";
 }
 
 /** A tree of parameters. Paths from its root, joined by ".", are the names in a checkpoint. */
@@ -58,6 +60,9 @@ export interface DecodedLayer<P extends Params = Params> extends Layer<P> {
 }
 
 export const param = (shape: Shape, init: Init): Param => ({ shape, init });
+
+/** A matrix [in, out]. */
+export const matrix = (dIn: number, dOut: number, init: Init): Param => ({ shape: [dIn, dOut], init, rows: "inputs" });
 
 /** {@link mapTree} over parameters, with the tree's own type. */
 export const mapParams = <P extends Params, V>(params: P, f: (param: Param, path: string) => V): Like<P, V> =>

@@ -22,6 +22,7 @@ import {
   type ReadableLedger,
   randomSource,
   type Storage,
+  storedProducts,
   traceWeights,
   training,
   type Weights,
@@ -289,9 +290,10 @@ export function evaluationGraph(config: EvaluationConfig) {
   const { nats, isTarget } = surprise(model, weights, tokens, { ...evaluation, asDecoded });
   const counted = isTarget ? mul(isTarget, mask) : mask;
   const every = { axes: [0, 1] };
-  return graph({
+  const evaluated = graph({
     name: "evaluation",
     inputs: { weights: stored, tokens, mask },
     outputs: { nats: reduceSum(mul(nats, counted), every), targets: reduceSum(counted, every) },
   });
+  return storedProducts(evaluated, storage);
 }

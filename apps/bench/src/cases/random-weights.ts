@@ -89,7 +89,7 @@ export class WeightPool implements Disposable {
   #stored(name: string, parameter: Param, storage: Storage, seed: number): [string, Buffer][] {
     const types = [...storedTypes({ [name]: parameter }, storage)];
     if (!types.every(([path, type]) => this.#buffers.has(keyOf(path, type)))) {
-      const values = storeWeights(new Map([[name, quickly(parameter, seed)]]), storage);
+      const values = storeWeights({ [name]: parameter }, new Map([[name, quickly(parameter, seed)]]), storage);
       for (const [path, value] of values) this.#buffers.set(keyOf(path, value), this.#backend.upload(value));
     }
     return types.map(([path, type]) => [path, this.#buffers.get(keyOf(path, type))!]);

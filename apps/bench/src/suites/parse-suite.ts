@@ -1,12 +1,11 @@
 import { FinegrainError } from "@finegrain/graph";
-import type { Storage } from "@finegrain/nn";
+import { storages } from "@finegrain/nn";
 import { isOpKind, OP_KINDS, opExtents } from "../cases/op-programs.ts";
 import { fields } from "../results/json-fields.ts";
 import type { Phase } from "../results/result.ts";
 import { differentNames, list, object, oneOf, positiveNumber, text, wholeNumber } from "./json-checks.ts";
 import type { Case, Measure, OpCase, OpVariant, PaperFigures, Suite, Variant } from "./suite.ts";
 
-const STORAGES: readonly Storage[] = ["float32", "float16", "int8"];
 const PHASES: readonly Phase[] = ["train", "decode", "layer", "op"];
 
 const DEFAULTS: Measure = { prompt: 16, units: 1, rounds: 15, warmup: 5, batch: 1, length: 1 };
@@ -56,7 +55,7 @@ function parseModels(entry: Entry, name: string): Variant[] {
       name: text(given.name, `${at}: name`),
       quick: inQuick(given.quick, `${at}: quick`),
       model: { ...shared, ...object(given.model, `${at}: model`) },
-      ...(given.storage !== undefined && { storage: oneOf(STORAGES, given.storage, `${at}: storage`) }),
+      ...(given.storage !== undefined && { storage: oneOf(storages, given.storage, `${at}: storage`) }),
       ...(given.paper !== undefined && { paper: parsePaper(given.paper, `${at}: paper`) }),
     };
   });

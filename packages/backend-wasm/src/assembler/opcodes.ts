@@ -71,8 +71,14 @@ export const vectorOpcodes = {
   "f32x4.floor": 104,
   "f32x4.trunc": 105,
   "f32x4.nearest": 106,
+  "i8x16.narrow_i16x8_s": 101,
+  "i16x8.narrow_i32x4_s": 133,
   "i16x8.extend_low_i8x16_s": 135,
   "i16x8.extend_high_i8x16_s": 136,
+  "i16x8.extend_low_i8x16_u": 137,
+  "i16x8.extend_high_i8x16_u": 138,
+  "i16x8.shr_u": 141,
+  "i16x8.add": 142,
   "i32x4.abs": 160,
   "i32x4.neg": 161,
   "i32x4.extend_low_i16x8_s": 167,
@@ -87,6 +93,7 @@ export const vectorOpcodes = {
   "i32x4.mul": 181,
   "i32x4.min_s": 182,
   "i32x4.max_s": 184,
+  "i32x4.dot_i16x8_s": 186,
   "i64x2.extmul_low_i32x4_u": 222,
   "i64x2.extmul_high_i32x4_u": 223,
   "f32x4.abs": 224,
@@ -104,6 +111,7 @@ export const vectorOpcodes = {
   "f32x4.convert_i32x4_s": 250,
   "f32x4.relaxed_madd": 0x105,
   "f32x4.relaxed_nmadd": 0x106,
+  "i16x8.relaxed_dot_i8x16_i7x16_s": 0x112,
 } as const;
 
 /** Behind 0xfd, of an address: their alignment's exponent is that of the bytes they touch. */

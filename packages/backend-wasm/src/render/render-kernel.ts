@@ -1,6 +1,8 @@
 import { type Kernel, type ProgramBuffer, readsOf } from "@finegrain/codegen";
 import { Code } from "../assembler/code.ts";
 import type { Opening, RenderedKernel, Target } from "./kernel.ts";
+import { renderFromInt4 } from "./kernels/from-int4.ts";
+import { renderInt4Product } from "./kernels/int4-product.ts";
 import { renderRandomBits } from "./kernels/random-bits.ts";
 import { renderScatterAdd } from "./kernels/scatter-add.ts";
 import { renderTopK } from "./kernels/top-k.ts";
@@ -28,6 +30,10 @@ function render(kernel: Kernel, opening: Opening, target: Target): Division {
       return renderTopK(kernel, opening);
     case "randomBits":
       return renderRandomBits(kernel, opening);
+    case "fromInt4":
+      return renderFromInt4(kernel, opening);
+    case "int4Product":
+      return renderInt4Product(kernel, opening, target);
   }
 }
 

@@ -1,6 +1,6 @@
-import { type Cost, size } from "@finegrain/graph";
+import { type Cost, INT4_GROUP, size } from "@finegrain/graph";
 import { expressionsOf, type Load, variesAlong } from "../ir/expression.ts";
-import { bytesOf, elementBytes, type Kernel, type LoopKernel } from "../ir/kernel.ts";
+import { bytesOf, elementBytes, type Int4ProductKernel, type Kernel, type LoopKernel, readsOf } from "../ir/kernel.ts";
 import { asProduct, extentOf } from "./product.ts";
 
 /** What a kernel asks of the threads or workgroups that do it, where it is scheduled. */
@@ -42,6 +42,10 @@ function stepsOf(kernel: Kernel): number {
       return kernel.rows * kernel.length * kernel.k;
     case "randomBits":
       return kernel.to.size * PHILOX_STEPS;
+    case "fromInt4":
+      return kernel.to.size;
+    case "int4Product":
+      return kernel.count * weightsOf(kernel);
   }
 }
 /** Rounds of Philox, of two multiplications each, for one of four numbers. */
@@ -60,6 +64,10 @@ function operationsOf(kernel: Kernel): number {
       return kernel.rows * (kernel.length + 8 * kernel.k * Math.ceil(Math.log2(kernel.k + 1)));
     case "randomBits":
       return kernel.to.size * PHILOX_OPERATIONS;
+    case "fromInt4":
+      return kernel.to.size;
+    case "int4Product":
+      return kernel.count * weightsOf(kernel);
   }
 }
 /** Of Philox, for one of four numbers. */
@@ -83,8 +91,18 @@ export function kernelCost(kernel: Kernel): Cost {
       return { flops: kernel.rows * kernel.length, bytes: bytesOf(kernel.from) + bytesOf(kernel.to) };
     case "randomBits":
       return { flops: 0, bytes: bytesOf(kernel.to) };
+    case "fromInt4":
+      return { flops: 2 * kernel.to.size, bytes: allBytes(kernel) };
+    case "int4Product":
+      return { flops: 2 * kernel.count * weightsOf(kernel), bytes: allBytes(kernel) };
   }
 }
+
+const weightsOf = ({ rows, groups }: Int4ProductKernel): number => rows * groups * INT4_GROUP;
+
+/** Of a kernel that reads all of what it reads. */
+const allBytes = (kernel: Kernel): number =>
+  [...readsOf(kernel), kernel.to].reduce((bytes, buffer) => bytes + bytesOf(buffer), 0);
 
 function loopCost({ extents, reduction, result, to }: LoopKernel): Cost {
   const all = [...extents, ...(reduction?.extents ?? [])];

@@ -41,6 +41,18 @@ export const buildLoop: Builder = (x, to, tools) => {
 const zeros = ({ dtype, shape }: TensorType): Tensor =>
   catalog.broadcastTo(catalog.constant({ dtype, shape: [], data: [0] }), shape);
 
+/** The buffers of weights of 4 bits; of scales and minima as they are stored. */
+function int4Weights(packed: readonly Tensor[], tools: Tools) {
+  const asStored = (x: Tensor): Tensor =>
+    x.op === "reshape" || (x.op === "cast" && tools.bufferOf(x.inputs[0]!)) ? asStored(x.inputs[0]!) : x;
+  const [words, scale, min] = packed.map((x) => tools.stored(asStored(x))) as [
+    ProgramBuffer,
+    ProgramBuffer,
+    ProgramBuffer,
+  ];
+  return { words, scale, min };
+}
+
 /** Ops whose value is made by kernels of another kind, or by several; all others are {@link buildLoop}. */
 export const builders: Readonly<Record<string, Builder>> = {
   pad(x, to, tools) {
@@ -117,6 +129,19 @@ export const builders: Readonly<Record<string, Builder>> = {
       k,
       to,
     });
+    return to;
+  },
+  fromInt4(x, to, tools) {
+    const weights = int4Weights(x.inputs, tools);
+    tools.add({ kind: "fromInt4", name: x.op, ...weights, groups: weights.scale.size, to });
+    return to;
+  },
+  int4Product(x, to, tools) {
+    const [vectors, ...packed] = x.inputs as [Tensor, Tensor, Tensor, Tensor];
+    const [rows, groups] = packed[1].shape as [number, number];
+    const weights = int4Weights(packed, tools);
+    const [count] = vectors.shape as [number];
+    tools.add({ kind: "int4Product", name: x.op, x: tools.stored(vectors), ...weights, count, rows, groups, to });
     return to;
   },
   randomBits(x, to, tools) {

@@ -18,7 +18,7 @@ import type { Program } from "../ir/program.ts";
 import { builders, buildLoop, type Destination, type Tools, wholly } from "./builders.ts";
 import { collapse } from "./collapse.ts";
 import { factorScales } from "./dequantize.ts";
-import { attrsOf, Inliner, lowersWhole, NeedsBuffer } from "./inline.ts";
+import { attrsOf, Inliner, int4Ops, lowersWhole, NeedsBuffer } from "./inline.ts";
 import { NoPlace, placesIn, rearrangedBase } from "./part.ts";
 import { type Placement, place, storedBase } from "./placement.ts";
 import { reducedExtents, reductions } from "./reductions.ts";
@@ -36,6 +36,8 @@ export interface FuseOptions {
    * a kernel than for results that lie apart. Default false.
    */
   readonly computeParts?: boolean;
+  /** Make kernels of their own of weights of 4 bits and of products with them. Default false: loops, which read them as they are decomposed. */
+  readonly int4?: boolean;
 }
 
 /** Turn a graph into kernels. @param donate outputs that may overwrite inputs. */
@@ -44,7 +46,8 @@ export const fuse = (source: Graph, donate?: Donations, options?: FuseOptions): 
 
 /** The same, in turns. */
 export function* fusing(source: Graph, donate: Donations = [], options: FuseOptions = {}): Turns<Program> {
-  const graph = yield* rewriting(yield* optimizing(source, lowersWhole), splitReduction);
+  const whole = options.int4 ? new Set([...lowersWhole, ...int4Ops]) : lowersWhole;
+  const graph = yield* rewriting(yield* optimizing(source, whole), splitReduction);
   return yield* new Fusion(graph, donate, options).program();
 }
 

@@ -26,6 +26,9 @@ export interface Surroundings {
 /** Composites that are written as they are, since they say more than their decompositions. */
 export const lowersWhole: ReadonlySet<CompositeName> = new Set(["sequenceMask"]);
 
+/** Those that are kernels of their own, for who has them. */
+export const int4Ops: ReadonlySet<CompositeName> = new Set(["fromInt4", "int4Product"]);
+
 const elementwise = new Set<string>([...scalarOps, ...lowersWhole]);
 export const isElementwise = (tensor: Tensor): boolean => elementwise.has(tensor.op);
 

@@ -1,7 +1,7 @@
 import type { ProgramBuffer } from "./buffer.ts";
 import { expressionsOf } from "./expression.ts";
 import type { Index } from "./index-form.ts";
-import { elementBytes, type Kernel, type LoopKernel, rootsOf } from "./kernel.ts";
+import { elementBytes, type Kernel, type LoopKernel, readsOf, rootsOf } from "./kernel.ts";
 
 /** A place in a kernel where it reads or writes a buffer. */
 export interface Access {
@@ -18,12 +18,8 @@ export function accessesOf(kernel: Kernel): Access[] {
   switch (kernel.kind) {
     case "loop":
       return loopAccesses(kernel);
-    case "scatterAdd":
-      return [wholly(kernel.indices), wholly(kernel.updates), wholly(kernel.to, true)];
-    case "topK":
-      return [wholly(kernel.from), wholly(kernel.to, true)];
-    case "randomBits":
-      return [wholly(kernel.key), wholly(kernel.counter), wholly(kernel.to, true)];
+    default:
+      return [...readsOf(kernel).map((buffer) => wholly(buffer)), wholly(kernel.to, true)];
   }
 }
 

@@ -65,7 +65,34 @@ export interface RandomBitsKernel {
   readonly to: ProgramBuffer;
 }
 
-export type Kernel = LoopKernel | ScatterAddKernel | TopKKernel | RandomBitsKernel;
+/** Weights of 4 bits, as `fromInt4` has them. Scales and minima are float32 or float16. */
+export interface Int4Weights {
+  readonly words: ProgramBuffer;
+  readonly scale: ProgramBuffer;
+  readonly min: ProgramBuffer;
+  readonly groups: number;
+}
+
+/** The numbers of so many groups of weights, one after the other. */
+export interface FromInt4Kernel extends Int4Weights {
+  readonly kind: "fromInt4";
+  readonly name: string;
+  readonly to: ProgramBuffer;
+}
+
+/** Products of `count` vectors with rows of weights: [count, groups * 32] x [rows, groups * 32] -> [count, rows]. */
+export interface Int4ProductKernel extends Int4Weights {
+  readonly kind: "int4Product";
+  readonly name: string;
+  readonly x: ProgramBuffer;
+  readonly count: number;
+  readonly rows: number;
+  /** Groups of a row. */
+  readonly groups: number;
+  readonly to: ProgramBuffer;
+}
+
+export type Kernel = LoopKernel | ScatterAddKernel | TopKKernel | RandomBitsKernel | FromInt4Kernel | Int4ProductKernel;
 
 /** All that a loop kernel computes for an iteration, in the order in which it meets it. */
 export const rootsOf = ({ reduction, result, at }: LoopKernel): Expression[] => [
@@ -86,6 +113,10 @@ export function readsOf(kernel: Kernel): ProgramBuffer[] {
       return [kernel.from];
     case "randomBits":
       return [kernel.key, kernel.counter];
+    case "fromInt4":
+      return [kernel.words, kernel.scale, kernel.min];
+    case "int4Product":
+      return [kernel.x, kernel.words, kernel.scale, kernel.min];
   }
 }
 

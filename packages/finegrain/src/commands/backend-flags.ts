@@ -51,7 +51,7 @@ export const contextFlag = {
 export const quantizeFlag = {
   quantize: {
     type: "choice",
-    choices: ["float16", "int8"],
-    help: "keep large weights in so many bits, where the backend can (wasm)",
+    choices: ["float16", "int8", "int4"],
+    help: "keep large weights in so many bits, where the backend can (wasm, webgpu)",
   },
 } as const satisfies Flags;

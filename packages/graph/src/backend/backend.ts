@@ -1,6 +1,6 @@
 import type { OpName } from "../catalog.ts";
 import type { Graph } from "../graph.ts";
-import type { HostTensor, StorageDType, Tensor, TensorType } from "../tensor.ts";
+import type { HostTensor, StorageKind, Tensor, TensorType } from "../tensor.ts";
 import type { Like, Tree } from "../tree.ts";
 
 /** Where a backend runs. */
@@ -39,7 +39,7 @@ export interface Backend extends AsyncDisposable {
   /** Ops that this backend cannot run. Declared, so that nothing is skipped in silence. */
   readonly unsupported: ReadonlySet<OpName>;
   /** What inputs may be stored in besides float32, int32 and bool. Left out: nothing. */
-  readonly storage?: ReadonlySet<StorageDType>;
+  readonly storage?: ReadonlySet<StorageKind>;
   /** Bytes of the device's memory that buffers and programs hold now. Left out: the backend cannot tell. */
   memoryInUse?(): number;
   /** Copy a value to the device. The caller may reuse the array afterwards. */

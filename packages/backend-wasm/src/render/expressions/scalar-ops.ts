@@ -32,6 +32,17 @@ const called =
   ({ code }) =>
     f(code);
 
+/** Pops float16 numbers as they are loaded, with their signs, pushes them as float32. */
+export function fromHalves(code: Code): void {
+  // A load left sign and magnitude where 13 bits are missing behind them; the exponent is biased by 112 less.
+  code
+    .i32(13)
+    .vector("i32x4.shl")
+    .splat(0x8fffffff | 0, "i32")
+    .vector("v128.and");
+  code.splat(2 ** 112, "f32").vector("f32x4.mul");
+}
+
 /** The element-wise ops over four lanes. A bool is a mask of ones or zeros. */
 export const scalarOpTable: Readonly<Record<ScalarOp, Render>> = {
   neg: typed("f32x4.neg", "i32x4.neg"),
@@ -91,13 +102,7 @@ export const scalarOpTable: Readonly<Record<ScalarOp, Render>> = {
   cast({ code, dtype, result }) {
     if (dtype === result) return;
     if (dtype === "float16") {
-      // A load left sign and magnitude where 13 bits are missing behind them; the exponent is biased by 112 less.
-      code
-        .i32(13)
-        .vector("i32x4.shl")
-        .splat(0x8fffffff | 0, "i32")
-        .vector("v128.and");
-      code.splat(2 ** 112, "f32").vector("f32x4.mul");
+      fromHalves(code);
       return;
     }
     if (dtype === "bool") code.splat(1, result === "float32" ? "f32" : "i32").vector("v128.and");

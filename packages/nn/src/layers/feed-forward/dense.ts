@@ -1,7 +1,7 @@
 import { add, einsum, mul, silu, type Tensor } from "@finegrain/graph";
 import { boolean, choice, type Resolved } from "../../definition/option.ts";
 import { glorot, zeros } from "../../init.ts";
-import { type Layer, type Param, param, type Weights } from "../../layer.ts";
+import { type Layer, matrix, type Param, param, type Weights } from "../../layer.ts";
 import { activationNames, activations } from "./activation.ts";
 import { defineFeedForward, type FeedForwardDimensions } from "./definition.ts";
 
@@ -42,9 +42,10 @@ function layer({
   activation,
   bias,
 }: FeedForwardDimensions & Resolved<typeof options>): Layer<FeedForwardParams> {
-  const kernel = param([dModel, dFf], glorot(dModel, dFf));
-  const matrix = (dOut: number) => (bias ? { kernel, bias: param([dOut], zeros) } : { kernel });
-  const [inner, outer] = [matrix(dFf), matrix(dModel)];
+  const init = glorot(dModel, dFf);
+  const withBias = (kernel: Param, dOut: number) => (bias ? { kernel, bias: param([dOut], zeros) } : { kernel });
+  const inner = withBias(matrix(dModel, dFf, init), dFf);
+  const outer = withBias(param([dModel, dFf], init), dModel);
   const into = (w: Weights<MatrixParams>, x: Tensor) => biased(einsum(x, w.kernel, "B T D, D F -> B T F"), w);
   return {
     params: activation === "swiglu" ? { inner, gate: inner, outer } : { inner, outer },

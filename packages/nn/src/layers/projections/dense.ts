@@ -1,6 +1,6 @@
 import { add, einsum } from "@finegrain/graph";
 import { glorot, zeros } from "../../init.ts";
-import { type Layer, type Param, param } from "../../layer.ts";
+import { type Layer, matrix, type Param, param } from "../../layer.ts";
 
 export interface DenseConfig {
   readonly dIn: number;
@@ -17,7 +17,7 @@ export type DenseParams = { readonly kernel: Param; readonly bias?: Param };
  * Axes: B batch, T time, I in, O out.
  */
 export function dense({ dIn, dOut, bias = true }: DenseConfig): Layer<DenseParams> {
-  const kernel = param([dIn, dOut], glorot(dIn, dOut));
+  const kernel = matrix(dIn, dOut, glorot(dIn, dOut));
   return {
     params: bias ? { kernel, bias: param([dOut], zeros) } : { kernel },
     apply(w, x) {

@@ -1,0 +1,11 @@
+export {
+  expectStorage,
+  type Storage,
+  storages,
+  storedProducts,
+  storedTypes,
+  storeWeights,
+  traceWeights,
+  uploadingWeights,
+  uploadWeights,
+} from "./storage.ts";

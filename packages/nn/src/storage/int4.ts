@@ -1,0 +1,137 @@
+import {
+  cast,
+  fromFloat16,
+  fromInt4,
+  type HostTensor,
+  hostTensor,
+  INT4_GROUP,
+  INT4_WORD,
+  type Shape,
+  toFloat16,
+  transpose,
+} from "@finegrain/graph";
+import type { Param } from "../layer.ts";
+import type { Form } from "./form.ts";
+
+const [SCALE, MIN] = [".scale", ".min"];
+/** The largest number of 4 bits. */
+const LARGEST = 15;
+/** In the middle of 4 bits: Q4_0's zero. */
+const MIDDLE = 8;
+
+/**
+ * As `fromInt4` has them: q * scale + min, with float16 scales and minima of 32 weights that a product sums one after the other. A matrix
+ * [in, out] is stored [out, in]. Of the grids between which GGUF's files choose, a group has the nearer one: from its least number to its largest,
+ * as Q4_1, or around 0, as Q4_0. So weights that come from such a file stay as they are.
+ */
+export const int4: Form = {
+  fits: (parameter) => rowsOf(parameter).at(-1)! % INT4_GROUP === 0,
+  types(parameter) {
+    const { words, groups } = shapesOf(parameter);
+    return {
+      "": { dtype: "int32", shape: words },
+      [SCALE]: { dtype: "float16", shape: groups },
+      [MIN]: { dtype: "float16", shape: groups },
+    };
+  },
+  store(value, parameter) {
+    const { words, groups } = shapesOf(parameter);
+    const packed = pack(isTurned(parameter) ? turned(value) : value.data);
+    return {
+      "": hostTensor("int32", words, packed.words),
+      [SCALE]: hostTensor("float16", groups, packed.scales),
+      [MIN]: hostTensor("float16", groups, packed.minima),
+    };
+  },
+  restore(parts, parameter) {
+    const [scale, min] = [parts[SCALE]!, parts[MIN]!].map((part) => cast(part, "float32"));
+    const rows = fromInt4(parts[""]!, scale!, min!);
+    return isTurned(parameter) ? transpose(rows, [1, 0]) : rows;
+  },
+};
+
+const isTurned = ({ rows, shape }: Param): boolean => rows === "inputs" && shape.length === 2;
+
+/** The shape in which groups lie one after the other. */
+const rowsOf = (parameter: Param): Shape => (isTurned(parameter) ? parameter.shape.toReversed() : parameter.shape);
+
+function shapesOf(parameter: Param): { words: Shape; groups: Shape } {
+  const rows = rowsOf(parameter);
+  const length = rows.at(-1)!;
+  return { words: rows.with(-1, length / INT4_WORD), groups: rows.with(-1, length / INT4_GROUP) };
+}
+
+/** Columns that are turned together. */
+const STRIP = 32;
+
+/** The numbers of a matrix, column by column. */
+function turned({ shape, data }: HostTensor): Float32Array {
+  const [rows, columns] = shape as [number, number];
+  const result = new Float32Array(data.length);
+  // In strips of columns, so that what is written stays near.
+  for (let from = 0; from < columns; from += STRIP)
+    for (let row = 0; row < rows; row++)
+      for (let column = from; column < Math.min(columns, from + STRIP); column++)
+        result[column * rows + row] = data[row * columns + column]!;
+  return result;
+}
+
+/** Where a group's numbers may lie: float16 bits, and the numbers that those are. */
+interface Grid {
+  readonly scaleBits: number;
+  readonly minBits: number;
+  readonly scale: number;
+  readonly min: number;
+}
+
+function grid(scale: number, min: (scale: number) => number): Grid {
+  const scaleBits = toFloat16(scale);
+  const minBits = toFloat16(min(fromFloat16(scaleBits)));
+  return { scaleBits, minBits, scale: fromFloat16(scaleBits), min: fromFloat16(minBits) };
+}
+
+/** What is off by less than this part of a step, in the mean, is so by rounding: the group lies on that grid. */
+const ROUNDING = 1e-3;
+
+function pack(data: HostTensor["data"]) {
+  const count = data.length / INT4_GROUP;
+  const words = new Int32Array(data.length / INT4_WORD);
+  const [scales, minima] = [new Uint16Array(count), new Uint16Array(count)];
+  const group = new Float64Array(INT4_GROUP);
+  const [near, other] = [new Uint8Array(INT4_GROUP), new Uint8Array(INT4_GROUP)];
+  for (let i = 0; i < count; i++) {
+    let [least, largest] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+    for (let k = 0; k < INT4_GROUP; k++) {
+      const x = data[i * INT4_GROUP + k]!;
+      group[k] = x;
+      if (x < least) least = x;
+      if (x > largest) largest = x;
+    }
+    let [best, q] = [grid((largest - least) / LARGEST, () => least), near];
+    const off = quantize(group, best, near);
+    if (off > INT4_GROUP * (ROUNDING * best.scale) ** 2) {
+      const around = grid((largest > -least ? largest : least) / -MIDDLE, (scale) => -MIDDLE * scale);
+      if (quantize(group, around, other) < off) [best, q] = [around, other];
+    }
+    scales[i] = best.scaleBits;
+    minima[i] = best.minBits;
+    for (let j = 0; j < INT4_GROUP / 2; j++)
+      words[(i * INT4_GROUP) / INT4_WORD + (j >> 2)]! |= (q[j]! | (q[j + INT4_GROUP / 2]! << 4)) << (8 * (j & 3));
+  }
+  return { words, scales, minima };
+}
+
+/** The nearest places of a group's numbers on a grid. @returns the sum of the squares of what they are off. */
+function quantize(group: Float64Array, { scale, min }: Grid, to: Uint8Array): number {
+  const places = scale === 0 ? 0 : 1 / scale;
+  let off = 0;
+  for (let k = 0; k < INT4_GROUP; k++) {
+    const x = group[k]!;
+    const place = (x - min) * places + 0.5;
+    const q = place <= 0 ? 0 : place >= LARGEST ? LARGEST : place | 0;
+    to[k] = q;
+    const error = q * scale + min - x;
+    off += error * error;
+  }
+  return off;
+}
