@@ -97,9 +97,10 @@ export function writeGraph(model: LanguageModel, kind: DrawKind, shape: Omit<Dec
 function penalizing(logits: Tensor, token: Tensor, position: Tensor, { penalties, promptEnd }: DrawInputs) {
   const none: Readonly<Record<string, Tensor>> = {};
   if (penalties === undefined || promptEnd === undefined) return { text: none, next: none, left: logits };
-  const text = { marks: input(logits.shape, "int32", "marks") };
-  const next = { marks: marked(text.marks, token, lessEqual(promptEnd, position)) };
-  return { text, next, left: penalized(logits, next.marks, penalties) };
+  const before = input(logits.shape, "int32", "marks");
+  const marks = marked(before, token, lessEqual(promptEnd, position));
+  const [text, next]: (typeof none)[] = [{ marks: before }, { marks }];
+  return { text: text!, next: next!, left: penalized(logits, marks, penalties) };
 }
 
 /** @param known makes the ids that are looked up of those that are given. */

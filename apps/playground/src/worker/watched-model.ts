@@ -131,9 +131,7 @@ async function* writeWindow(
   const { maxLength, vocabulary } = model.config;
   const upload = (values: ReadonlyMap<string, HostTensor>): Readonly<Record<string, Buffer>> =>
     Object.fromEntries([...values].map(([name, value]) => [name, backend.upload(value)]));
-  const numbers: Readonly<Record<string, HostTensor>> = drawKind(options, vocabulary).greedy
-    ? {}
-    : drawNumbers(options);
+  const numbers = drawNumbers(options, drawKind(options, vocabulary), prompt.length);
   const draw = upload(new Map(Object.entries(numbers)));
   const types = [...cacheTypes(model, maxLength)];
   let caches = upload(new Map(types.map(([path, type]) => [path, zeroTensor(type)])));
@@ -149,7 +147,7 @@ async function* writeWindow(
         position: next,
         ...made
       } = step.run({
-        ...{ weights, caches, position, draw },
+        ...{ weights, caches, position, draw, text: {} },
         token: given ?? before!.token, // a prompt has one, so there is a step before
       });
       [caches, position] = [after, next];
