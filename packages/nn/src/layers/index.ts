@@ -1,7 +1,29 @@
 export { type AttentionParams, alike, attention, type Projections } from "./attention/attention.ts";
+export type { ChunkConfig } from "./attention/chunks.ts";
+export { type CrossAttention, crossAttention, type Memory, type Remembered } from "./attention/cross-attention.ts";
 export { type AttentionTraits, defineAttention } from "./attention/definition.ts";
 export { denseAttention } from "./attention/dense-attention.ts";
+export {
+  attendFeatures,
+  attendFeaturesCausally,
+  type BidirectionalFavor,
+  bidirectionalFavorAttention,
+  type FavorAttentionConfig,
+  type FeatureHeads,
+  type FeatureState,
+  favorAttention,
+  reluFeatures,
+  type SoftmaxFeaturesConfig,
+  softmaxFeatures,
+} from "./attention/favor-attention.ts";
 export type { HeadsConfig } from "./attention/heads.ts";
+export { type LshAttentionConfig, lshAttention } from "./attention/lsh-attention.ts";
+export {
+  type SelfAttention,
+  type SelfAttentionConfig,
+  type SelfAttentionParams,
+  selfAttention,
+} from "./attention/self-attention.ts";
 export {
   type BlockParams,
   block,
@@ -48,11 +70,18 @@ export {
   type TraxSparseFeedForwardConfig,
   traxSparseFeedForward,
 } from "./feed-forward/scaling/trax-sparse-feed-forward.ts";
+export { joinSequences, lengthsOf, secondOfJoined } from "./join-sequences.ts";
 export { defineLoss, type LossDimensions, type LossLayer } from "./loss/definition.ts";
 export { defineNorm, type NormDimensions } from "./norm/definition.ts";
 export { layerNorm } from "./norm/layer-norm.ts";
 export { rmsNorm } from "./norm/rms-norm.ts";
+export { type AxialPositionsConfig, axialPositions } from "./positions/axial-positions.ts";
 export { definePositions, type PositionLayer, type PositionsDimensions } from "./positions/definition.ts";
+export {
+  type FixedBasePositionsConfig,
+  type FixedBasePositionsParams,
+  fixedBasePositions,
+} from "./positions/fixed-base-positions.ts";
 export { learnedPositions } from "./positions/learned-positions.ts";
 export { type Rotation, rotary, rotation } from "./positions/rotary.ts";
 export { sinusoidalPositions } from "./positions/sinusoidal-positions.ts";
@@ -79,3 +108,4 @@ export {
   recurrentBranch,
 } from "./recurrence/recurrent-branch.ts";
 export { type SruConfig, sru } from "./recurrence/sru.ts";
+export { permuteFeatures, type ReversibleSerial, reversibleSerial, type Streams } from "./reversible.ts";

@@ -1,20 +1,36 @@
-import { add, causalAttention, fastGelu, gather, gelu, max, min, relu, reshape, type Tensor } from "@finegrain/graph";
+import {
+  add,
+  causalAttention,
+  concat,
+  fastGelu,
+  gather,
+  gelu,
+  max,
+  min,
+  relu,
+  reshape,
+  type Tensor,
+} from "@finegrain/graph";
 import {
   alike,
   attention,
+  axialPositions,
   type CachedLayer,
   dense,
   dropout,
+  type FixedBasePositionsParams,
   feedForward,
   feedForwardBranch,
+  fixedBasePositions,
   layerNorm,
   type Params,
   recurrentBranch,
   sinusoidalPositions,
   traxSparseFeedForward,
+  type Weights,
 } from "@finegrain/nn";
 import { weightedAccuracy, weightedCrossEntropy } from "@finegrain/train";
-import { type Given, under } from "../given.ts";
+import { type Given, under, type WeightSource } from "../given.ts";
 import { recurrenceOptions } from "../trax/language-model.ts";
 import {
   type Adapter,
@@ -129,11 +145,40 @@ function headsCase(given: Given): Tensor {
   return reshape(causalAttention(heads(q), heads(k), heads(v), { scale: width ** -0.5 }), q.shape);
 }
 
+/** Tables of the axes, [1, 1, extent, 1, features] in Trax. */
+function axialCase(given: Given): Tensor {
+  const shape = given.arguments.any("shape") as number[]; // as every case has it
+  const features = given.arguments.any("d_embs") as number[];
+  const w = shape.map((extent, axis) => [`axis${axis}`, reshape(given.take(`axis${axis}`), [extent, features[axis]!])]);
+  return addPositions(axialPositions({ shape, features }), Object.fromEntries(w), given);
+}
+
+/** A vector for each digit of each base, [1, width]. */
+function fixedBaseWeights(source: WeightSource, bases: number, digits: number): Weights<FixedBasePositionsParams> {
+  const rows = Array.from({ length: bases * digits }, (_, i) =>
+    source.take(`base${Math.floor(i / digits)}.digit${i % digits}`),
+  );
+  const start = source.take("start");
+  const table = concat(...rows, { axis: 0 });
+  return {
+    digits: reshape(table, [bases, digits, table.shape[1]!]),
+    start: reshape(start, [start.shape.at(-1)!]),
+  };
+}
+
+function fixedBaseCase(given: Given): Tensor {
+  const bases = (given.arguments.any("bases") ?? [11, 13, 14, 15]) as number[]; // as every case has it
+  const digits = given.arguments.number("n_digits", 8);
+  const layer = fixedBasePositions({ dModel: given.input().shape.at(-1)!, bases, digits });
+  return addPositions(layer, fixedBaseWeights(given, bases.length, digits), given);
+}
+
 /** By Trax's names: those that golden/trax has none of, or another of. */
 export const wideLayerAdapters: Readonly<Record<string, Adapter>> = {
   ActivationFastGelu: elementwise(fastGelu),
   ActivationGelu: elementwise(gelu),
   ActivationRelu: elementwise(relu),
+  AxialPositionalEncoding: axialCase,
   CausalAttention: causalAttentionCase,
   DotProductCausalAttention: headsCase,
   Dropout: dropoutCase,
@@ -143,6 +188,7 @@ export const wideLayerAdapters: Readonly<Record<string, Adapter>> = {
   },
   Embedding: embeddingCase,
   FeedForward: feedForwardBlock,
+  FixedBasePositionalEncoding: fixedBaseCase,
   FeedForwardWithSparsity: sparseFeedForwardBlock,
   SinCosPositionalEncoding: (given) => {
     const [, maxLength, dModel] = given.input().shape as [number, number, number];

@@ -25,8 +25,10 @@ import {
   recurrentWeights,
 } from "./weights.ts";
 
+type TraxSparse = Extract<FeedForwardConfig, { readonly type: "trax-sparse" }>;
+
 /** Trax's `ff_sparsity`: N, [N, rank], or [N, rank, temperature, quantisation probability], as numbers or as text. */
-function sparseFeedForwardOf(value: unknown, dFf: number): FeedForwardConfig {
+export function sparseFeedForwardOf(value: unknown, dFf: number): TraxSparse {
   const parts = typeof value === "string" ? value.split(/\s+/).map(Number) : Array.isArray(value) ? value : [value];
   if (![1, 2, 4].includes(parts.length) || parts.some((part) => typeof part !== "number" || Number.isNaN(part)))
     throw new Unsupported(`ff_sparsity ${JSON.stringify(value)}`);

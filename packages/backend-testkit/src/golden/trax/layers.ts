@@ -21,6 +21,7 @@ import {
   type Context,
   type DecodedLayer,
   dense,
+  favorAttention,
   feedForward,
   layerNorm,
   learnedPositions,
@@ -42,7 +43,9 @@ import type { Arguments } from "../arguments.ts";
 import { Unsupported } from "../case.ts";
 import { type Given, zeros } from "../given.ts";
 import { attentionNames, traxAttention } from "./attention.ts";
+import { reversibleSerialCase } from "./reversible.ts";
 import {
+  attentionWeights,
   blockSparseWeights,
   connectedWeights,
   convolutionWeights,
@@ -310,10 +313,22 @@ const attentionCase =
     return applyOrStep(layer, weights(given), given);
   };
 
+function causalFavorCase(given: Given): Tensor {
+  const { arguments: options } = given;
+  const stabilizer = options.number("numerical_stabilizer", 1e-3);
+  const layer = favorAttention({
+    dModel: options.number("d_feature"),
+    heads: options.number("n_heads", 1),
+    stabilizer,
+  });
+  return applyOrStep(layer, attentionWeights(given), given);
+}
+
 /** By Trax's names. */
 export const layerAdapters: Readonly<Record<string, Adapter>> = {
   BlockSparseFF: blockSparseCase(blockSparseFeedForward),
   ...Object.fromEntries(attentionNames.map((source) => [source, attentionCase(source)])),
+  CausalFavor: causalFavorCase,
   Dense: denseCase,
   FactoredDense: multiplicativeCase,
   FeedForward: feedForwardCase,
@@ -323,6 +338,7 @@ export const layerAdapters: Readonly<Record<string, Adapter>> = {
   LowRankDense: lowRankCase,
   MultiplicativeModularSparseDense: modularCase,
   PositionalEncoding: positionsCase,
+  ReversibleSerial: reversibleSerialCase,
   ShiftRight: (given) =>
     given.mode === "predict" ? given.input() : shiftRight(given.input(), given.arguments.number("n_positions", 1)),
   SparseDenseWithOptions: lossCase,
