@@ -1,5 +1,6 @@
 import { f32 } from "../cases.ts";
 import { ShapeError } from "../errors.ts";
+import { topological } from "../graph.ts";
 import { type CompositeOp, defineComposite, expectDtype } from "../op.ts";
 import { add } from "../ops/add.ts";
 import { barrier } from "../ops/barrier.ts";
@@ -58,19 +59,22 @@ export const reversible: CompositeOp<readonly [x1: Tensor, x2: Tensor, ...operan
     vjp(ct, [, , ...operands], { halves }, y, pullback) {
       let [y1, y2] = [streamOf(y, 0), streamOf(y, 1)];
       let [c1, c2] = [streamOf(ct, 0), streamOf(ct, 1)];
-      const sums: (Tensor | undefined)[] = operands.map(() => undefined);
+      const sums = new Map<Tensor, Tensor>();
       for (const f of [...halves].reverse()) {
         // Behind a barrier, so that nothing merges this computation with the first, or does it before its turn.
         const x2 = barrier(y1, c2);
         const own = f(x2, operands);
-        const [ofStream, ...found] = pullback(own, c2, [x2, ...operands]);
+        const used = usedBy(own, x2, operands);
+        const [ofStream, ...found] = pullback(own, c2, [x2, ...used]);
         found.forEach((contribution, i) => {
-          sums[i] = sums[i] ? add(sums[i], contribution) : contribution;
+          const sofar = sums.get(used[i]!);
+          sums.set(used[i]!, sofar ? add(sofar, contribution) : contribution);
         });
         [y1, y2] = [sub(y2, own), x2];
-        [c1, c2] = [c2, add(c1, ofStream!)];
+        // Not before this half's operands have their share: what that is made of is not needed any more.
+        [c1, c2] = [c2, found.reduce((c, contribution) => barrier(c, contribution), add(c1, ofStream!))];
       }
-      return [c1, c2, ...operands.map((x, i) => (x.dtype === "float32" ? (sums[i] ?? null) : null))];
+      return [c1, c2, ...operands.map((x, i) => (operands.indexOf(x) === i ? (sums.get(x) ?? null) : null))];
     },
     cases: [[f32(2, 3), f32(2, 3), f32(3), { halves: [wave, product] }]],
     sample(draw) {
@@ -78,6 +82,12 @@ export const reversible: CompositeOp<readonly [x1: Tensor, x2: Tensor, ...operan
       return [f32(...shape), f32(...shape), f32(...shape), { halves: [wave, product, wave] }];
     },
   });
+
+/** The operands of which float32 values go into y. */
+function usedBy(y: Tensor, x: Tensor, operands: readonly Tensor[]): Tensor[] {
+  const within = new Set(topological([y], new Set([x, ...operands])));
+  return [...new Set(operands)].filter((operand) => operand.dtype === "float32" && within.has(operand));
+}
 
 /** Halves of the cases. */
 function wave(x: Tensor, [w]: readonly Tensor[]): Tensor {
