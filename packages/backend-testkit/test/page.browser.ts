@@ -41,4 +41,4 @@ test("no golden case passes on a wrong backend", async () => {
   const statuses = await Promise.all(files.map(async (file) => (await runCase(wrongBackend(), file)).status));
   expect(statuses).toContain("FAIL");
   expect(statuses).not.toContain("ok");
-}, 120_000); // all cases, one after the other on the page's one thread
+}, 240_000); // all cases, one after the other on the page's one thread

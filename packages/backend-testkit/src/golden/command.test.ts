@@ -57,7 +57,7 @@ test("without a folder, all cases of the repository run", async () => {
   expect(lines.at(-1)).toBe("260 ok, 0 FAIL, 22 unsupported");
   expect(lines).toContainEqual(expect.stringMatching(/^unsupported talk_batch_split_ff: the layer BatchSplitFF/));
   expect(code).toBe(0);
-}, 120_000);
+}, 240_000);
 
 describe("a case fails", () => {
   test.each([
