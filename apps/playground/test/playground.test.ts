@@ -259,6 +259,12 @@ describe("train", () => {
       return all;
     };
     expect(await written(run)).toBe(await written(again));
+    // What was trained here can be watched here.
+    await page.click('nav a[href="#watch"]');
+    await page.click("#watch-view summary");
+    await page.selectOption("[name=models]", "trained");
+    expect(await write("wasm", 3)).toMatch("Done");
+    expect(await page.textContent("#race .sparse .what")).toMatch("249 k weights");
   }, 120_000);
 
   test("on WebGPU it learns too", async () => {
