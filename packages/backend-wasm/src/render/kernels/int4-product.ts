@@ -7,6 +7,8 @@ import { GROUP_BYTES, loadNumbers, splitHalves } from "./int4-groups.ts";
 
 /** Vectors of x that meet a row's weights together. */
 const TOGETHER = 4;
+/** Units whose weights stay near while all vectors meet them. */
+const NEAR = 64;
 /** Groups whose scales are read at once. */
 const FOUR = 4;
 /** What a group's largest magnitude becomes. */
@@ -25,7 +27,8 @@ export function renderInt4Product(kernel: Int4ProductKernel, opening: Opening, t
 }
 
 /** Where a block is: the address of its first group's words, scales, minima, of its vectors' numbers, steps and sums, and of its results. */
-type Place = Record<"words" | "scale" | "min" | "numbers" | "steps" | "to", Local>;
+type Place = Record<(typeof PLACES)[number], Local>;
+const PLACES = ["words", "scale", "min", "numbers", "steps", "to"] as const;
 
 class Int4Product {
   readonly #kernel: Int4ProductKernel;
@@ -122,56 +125,56 @@ class Int4Product {
     code.laneAccess("v128.store32_lane", 0, this.#sumsBehind);
   }
 
-  /** The products of the thread's rows with all vectors. */
+  /** The products of the thread's units with all vectors: of a few units, whose weights stay near, with a few vectors after the other. */
   multiply(): Division {
-    const { count, rows, groups, words, scale, min, to } = this.#kernel;
-    const { begin, end, pointers, scratch } = this.#opening;
+    const { count, rows } = this.#kernel;
+    const { begin, end } = this.#opening;
     const code = this.#code;
-    const [unit, vector] = [code.local("pointer"), code.local("pointer")];
-    const names = ["words", "scale", "min", "numbers", "steps", "to"] as const;
-    const place = Object.fromEntries(names.map((name) => [name, code.local("pointer")])) as Place; // of these names
-    const unitBytes = {
-      words: GROUP_BYTES * groups,
-      scale: bytesOf(scale) * groups,
-      min: bytesOf(min) * groups,
-      to: WORD,
-    };
-    const buffers = { words, scale, min, to };
-    /** The addresses of a block of the unit's rows with the vectors from one on. */
-    const go = (pushVector: () => void) => {
-      for (const name of ["words", "scale", "min", "to"] as const)
-        code
-          .get(pointers.get(buffers[name])!)
-          .get(unit)
-          .address(this.#block * unitBytes[name])
-          .pointerOp("mul")
-          .pointerOp("add")
-          .set(place[name]);
-      const further = (bytes: number) => {
-        pushVector();
-        code.address(bytes).pointerOp("mul").pointerOp("add");
-      };
-      code.get(place.to);
-      further(WORD * rows);
-      code.set(place.to).get(scratch);
-      further(this.#bytes * INT4_GROUP * groups);
-      code.set(place.numbers).get(scratch).address(this.#stepsAt).pointerOp("add");
-      further(WORD * groups);
-      code.set(place.steps);
-    };
+    const [first, last, vector] = [code.local("pointer"), code.local("pointer"), code.local("pointer")];
     const whole = count - (count % TOGETHER);
-    code.count(unit, { from: () => code.get(begin), to: () => code.get(end) }, () => {
-      code.count(vector, { to: () => code.address(whole), step: TOGETHER }, () => {
-        go(() => code.get(vector));
-        this.#blockOf(place, TOGETHER);
-      });
-      if (count > whole) {
-        go(() => code.address(whole));
-        this.#blockOf(place, count - whole);
-      }
+    code.count(first, { from: () => code.get(begin), to: () => code.get(end), step: NEAR }, () => {
+      code.get(first).address(NEAR).pointerOp("add").tee(last).get(end).get(last).get(end).pointerOp("lt_u");
+      code.do("select").set(last);
+      code.count(vector, { to: () => code.address(whole), step: TOGETHER }, () =>
+        this.#units(first, last, () => code.get(vector), TOGETHER),
+      );
+      if (count > whole) this.#units(first, last, () => code.address(whole), count - whole);
     });
-    const scratchBytes = this.#stepsAt + 2 * this.#sumsBehind;
-    return { units: rows / this.#block, grain: 1, rows: count === 1 ? rows / this.#block : 1, scratch: scratchBytes };
+    const scratch = this.#stepsAt + 2 * this.#sumsBehind;
+    return { units: rows / this.#block, grain: 1, rows: count === 1 ? rows / this.#block : 1, scratch };
+  }
+
+  /** The products of some units' rows with so many vectors. @param pushVector pushes the number of the first. */
+  #units(first: Local, last: Local, pushVector: () => void, count: number): void {
+    const { rows, groups, words, scale, min, to } = this.#kernel;
+    const { pointers, scratch } = this.#opening;
+    const code = this.#code;
+    const unit = code.local("pointer");
+    const place = Object.fromEntries(PLACES.map((name) => [name, code.local("pointer")])) as Place; // of these names
+    const further = (push: () => void, bytes: number) => {
+      push();
+      code.address(bytes).pointerOp("mul").pointerOp("add");
+    };
+    code.count(unit, { from: () => code.get(first), to: () => code.get(last) }, () => {
+      for (const [name, buffer, bytes] of [
+        ["words", words, GROUP_BYTES * groups],
+        ["scale", scale, bytesOf(scale) * groups],
+        ["min", min, bytesOf(min) * groups],
+        ["to", to, WORD],
+      ] as const) {
+        code.get(pointers.get(buffer)!);
+        further(() => code.get(unit), this.#block * bytes);
+        code.set(place[name]);
+      }
+      code.get(place.to);
+      further(pushVector, WORD * rows);
+      code.set(place.to).get(scratch);
+      further(pushVector, this.#bytes * INT4_GROUP * groups);
+      code.set(place.numbers).get(scratch).address(this.#stepsAt).pointerOp("add");
+      further(pushVector, WORD * groups);
+      code.set(place.steps);
+      this.#blockOf(place, count);
+    });
   }
 
   /** The products of a unit's rows with so many vectors. */
