@@ -47,6 +47,6 @@ for (const [name, model] of Object.entries(models).filter(([name]) => asked.leng
   const { model: config, tokenizer } = run.config;
   const saved = { model: config, tokenizer, bitsPerByte: run.bitsPerByte };
   await writeFile(new URL("config.json", own), `${JSON.stringify(saved, null, 2)}\n`);
-  const weights = storeWeights(await run.weights(), "float16");
+  const weights = storeWeights(run.model.params, await run.weights(), "float16");
   await writeFile(new URL("model.safetensors", own), writeSafetensors(weights));
 }

@@ -147,8 +147,6 @@ export interface Jobs {
   /** Open models for writing, in place of those that were open. */
   open: { input: { models: readonly ModelSource[]; engine: Engine }; event: never; result: readonly OpenedModel[] };
   write: { input: WriteRequest; event: Wrote; result: undefined };
-  /** Give back what the opened models hold. */
-  close: { input: undefined; event: never; result: undefined };
   train: { input: TrainRequest; event: TrainEvent; result: { readonly step: number; readonly isWhole: boolean } };
   /** So many of the speeches that come along, the latest, as one text. */
   speeches: { input: number; event: never; result: string };

@@ -22,8 +22,8 @@ import { expectAgreement } from "./run-graph.ts";
 
 const ROWS = 24;
 const WIDTH = 20;
-/** Of weights of 4 bits: three groups. */
-const PACKED_WIDTH = 96;
+/** Of weights of 4 bits: seven groups. */
+const PACKED_WIDTH = 224;
 
 /** Products with a table [ROWS, WIDTH] of weights, along either axis, and of rows that are picked. */
 const products: Readonly<Record<string, (table: Tensor, x: Tensor, rows: Tensor) => Tensor>> = {

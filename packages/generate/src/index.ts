@@ -18,6 +18,7 @@ export {
   drawKind,
   drawNumbers,
   type SamplingOptions,
+  tokenOf,
 } from "./sampling.ts";
 export type { Session } from "./session.ts";
 export { slideOf } from "./sliding.ts";

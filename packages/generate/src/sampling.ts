@@ -17,10 +17,11 @@ export interface SamplingOptions {
   readonly minP?: number;
   /**
    * A token that the text has already, in its prompt or behind it, has its logit divided by this where that is above 0 and multiplied
-   * where it is below (Keskar et al., "CTRL", 2019). Before all else, greedy too. Above 0; default 1: none.
+   * where it is below (Keskar et al., "CTRL", 2019). Before all else, greedy too. Above 0; default 1: none. The text is what was given to
+   * write on from, and of a window that slides what is in it: what a session read before is not counted.
    */
   readonly repetitionPenalty?: number;
-  /** What is taken off the logit of a token that was written already, the prompt's aside. Before all else, greedy too. Default 0. */
+  /** What is taken off the logit of a token of the same text that was written, the prompt's aside. Before all else, greedy too. Default 0. */
   readonly presencePenalty?: number;
   /**
    * Say with every token how likely it was, and so many of the most likely ones with it: as logarithms of the model's own
@@ -138,7 +139,7 @@ export function checkSampling(options: SamplingOptions): void {
 /**
  * The token that a graph drew.
  *
- * @param drawn as `drawToken` of `draw-token.ts` gives it.
+ * @param drawn as `drawToken` gives it.
  * @param position tokens before it.
  * @throws FinegrainError where the logits were no distribution.
  */

@@ -1,4 +1,4 @@
-import { type Buffer, disposeTree, type HostTensor, hostTensor } from "@finegrain/graph";
+import { type Buffer, disposeTree, FinegrainError, type HostTensor, hostTensor } from "@finegrain/graph";
 import type { DrawnToken } from "./likely.ts";
 import { marksOf } from "./penalties.ts";
 import { checkSampling, type DrawKind, drawKind, drawNumbers, type SamplingOptions, tokenOf } from "./sampling.ts";
@@ -26,6 +26,9 @@ export async function* write(
   const { maxTokens = maxLength, signal } = options;
   checkSampling(options);
   stream.check(tokens);
+  const { written = 0 } = options;
+  if (!(Number.isInteger(written) && written >= 0 && written <= tokens.length))
+    throw new FinegrainError(`of ${tokens.length} tokens so many cannot have been written: ${written}`);
   await stream.reserve(tokens.length);
   const least = CHUNKS.at(-1)!; // there are some
   const whole = Math.floor((tokens.length - 1) / least) * least;

@@ -1,10 +1,13 @@
 import {
   broadcastTo,
   evaluate,
+  gradient,
   graph,
   type HostTensor,
   hostTensor,
   input,
+  mul,
+  reduceSum,
   scalar,
   size,
   slice,
@@ -88,6 +91,9 @@ describe("LSH attention", () => {
     expect(() => lshAttention({ ...given, buckets: 5 })).toThrow("buckets 5 is not a multiple of directions 2");
     expect(() => lshAttention({ ...given, hashes: 0 })).toThrow("hashes must be a positive integer, not 0");
     expect(() => lshAttention({ ...given, chunks: { ...one, chunk: 0 } })).toThrow("chunk must be a positive integer");
+    expect(() => lshAttention({ ...given, chunks: { ...one, chunksBefore: -1 } })).toThrow(
+      "chunksBefore must be a whole number, not -1",
+    );
   });
 });
 
@@ -167,6 +173,19 @@ describe("attention by features", () => {
       [numbers(1, 150, 8)],
     );
     close(long!.slice(0, 60 * 8), short!);
+  });
+
+  test("has gradients where the last chunk is not full", () => {
+    const gradients = run(
+      layer.params,
+      (w, [x]) => {
+        const y = layer.apply(w, x!, evaluation);
+        return [gradient(reduceSum(mul(y, y), { axes: [0, 1, 2] }), [x!])[0]!];
+      },
+      [numbers(1, 70, 8)],
+    )[0]!;
+    expect(gradients.every(Number.isFinite)).toBe(true);
+    expect(gradients.some((x) => Math.abs(x) > 1e-4)).toBe(true);
   });
 
   test("of the last token is the same in both directions", () => {

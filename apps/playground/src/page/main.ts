@@ -6,17 +6,20 @@ import { WatchView } from "./watch/watch-view.ts";
 
 const VIEWS = ["watch", "train", "measure"] as const;
 
-/** The view that the address names. */
-const wanted = (): (typeof VIEWS)[number] => VIEWS.find((name) => location.hash.startsWith(`#${name}`)) ?? "watch";
+let shown: (typeof VIEWS)[number] = "watch";
+
+/** The view that the address names; an address of anything else, as the skip link's, leaves it as it is. */
+const wanted = (): (typeof VIEWS)[number] => VIEWS.find((name) => location.hash.startsWith(`#${name}`)) ?? shown;
 
 function showWanted(): void {
+  shown = wanted();
   for (const name of VIEWS) {
-    one(document, `#${name}-view`, HTMLElement).hidden = name !== wanted();
+    one(document, `#${name}-view`, HTMLElement).hidden = name !== shown;
     const link = one(document, `nav a[href="#${name}"]`, HTMLElement);
-    if (name === wanted()) link.setAttribute("aria-current", "page");
+    if (name === shown) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
-  document.title = `${wanted()[0]!.toUpperCase()}${wanted().slice(1)} · finegrain playground`;
+  document.title = `${shown[0]!.toUpperCase()}${shown.slice(1)} · finegrain playground`;
 }
 
 showWanted();
@@ -30,8 +33,9 @@ const views = { watch, train, measure };
 
 addEventListener("hashchange", () => {
   showWanted();
-  if (wanted() !== "watch") watch.leave();
-  if (wanted() !== "measure") measure.leave();
+  if (shown !== "watch") watch.leave();
+  if (shown === "measure") void measure.openLink();
+  else measure.leave();
 });
 addEventListener("dragover", (event) => {
   event.preventDefault();
@@ -43,5 +47,5 @@ addEventListener("dragleave", ({ relatedTarget }) => {
 addEventListener("drop", (event) => {
   event.preventDefault();
   document.body.classList.remove("dropping");
-  if (event.dataTransfer) void views[wanted()].drop(event.dataTransfer);
+  if (event.dataTransfer) void views[shown].drop(event.dataTransfer);
 });

@@ -37,6 +37,7 @@ export class WorkerClient {
         reject,
       });
       worker.postMessage({ id, job, input });
+      if (signal?.aborted) worker.postMessage({ id, stop: true } satisfies Request);
     });
   }
 

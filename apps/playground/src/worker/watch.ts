@@ -25,11 +25,6 @@ export const open: Job<"open"> = async ({ models: sources, engine }) => {
   return models.map(({ facts }) => facts);
 };
 
-export const close: Job<"close"> = async () => {
-  await giveBack();
-  return undefined;
-};
-
 async function giveBack(): Promise<void> {
   const { backend, models } = opened ?? { models: [] };
   opened = undefined;

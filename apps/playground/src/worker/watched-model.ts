@@ -4,6 +4,7 @@ import {
   drawNumbers,
   type SamplingOptions,
   type Tokenizer,
+  tokenOf,
   writeGraph,
 } from "@finegrain/generate";
 import {
@@ -12,7 +13,6 @@ import {
   byteSize,
   bytesRead,
   disposeTree,
-  FinegrainError,
   graph,
   type HostTensor,
   hostTensor,
@@ -153,7 +153,7 @@ async function* writeWindow(
       [caches, position] = [after, next];
       given?.[Symbol.dispose]();
       if (before !== undefined) {
-        const following = prompt[at] ?? drawnToken(await before.token.read());
+        const following = prompt[at] ?? tokenOf((await before.token.read()).data[0]!, at);
         const units = await unitsOfStep(before);
         disposeTree([before.token, before.watched]);
         before = made;
@@ -176,10 +176,4 @@ interface Made {
 
 async function unitsOfStep({ watched: { units } }: Made): Promise<Int32Array | undefined> {
   return units && Int32Array.from((await units.read()).data);
-}
-
-/** @throws FinegrainError where the logits were no distribution: see `drawToken`. */
-function drawnToken({ data: [token] }: HostTensor): number {
-  if (token! >= 0) return token!;
-  throw new FinegrainError("no token can be drawn: the model's largest logit is NaN or infinite");
 }

@@ -7,7 +7,6 @@ import type { Job, JobName, Reply, Request } from "../protocol.ts";
 const jobs: { readonly [N in JobName]: () => Promise<Job<N>> } = {
   open: async () => (await import("./watch.ts")).open,
   write: async () => (await import("./watch.ts")).write,
-  close: async () => (await import("./watch.ts")).close,
   train: async () => (await import("./train.ts")).trainRun,
   speeches: async () => (await import("./train.ts")).latestSpeeches,
   kept: async () => (await import("./kept-run.ts")).keptRun,

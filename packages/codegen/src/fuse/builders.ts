@@ -43,8 +43,8 @@ const zeros = ({ dtype, shape }: TensorType): Tensor =>
 
 /** The buffers of weights of 4 bits; of scales and minima as they are stored. */
 function int4Weights(packed: readonly Tensor[], tools: Tools) {
-  const asStored = (x: Tensor): Tensor =>
-    x.op === "reshape" || (x.op === "cast" && tools.bufferOf(x.inputs[0]!)) ? asStored(x.inputs[0]!) : x;
+  const isHalf = (x: Tensor) => x.op === "cast" && x.inputs[0]!.dtype === "float16" && tools.bufferOf(x.inputs[0]!);
+  const asStored = (x: Tensor): Tensor => (x.op === "reshape" || isHalf(x) ? asStored(x.inputs[0]!) : x);
   const [words, scale, min] = packed.map((x) => tools.stored(asStored(x))) as [
     ProgramBuffer,
     ProgramBuffer,

@@ -78,7 +78,7 @@ export const int4Product: CompositeOp<[x: Tensor, words: Tensor, scale: Tensor, 
   decompose: ([x, words, scale, min]) => einsum(roundedTo8Bits(x), fromInt4(words, scale, min), "T K, R K -> T R"),
   vjp: null,
   cost: (inputs, _, out) => ({ flops: 2 * size(out.shape) * inputs[0].shape[1]!, bytes: bytesOf(...inputs, out) }),
-  cases: [product(1, 5, 2), product(3, 4, 1), product(1, 9, 7)],
+  cases: [product(1, 5, 2), product(3, 4, 1), product(1, 9, 7), product(5, 130, 1)],
   sample: (draw) => product(draw.integer(1, 9), draw.integer(1, 12), draw.integer(1, 6)),
 });
 

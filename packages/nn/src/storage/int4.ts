@@ -22,7 +22,8 @@ const MIDDLE = 8;
 /**
  * As `fromInt4` has them: q * scale + min, with float16 scales and minima of 32 weights that a product sums one after the other. A matrix
  * [in, out] is stored [out, in]. Of the grids between which GGUF's files choose, a group has the nearer one: from its least number to its largest,
- * as Q4_1, or around 0, as Q4_0. So weights that come from such a file stay as they are.
+ * as Q4_1, or around 0, as Q4_0. So a group that comes from such a file stays as it is, where it has the ends of its grid, as llama.cpp makes them
+ * without an importance matrix.
  */
 export const int4: Form = {
   fits: (parameter) => rowsOf(parameter).at(-1)! % INT4_GROUP === 0,
@@ -104,8 +105,9 @@ function pack(data: HostTensor["data"]) {
     for (let k = 0; k < INT4_GROUP; k++) {
       const x = data[i * INT4_GROUP + k]!;
       group[k] = x;
-      if (x < least) least = x;
-      if (x > largest) largest = x;
+      // What is no number goes into both, where it shows.
+      least = Math.min(least, x);
+      largest = Math.max(largest, x);
     }
     let [best, q] = [grid((largest - least) / LARGEST, () => least), near];
     const off = quantize(group, best, near);

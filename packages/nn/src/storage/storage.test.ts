@@ -125,6 +125,12 @@ describe("int4", () => {
     }
   });
 
+  test("a weight that is no number shows", () => {
+    const values = restored(keep(some((i) => (i === 40 ? Number.NaN : 1))), "rows");
+    expect(values[40]).toBeNaN();
+    expect(values[0]).toBe(1);
+  });
+
   test.each([
     ["Q4_0", (q: number, d: number) => d * (q - 8)],
     ["Q4_1", (q: number, d: number) => Math.fround(d * q - 3 * d)],

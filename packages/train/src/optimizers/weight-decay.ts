@@ -1,4 +1,4 @@
-import { cast, max, mul, sub, type Tensor } from "@finegrain/graph";
+import { cast, FinegrainError, max, mul, sub, type Tensor } from "@finegrain/graph";
 import type { OptimizerStep } from "./optimizer.ts";
 
 export interface WeightDecayConfig {
@@ -18,6 +18,8 @@ export function decayed({ param, learningRate, step }: OptimizerStep, config: We
   const { weightDecay = 0, weightDecayScale = "decoupled", weightDecaySteps } = config;
   if (weightDecay === 0) return param;
   const rate = weightDecayScale === "fixed" ? weightDecay : mul(learningRate, weightDecay);
+  if (weightDecaySteps !== undefined && !(weightDecaySteps >= 1))
+    throw new FinegrainError(`the steps over which weights decay must be at least 1, not ${weightDecaySteps}`);
   if (weightDecaySteps === undefined) return mul(param, typeof rate === "number" ? 1 - rate : sub(1, rate));
   const left = mul(max(sub(weightDecaySteps, cast(step, "float32")), 0), 1 / weightDecaySteps);
   return mul(param, sub(1, mul(left, rate)));

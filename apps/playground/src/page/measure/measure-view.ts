@@ -33,7 +33,7 @@ export class MeasureView {
     );
     this.#listen();
     this.#show();
-    void this.#openLink();
+    void this.openLink();
   }
 
   async drop({ files }: DataTransfer): Promise<void> {
@@ -129,13 +129,16 @@ export class MeasureView {
 
   async #copyLink(): Promise<void> {
     history.replaceState(null, "", await linkOf(this.#lines));
-    await navigator.clipboard?.writeText(location.href).then(
-      () => say(this.#status, "The link is in the clipboard, and in the address above."),
-      () => say(this.#status, "The link is in the address above."),
-    );
+    try {
+      await navigator.clipboard.writeText(location.href); // a page that is not secure has no clipboard
+      say(this.#status, "The link is in the clipboard, and in the address above.");
+    } catch {
+      say(this.#status, "The link is in the address above.");
+    }
   }
 
-  async #openLink(): Promise<void> {
+  /** Show the results that the address has, where it has some. */
+  async openLink(): Promise<void> {
     try {
       const lines = await linesIn(location.hash);
       if (lines !== undefined) await this.#read(lines, "the link");

@@ -192,7 +192,10 @@ export class TrainView {
     const { feedForward, ...dense } = begin?.model ?? {};
     const own = begin && (run === "dense" ? { ...begin, model: dense as NewRun["model"], asDense: false } : begin);
     const kept = begin ? undefined : await client.run("kept", run);
-    if (kept && kept.step >= kept.steps) return true;
+    if (kept && kept.step >= kept.steps) {
+      client.end();
+      return true;
+    }
     const input = { run, engine: { name, threads: this.#threads }, ...(own && { begin: own }) };
     const { isWhole } = await client.run("train", input, { signal, onEvent: (event) => this.#hear(learner, event) });
     client.end();
@@ -234,10 +237,12 @@ export class TrainView {
   /** Show what an earlier visit left. Where it left nothing no worker is asked, so that nothing is loaded for it. */
   async #findKept(): Promise<void> {
     const kept = await Promise.all(
-      this.#learners.map(async ({ run, client, panel, loss, held }) => {
+      this.#learners.map(async ({ run, panel, loss, held }) => {
+        // A worker of its own: the learner's may be asked to train meanwhile.
+        const client = new WorkerClient();
         const found = (await isKept(run)) ? await client.run("kept", run).catch(() => undefined) : undefined;
         client.end();
-        if (found === undefined) return undefined;
+        if (found === undefined || this.#training) return undefined;
         panel.show(found.step, found.steps);
         panel.canDownload = true;
         for (const { step, loss: nats, heldOutBitsPerByte: bits } of found.records) {

@@ -92,7 +92,10 @@ export class WatchView {
     this.#button.textContent = "Stop";
     try {
       const models = await this.#opened();
-      if (stop.signal.aborted) return;
+      if (stop.signal.aborted) {
+        say(this.#status, "Stopped.");
+        return;
+      }
       for (const panel of this.#panels) panel.clear();
       say(this.#status, `Writing on ${models[0]!.backend}.`);
       const request = {
@@ -109,7 +112,8 @@ export class WatchView {
       // A device may be lost, or a worker out of memory: the next one begins anew.
       this.#client.end();
       this.#open = undefined;
-      say(this.#status, sentenceOf(error), { isWrong: true });
+      if (stop.signal.aborted) say(this.#status, "Stopped.");
+      else say(this.#status, sentenceOf(error), { isWrong: true });
     } finally {
       this.#writing = undefined;
       this.#button.textContent = "Write";

@@ -1,7 +1,7 @@
 import type { Tensor } from "@finegrain/graph";
 import { type Context, evaluation } from "../../context.ts";
 import type { CachedLayer, Layer, Params, Weights } from "../../layer.ts";
-import { attend, attendCached, type HeadsConfig, headCaches } from "./heads.ts";
+import { attend, attendCached, type HeadDimensions, type HeadsConfig, headCaches } from "./heads.ts";
 
 /** The four projections of attention: of tokens to queries, keys and values, and of what heads found to tokens. */
 export interface Projections<P extends Params, O extends Params = P> {
@@ -56,4 +56,4 @@ export const alike = <P extends Params>(projection: Layer<P>): Projections<P> =>
 });
 
 /** The dimensions of a projection. */
-export const square = ({ dModel }: HeadsConfig): { dIn: number; dOut: number } => ({ dIn: dModel, dOut: dModel });
+export const square = ({ dModel }: HeadDimensions): { dIn: number; dOut: number } => ({ dIn: dModel, dOut: dModel });

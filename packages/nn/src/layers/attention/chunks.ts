@@ -4,6 +4,7 @@ import {
   einsum,
   equal,
   exp,
+  FinegrainError,
   less,
   logSumExp,
   not,
@@ -14,6 +15,7 @@ import {
   sub,
   type Tensor,
 } from "@finegrain/graph";
+import { expectPositive } from "../../config-error.ts";
 
 /** Which chunks the tokens of a chunk attend to. */
 export interface ChunkConfig {
@@ -23,6 +25,14 @@ export interface ChunkConfig {
   readonly chunksBefore: number;
   /** Chunks after the own one. */
   readonly chunksAfter: number;
+}
+
+/** @throws FinegrainError where a chunk has no tokens, or the chunks around it are no whole number. */
+export function expectChunks(owner: string, { chunk, chunksBefore, chunksAfter }: ChunkConfig): void {
+  expectPositive(owner, "chunk", chunk);
+  for (const [name, count] of Object.entries({ chunksBefore, chunksAfter }))
+    if (!Number.isInteger(count) || count < 0)
+      throw new FinegrainError(`${owner}: ${name} must be a whole number, not ${count}`);
 }
 
 /** Queries, keys and values in the order in which they are cut into chunks: float32 [rows, length, width]. */

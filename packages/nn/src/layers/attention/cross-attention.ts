@@ -3,7 +3,7 @@ import { type Context, evaluation } from "../../context.ts";
 import type { Params, Weights } from "../../layer.ts";
 import { attendHeads, hiding } from "./attend-heads.ts";
 import type { AttentionParams, Projections } from "./attention.ts";
-import { type HeadsConfig, headWidth, join, split } from "./heads.ts";
+import { type HeadDimensions, headWidth, join, split } from "./heads.ts";
 
 /** What is attended to. */
 export interface Memory {
@@ -38,7 +38,7 @@ export interface CrossAttention<P extends Params> {
  *   y = concat_h(softmax(q_h k_hᵀ / √d_h) v_h) O,  q = x Q,  k, v = memory K, memory V.  Vaswani et al. 2017, 3.2.3.
  */
 export function crossAttention<P extends Params, O extends Params>(
-  config: HeadsConfig,
+  config: HeadDimensions,
   { query, key, value, output }: Projections<P, O>,
 ): CrossAttention<AttentionParams<P, O>> {
   const width = headWidth(config);

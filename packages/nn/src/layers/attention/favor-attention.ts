@@ -22,7 +22,7 @@ import type { CachedLayer, Weights } from "../../layer.ts";
 import { type DenseParams, dense } from "../projections/dense.ts";
 import { causally } from "./attend-heads.ts";
 import type { AttentionParams } from "./attention.ts";
-import { type HeadsConfig, headWidth, join, split } from "./heads.ts";
+import { type HeadDimensions, headWidth, join, split } from "./heads.ts";
 
 /** Queries and keys as positive features, float32 [batch, heads, time, features], and values [batch, heads, time, width]. */
 export interface FeatureHeads {
@@ -105,15 +105,18 @@ export function attendFeaturesCausally(heads: FeatureHeads, before?: FeatureStat
     found = add(found, einsum(query, earlier.memory, "B H Z T M, B H Z M D -> B H Z T D"));
     total = add(total, einsum(query, earlier.total, "B H Z T M, B H Z M -> B H Z T"));
   }
-  const y = div(found, reshape(total, [...total.shape, 1]));
-  const [batch, number, , , width] = y.shape as [number, number, number, number, number];
-  const whole = reshape(y, [batch, number, count * chunk, width]);
+  const [batch, number, , width] = heads.value.shape as [number, number, number, number];
+  // What only fills the last chunk has no features: it is cut off before it is divided by their sum, which is 0.
+  const inTime = (x: Tensor, rest: readonly number[]) => {
+    const whole = reshape(x, [batch, number, count * chunk, ...rest]);
+    return slice(whole, { starts: whole.shape.map(() => 0), ends: [batch, number, time, ...rest] });
+  };
   const all = (x: Tensor, old: Tensor | undefined) => {
     const sum = reduceSum(x, { axes: [2] });
     return old ? add(old, sum) : sum;
   };
   return {
-    y: slice(whole, { starts: [0, 0, 0, 0], ends: heads.value.shape }),
+    y: div(inTime(found, [width]), inTime(reshape(total, [...total.shape, 1]), [1])),
     after: { memory: all(memories, before?.memory), total: all(totals, before?.total) },
   };
 }
@@ -138,7 +141,7 @@ function sumOfEarlier(x: Tensor, before: Tensor | undefined): Tensor {
   return before ? add(sums, reshape(before, [batch, heads, 1, ...rest])) : sums;
 }
 
-export interface FavorAttentionConfig extends HeadsConfig {
+export interface FavorAttentionConfig extends HeadDimensions {
   /** Added to every feature. Default 1e-3. */
   readonly stabilizer?: number;
 }

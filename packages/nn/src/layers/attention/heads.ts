@@ -18,14 +18,18 @@ import { type Rotation, rotary } from "../positions/rotary.ts";
 
 import { attendHeads, causally, hiding } from "./attend-heads.ts";
 
-/** How queries, keys and values become the output of attention: heads are contiguous slices of the features. */
-export interface HeadsConfig {
+/** The dimensions of attention's heads, which are contiguous slices of the features. */
+export interface HeadDimensions {
   readonly dModel: number;
   readonly heads: number;
-  /** Keys and values of how many heads, which neighbouring heads share. Default as many as `heads`. */
-  readonly kvHeads?: number;
   /** Features of a head. Default dModel / heads. */
   readonly headWidth?: number;
+}
+
+/** How queries, keys and values become the output of attention. */
+export interface HeadsConfig extends HeadDimensions {
+  /** Keys and values of how many heads, which neighbouring heads share. Default as many as `heads`. */
+  readonly kvHeads?: number;
   /** How queries and keys are turned by their places; left out where they are not. */
   readonly rotary?: Rotation;
   /** A token attends to itself and earlier ones; else to all, and there is no decode. Default true. */
@@ -41,7 +45,7 @@ interface Projected {
 }
 
 /** Features of a head. */
-export const headWidth = ({ dModel, heads, headWidth = dModel / heads }: HeadsConfig): number => headWidth;
+export const headWidth = ({ dModel, heads, headWidth = dModel / heads }: HeadDimensions): number => headWidth;
 
 /** [B, T, H d] -> [B, H, T, d]. */
 export function split(x: Tensor, width: number): Tensor {

@@ -24,7 +24,7 @@ import {
 } from "@finegrain/graph";
 import { expectDivisible, expectPositive } from "../../config-error.ts";
 import { type Context, type RandomSource, randomSource } from "../../context.ts";
-import { attendChunks, type ChunkConfig } from "./chunks.ts";
+import { attendChunks, type ChunkConfig, expectChunks } from "./chunks.ts";
 import { headWidth } from "./heads.ts";
 import { ofHeads, padded, type SelfAttention, type SelfAttentionConfig } from "./self-attention.ts";
 
@@ -56,7 +56,7 @@ export interface LshAttentionConfig extends Omit<SelfAttentionConfig, "shareQK" 
  */
 export function lshAttention(config: LshAttentionConfig): SelfAttention {
   const { chunks, hashes, buckets, causal = true } = config;
-  expectPositive("LSH attention", "chunk", chunks.chunk);
+  expectChunks("LSH attention", chunks);
   expectPositive("LSH attention", "hashes", hashes);
   const shape = [headWidth(config), hashes, expectDivisible("LSH attention", "buckets", buckets, "directions", 2)];
   return ofHeads({ ...config, shareQK: true }, (heads, isToken, context) => {

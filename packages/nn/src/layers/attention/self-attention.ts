@@ -1,12 +1,13 @@
 import { add, broadcastTo, div, iota, less, mean, mul, pad, reshape, slice, sqrt, type Tensor } from "@finegrain/graph";
-import { expectPositive } from "../../config-error.ts";
 import type { Context } from "../../context.ts";
 import type { Weights } from "../../layer.ts";
 import { type DenseParams, dense } from "../projections/dense.ts";
-import { attendChunks, type ChunkConfig, type Sequence } from "./chunks.ts";
-import { type HeadsConfig, headWidth, join, split } from "./heads.ts";
+import { attendChunks, type ChunkConfig, expectChunks, type Sequence } from "./chunks.ts";
+import { type HeadDimensions, headWidth, join, split } from "./heads.ts";
 
-export interface SelfAttentionConfig extends HeadsConfig {
+export interface SelfAttentionConfig extends HeadDimensions {
+  /** A token attends to itself and earlier ones; else to all. Default true. */
+  readonly causal?: boolean;
   /** Keys are the queries, of one length: a token then avoids itself. Default false. */
   readonly shareQK?: boolean;
   /** Whether queries, keys and values add a vector. Default false. */
@@ -38,11 +39,11 @@ export interface SelfAttention {
  * The attention of Kitaev et al. 2020, "Reformer", in full or in chunks of the text. Queries may be the keys as well, and nothing is
  * added after the heads. A text that is no whole number of chunks is padded. Trax `SelfAttention`.
  *
- * @throws FinegrainError where a chunk has no tokens.
+ * @throws FinegrainError where a chunk has no tokens, or sees fewer than no others.
  */
 export function selfAttention(config: SelfAttentionConfig): SelfAttention {
   const { chunks, shareQK = false, causal = true } = config;
-  if (chunks) expectPositive("chunked attention", "chunk", chunks.chunk);
+  if (chunks) expectChunks("chunked attention", chunks);
   return ofHeads(config, (heads, isToken) => {
     const time = heads.query.shape[1]!;
     const cut = chunks ?? { chunk: time, chunksBefore: 0, chunksAfter: 0 };

@@ -41,8 +41,10 @@ export function fixedBasePositions(config: FixedBasePositionsConfig): PositionLa
   const placed = (w: Weights<FixedBasePositionsParams>, x: Tensor, position: Tensor | number): Tensor => {
     const time = x.shape[1]!;
     const place = cast(places(time, position), "float32");
-    const above = floor(div(reshape(place, [time, 1, 1]), power));
-    const digit = sub(above, mul(base, floor(div(above, base))));
+    // Half a step further, so that a device whose quotients are a little too small finds the same whole number.
+    const wholes = (x: Tensor, by: Tensor) => floor(div(add(x, 0.5), by));
+    const above = wholes(reshape(place, [time, 1, 1]), power);
+    const digit = sub(above, mul(base, wholes(above, base)));
     const told = reshape(einsum(digit, w.digits, "T B I, B I W -> T I W"), [time, dModel]);
     const isFirst = cast(equal(place, 0), "float32");
     return add(x, add(told, mul(isFirst, w.start)));
