@@ -52,7 +52,7 @@ export function decodeGraph(model: LanguageModel, shape: DecodeShape) {
     inputs: { weights, caches: before, tokens: ids, position },
     outputs: { caches: after, logits },
   });
-  return { graph: storedProducts(decode, shape.storage ?? "float32"), donate: ["caches"] satisfies Donation[] };
+  return { graph: storedProducts(decode, shape.storage), donate: ["caches"] satisfies Donation[] };
 }
 
 /**
@@ -88,19 +88,22 @@ export function writeGraph(model: LanguageModel, kind: DrawKind, shape: Omit<Dec
     },
   });
   return {
-    graph: storedProducts(write, shape.storage ?? "float32"),
+    graph: storedProducts(write, shape.storage),
     donate: ["caches", "position", "text"] satisfies Donation[],
   };
 }
 
 /** Logits less the penalties of what the text has, up to the token at a position; and what is known of the text, before and after it. */
-function penalizing(logits: Tensor, token: Tensor, position: Tensor, { penalties, promptEnd }: DrawInputs) {
-  const none: Readonly<Record<string, Tensor>> = {};
-  if (penalties === undefined || promptEnd === undefined) return { text: none, next: none, left: logits };
+function penalizing(
+  logits: Tensor,
+  token: Tensor,
+  position: Tensor,
+  { penalties, promptEnd }: DrawInputs,
+): Record<"text" | "next", Readonly<Record<string, Tensor>>> & { readonly left: Tensor } {
+  if (penalties === undefined || promptEnd === undefined) return { text: {}, next: {}, left: logits };
   const before = input(logits.shape, "int32", "marks");
   const marks = marked(before, token, lessEqual(promptEnd, position));
-  const [text, next]: (typeof none)[] = [{ marks: before }, { marks }];
-  return { text: text!, next: next!, left: penalized(logits, marks, penalties) };
+  return { text: { marks: before }, next: { marks }, left: penalized(logits, marks, penalties) };
 }
 
 /** @param known makes the ids that are looked up of those that are given. */

@@ -8,7 +8,7 @@ export * from "./backend/turn.ts";
 export * from "./broadcast.ts";
 export * from "./catalog.ts";
 export * from "./composites/index.ts";
-export { INT4_GROUP, INT4_WORD } from "./composites/int4.ts";
+export { INT4_GROUP, INT4_WORD, INT8_LARGEST, INT8_LEAST_STEP } from "./composites/int4.ts";
 export { type ReversibleHalf, streamOf } from "./composites/reversible.ts";
 export type { Cost } from "./cost.ts";
 export * from "./dequantized.ts";

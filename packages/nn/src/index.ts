@@ -66,4 +66,4 @@ export {
   traceWeights,
   uploadingWeights,
   uploadWeights,
-} from "./storage/index.ts";
+} from "./storage/storage.ts";

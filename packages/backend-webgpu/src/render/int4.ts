@@ -1,5 +1,5 @@
 import type { FromInt4Kernel, Int4ProductKernel, Int4Weights } from "@finegrain/codegen";
-import { INT4_GROUP } from "@finegrain/graph";
+import { INT4_GROUP, INT8_LARGEST, INT8_LEAST_STEP } from "@finegrain/graph";
 import type { Bindings } from "./bindings.ts";
 import { Block } from "./block.ts";
 import { joinParts } from "./join-parts.ts";
@@ -9,10 +9,6 @@ import { loopEnd, type Opening, type RenderedKernel, share } from "./kernel.ts";
 const FOURS = INT4_GROUP / 4;
 /** Lanes of a GPU that share a product, which read neighbouring groups. */
 const MOST_PARTS = 16;
-/** What a group's largest magnitude becomes. */
-const LARGEST = 127;
-/** In place of the step of a group of zeros. */
-const SMALLEST = 1e-30;
 
 /** Text of what stands before the four words of a group: its scale and minimum. */
 const openGroup = ({ scale, min }: Int4Weights, group: string, bindings: Bindings): string =>
@@ -63,8 +59,8 @@ export function renderInt4Product(kernel: Int4ProductKernel, opening: Opening): 
       let at = vector + g * ${FOURS}u;
       var largest = vec4f(0);
       for (var k = 0u; k < ${loopEnd(FOURS, target)}; k++) { largest = max(largest, abs(${bindings.load(x, "at + k", 4)})); }
-      let step = max(max(largest.x, largest.y), max(largest.z, largest.w)) / ${LARGEST}.0;
-      let divisor = max(step, ${SMALLEST});
+      let step = max(max(largest.x, largest.y), max(largest.z, largest.w)) / ${INT8_LARGEST}.0;
+      let divisor = max(step, ${INT8_LEAST_STEP});
       var products = vec4f(0); var sums = vec4f(0);
       for (var word = 0u; word < ${loopEnd(4, target)}; word++) {
         ${openWord(kernel, "4u * group + word", bindings)}

@@ -23,10 +23,10 @@ export const INT4_GROUP = 32;
 /** Weights of 4 bits in an int32. */
 export const INT4_WORD = 8;
 const WORDS = INT4_GROUP / INT4_WORD;
-/** Of an int8: the largest magnitude that has a negative. */
-const LARGEST_INT8 = 127;
-/** In place of the scale of a group of zeros. */
-const SMALLEST = 1e-30;
+/** What the largest magnitude of a group of x becomes: of an int8, the largest that has a negative. */
+export const INT8_LARGEST = 127;
+/** In place of the step of a group of zeros. */
+export const INT8_LEAST_STEP = 1e-30;
 
 /**
  * Weights of 4 bits as numbers, q * scale + min with q in 0..15. A group's 32 q are four words: of byte j (the lowest of the first word is byte
@@ -92,8 +92,8 @@ function bits(words: Tensor, lowest: number): Tensor {
 function roundedTo8Bits(x: Tensor): Tensor {
   const [rows, length] = x.shape as [number, number];
   const groups = reshape(x, [rows, length / INT4_GROUP, INT4_GROUP]);
-  const step = div(reduceMax(abs(groups), { axes: [2], keepDims: true }), LARGEST_INT8);
-  const whole = floor(add(div(groups, max(step, SMALLEST)), 0.5));
+  const step = div(reduceMax(abs(groups), { axes: [2], keepDims: true }), INT8_LARGEST);
+  const whole = floor(add(div(groups, max(step, INT8_LEAST_STEP)), 0.5));
   return reshape(mul(whole, step), x.shape);
 }
 

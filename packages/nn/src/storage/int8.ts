@@ -1,8 +1,5 @@
-import { cast, type HostTensor, hostTensor, mul, type Shape } from "@finegrain/graph";
+import { cast, type HostTensor, hostTensor, INT8_LARGEST, mul, type Shape } from "@finegrain/graph";
 import type { Form } from "./form.ts";
-
-/** Of an int8: the largest magnitude that has a negative. */
-const LARGEST = 127;
 
 const SCALE = ".scale";
 
@@ -26,7 +23,7 @@ function quantize({ shape, data }: HostTensor) {
   for (let row = 0; row < rows; row++) {
     let largest = 0;
     for (let k = row * width; k < (row + 1) * width; k++) largest = Math.max(largest, Math.abs(data[k]!));
-    const scale = Math.fround(largest / LARGEST);
+    const scale = Math.fround(largest / INT8_LARGEST);
     scales[row] = scale;
     if (scale > 0) for (let k = row * width; k < (row + 1) * width; k++) quantized[k] = Math.round(data[k]! / scale);
   }

@@ -132,5 +132,5 @@ export function traceWeights<P extends Params>(
 }
 
 /** The graph of a model whose weights are so stored, with the products that go with that: of int4, in whole numbers. */
-export const storedProducts = <I, O>(graph: Graph<I, O>, storage: Storage): Graph<I, O> =>
+export const storedProducts = <I, O>(graph: Graph<I, O>, storage: Storage = "float32"): Graph<I, O> =>
   storage === "int4" ? int4Products(graph) : graph;

@@ -1,5 +1,5 @@
 import { elementBytes, type Int4ProductKernel } from "@finegrain/codegen";
-import { INT4_GROUP } from "@finegrain/graph";
+import { INT4_GROUP, INT8_LARGEST, INT8_LEAST_STEP } from "@finegrain/graph";
 import type { Code, Local } from "../../assembler/code.ts";
 import { type Opening, type Target, WORD } from "../kernel.ts";
 import type { Division } from "../loops/loop-renderer.ts";
@@ -11,10 +11,6 @@ const TOGETHER = 4;
 const NEAR = 64;
 /** Groups whose scales are read at once. */
 const FOUR = 4;
-/** What a group's largest magnitude becomes. */
-const LARGEST = 127;
-/** In place of the step of a group of zeros. */
-const SMALLEST = 1e-30;
 
 /**
  * Products in whole numbers. Each thread first rounds all of x to 8 bits, in memory of its own, then multiplies with its rows: 16 bytes of weights are 32
@@ -85,14 +81,16 @@ class Int4Product {
       if (i > 0) code.get(step).vector("f32x4.max");
       code.set(step);
     });
-    for (const lanes of [
-      [2, 3, 0, 1],
-      [1, 0, 3, 2],
-    ] as const)
-      code.get(step).get(step).get(step).shuffle(lanes).vector("f32x4.max").set(step);
-    code.get(steps).get(step).splat(LARGEST, "f32").vector("f32x4.div").tee(step).laneAccess("v128.store32_lane", 0);
+    this.#across(step, "f32x4.max");
+    code
+      .get(steps)
+      .get(step)
+      .splat(INT8_LARGEST, "f32")
+      .vector("f32x4.div")
+      .tee(step)
+      .laneAccess("v128.store32_lane", 0);
     const divisor = code.local("v128");
-    code.get(step).splat(SMALLEST, "f32").vector("f32x4.max").set(divisor);
+    code.get(step).splat(INT8_LEAST_STEP, "f32").vector("f32x4.max").set(divisor);
     vectors.forEach((vector, i) => {
       code.get(vector).get(divisor).vector("f32x4.div").splat(0.5, "f32");
       code.vector("f32x4.add", "f32x4.floor", "i32x4.trunc_sat_f32x4_s").tee(vector);
@@ -116,11 +114,7 @@ class Int4Product {
       push();
       code.vectorAccess("v128.store", 16 * i);
     });
-    for (const lanes of [
-      [2, 3, 0, 1],
-      [1, 0, 3, 2],
-    ] as const)
-      code.get(sum).get(sum).get(sum).shuffle(lanes).vector("i32x4.add").set(sum);
+    this.#across(sum, "i32x4.add");
     code.get(steps).get(sum).vector("f32x4.convert_i32x4_s").get(step).vector("f32x4.mul");
     code.laneAccess("v128.store32_lane", 0, this.#sumsBehind);
   }
@@ -204,11 +198,7 @@ class Int4Product {
     });
     sums.forEach((ofRow, r) => {
       ofRow.forEach((sum, t) => {
-        for (const lanes of [
-          [2, 3, 0, 1],
-          [1, 0, 3, 2],
-        ] as const)
-          code.get(sum).get(sum).get(sum).shuffle(lanes).vector("f32x4.add").set(sum);
+        this.#across(sum, "f32x4.add");
         code
           .get(place.to)
           .get(sum)
@@ -294,6 +284,15 @@ class Int4Product {
     if (this.#relaxed) code.get(sum).vector("f32x4.relaxed_madd");
     else code.vector("f32x4.mul").get(sum).vector("f32x4.add");
     code.set(sum);
+  }
+
+  /** Make every lane what an operation makes of all four. */
+  #across(vector: Local, operation: "f32x4.max" | "f32x4.add" | "i32x4.add"): void {
+    for (const lanes of [
+      [2, 3, 0, 1],
+      [1, 0, 3, 2],
+    ] as const)
+      this.#code.get(vector).get(vector).get(vector).shuffle(lanes).vector(operation).set(vector);
   }
 
   #advance(pointer: Local, bytes: number): void {

@@ -8,7 +8,7 @@ export interface Heads {
 }
 
 /** What is added to the score of a key that a query does not see: after the softmax nothing is left of it. */
-const HIDDEN = -1e9;
+export const HIDDEN = -1e9;
 
 /** What to add to scores, so that only what is `visible` (bool) is seen: float32 of its shape. */
 export const hiding = (visible: Tensor): Tensor => select(visible, scalar(0), HIDDEN);

@@ -16,6 +16,7 @@ import {
   type Tensor,
 } from "@finegrain/graph";
 import { expectPositive } from "../../config-error.ts";
+import { HIDDEN } from "./attend-heads.ts";
 
 /** Which chunks the tokens of a chunk attend to. */
 export interface ChunkConfig {
@@ -54,7 +55,6 @@ export interface ChunkAttending extends ChunkConfig {
   readonly avoidSelf: boolean;
 }
 
-const HIDDEN = -1e9;
 const ITSELF = -1e5;
 
 /**
