@@ -3,6 +3,9 @@ import { defineBrowserCommand, playwright } from "@vitest/browser-playwright";
 import type { ChromiumLaunch } from "./test/devices.ts";
 import { textInSources } from "./worker-text.ts";
 
+/** Milliseconds after which a test hangs: those on a software GPU take a minute where other tests have the cores. */
+export const TEST_TIMEOUT = 120_000;
+
 const PAGE_BYTES = 4096;
 
 /**
@@ -40,7 +43,7 @@ export const inChromium = (name: string, path: string, root: string, chromium: C
     name: `${name} in Chromium`,
     root: path,
     include: ["test/**/*.browser.ts"],
-    testTimeout: 30_000,
+    testTimeout: TEST_TIMEOUT,
     browser: {
       enabled: true,
       headless: true,

@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import type { LaunchOptions } from "playwright";
 import { defineConfig } from "vitest/config";
 import { DEVICES, findDevices } from "./test/devices.ts";
-import { inChromium } from "./vitest.chromium.ts";
+import { inChromium, TEST_TIMEOUT } from "./vitest.chromium.ts";
 import { textInSources } from "./worker-text.ts";
 
 declare module "vitest" {
@@ -52,7 +52,7 @@ const packages = ["packages", "apps"].flatMap((folder) =>
           tags,
           // Tests that run the built command build it first; turbo's cache makes that a moment where nothing changed.
           globalSetup: existsSync(build) ? [build] : [],
-          testTimeout: 30_000,
+          testTimeout: TEST_TIMEOUT,
         },
       };
       return chromium && hasBrowserTests(path) ? [inNode, inChromium(name, path, root, chromium)] : [inNode];
@@ -63,7 +63,7 @@ const workspace = {
   plugins: [textInSources],
   resolve,
   ssr: { resolve },
-  test: { name: "workspace", root, include: ["test/*.test.ts"], testTimeout: 30_000 },
+  test: { name: "workspace", root, include: ["test/*.test.ts"], testTimeout: TEST_TIMEOUT },
 };
 
 const workspaceInChromium = chromium ? [inChromium("workspace", root, root, chromium)] : [];
@@ -76,8 +76,8 @@ const packed = {
     include: ["test/packed/*.test.ts"],
     tags,
     globalSetup: ["test/packed/install.ts"],
-    testTimeout: 120_000,
-    hookTimeout: 120_000,
+    testTimeout: TEST_TIMEOUT,
+    hookTimeout: TEST_TIMEOUT,
   },
 };
 

@@ -45,4 +45,4 @@ test("a process that does not end by itself is killed", async () => {
   expect(process.kill(Number(pid), 0)).toBe(true);
   await lines[Symbol.asyncDispose]();
   expect(() => process.kill(Number(pid), 0)).toThrow("ESRCH");
-}, 20_000);
+});

@@ -157,7 +157,7 @@ async function holds(peer: Peer, reason: RegExp, expected: readonly string[]) {
       if (result.phase !== "decode") expect(result.machine.gemmFlopsPerSecond).toBeGreaterThan(0);
     }
     for (const result of results.filter(isOpMeasurement)) expect(result.milliseconds.median).toBeGreaterThan(0);
-  }, 120_000);
+  });
 }
 
 describe("the real ones", async () => {

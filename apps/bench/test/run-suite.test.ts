@@ -61,7 +61,7 @@ test("measures decode and training of every variant", async () => {
   expect(trained!.rooflineShare).toBeLessThan(1);
   expect(trained!.machine.gemmFlopsPerSecond).toBeGreaterThan(0);
   expect([...activities]).toEqual(expect.arrayContaining(["compiling dense", "compiling sparse-ff", "measuring"]));
-}, 60_000);
+});
 
 test("measures a layer alone, forwards and backwards, whatever it draws", async () => {
   const layers = parseSuite(
@@ -95,7 +95,7 @@ test("measures a layer alone, forwards and backwards, whatever it draws", async 
   ]);
   expect(measured.every(({ tokensPerSecond }) => tokensPerSecond.median > 0)).toBe(true);
   expect(results.at(-1)).toMatchObject({ error: "model config: dFf 16 is not a multiple of feedForward.experts 3" });
-}, 60_000);
+});
 
 test("a variant that fails is a line, and the run goes on", async () => {
   const reference = referenceBackend();
@@ -112,7 +112,7 @@ test("a variant that fails is a line, and the run goes on", async () => {
   expect(results[1]).toMatchObject({ variant: "sparse-ff", error: "argMax is not supported" });
   expect(results[1]).not.toHaveProperty("tokensPerSecond");
   expect(isMeasurement(results[2]!)).toBe(true);
-}, 60_000);
+});
 
 test("a backend whose limits cannot be measured is a line for every variant", async () => {
   const broken: Backend = {
@@ -175,7 +175,7 @@ test("a variant that does not fit beside the others is measured beside dense alo
     "measured",
     "out of memory",
   ]);
-}, 60_000);
+});
 
 test("a variant that needs more memory than is free is a line, and the others are measured", async () => {
   const wide = { ...model, dModel: 2 ** 17, dFf: 2 ** 20 }; // half a terabyte of feed-forward
@@ -204,7 +204,7 @@ test("a variant that needs more memory than is free is a line, and the others ar
     error: expect.stringMatching(/^does not fit: [\d.]+ GB of memory are needed, and [\d.]+ GB are free$/),
   });
   expect(results[1]).toMatchObject({ variant: "small", overDense: null, rounds: 2 });
-}, 60_000);
+});
 
 test("tells of the results so far while rounds are measured", async () => {
   const rounds: number[] = [];
@@ -220,7 +220,7 @@ test("tells of the results so far while rounds are measured", async () => {
     },
   });
   expect(rounds).toEqual([1, 2]);
-}, 60_000);
+});
 
 test("an abort keeps the cases that finished", async () => {
   const controller = new AbortController();
@@ -229,4 +229,4 @@ test("an abort keeps the cases that finished", async () => {
     onProgress: ({ case: name }) => name === "t" && controller.abort(),
   });
   expect(results.map((result) => result.case)).toEqual(["d", "d"]);
-}, 60_000);
+});

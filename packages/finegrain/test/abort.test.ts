@@ -29,7 +29,7 @@ beforeAll(async () => {
   await save("quarter", { ...long, maxLength: 4_096 });
   await save("short", short);
   idle = (await finegrain(["--version"])).milliseconds;
-}, 120_000);
+});
 afterAll(() => rm(folder, { recursive: true }));
 
 function save(name: string, config: ModelConfig): Promise<unknown> {
@@ -80,7 +80,7 @@ describe.each<[string, number, ...string[]]>([
     expect(code).toBe(130);
     expect(late).toBeLessThan(100 + 2 * idle);
     expect(JSON.parse(stdout)).toMatchObject({ tokens: [], text: "", end: "abort", tokensPerSecond: 0 });
-  }, 60_000);
+  });
 
   test("a text under way, of which all is shown", async () => {
     const args = generate("--prompt", "It was", "-n", `${prompt}`, "--greedy");
@@ -88,7 +88,7 @@ describe.each<[string, number, ...string[]]>([
     expect(code).toBe(130);
     expect(late).toBeLessThan(100 + 2 * idle);
     expect(stdout.length).toBeGreaterThan("It was".length);
-  }, 60_000);
+  });
 
   test("an evaluation under way", async () => {
     const args = ["evaluate", join(folder, "short"), ...flags, "--data", join(folder, "text.txt"), "--batch", "1"];
@@ -96,5 +96,5 @@ describe.each<[string, number, ...string[]]>([
     expect(code).toBe(130);
     expect(late).toBeLessThan(100 + 2 * idle);
     expect(stdout).not.toContain("bits per byte on");
-  }, 60_000);
+  });
 });

@@ -75,7 +75,7 @@ test("measures on one backend after the other, and keeps what was in the file", 
     ["wasm", "sparse-ff", 3],
   ]);
   expect(await readdir(folder)).toEqual(["results.jsonl", "tiny.json"]);
-}, 120_000);
+});
 
 test("a backend that does not open is a line for every variant, and the next one is measured", async () => {
   const ended = await finegrain(["bench", suite, "--backend", "tfjs:cuda,reference", "--json", results]);
@@ -88,7 +88,7 @@ test("a backend that does not open is a line for every variant, and the next one
     ["reference", true],
     ["reference", true],
   ]);
-}, 120_000);
+});
 
 test("Ctrl-C keeps the cases that finished and the rounds of the one at hand", async () => {
   await writeSuite(decode("first", 2), decode("second", 1_000_000), decode("third", 2));
@@ -112,7 +112,7 @@ test("Ctrl-C keeps the cases that finished and the rounds of the one at hand", a
   expect(measured[2]!.rounds).toBeGreaterThan(0);
   expect(measured[3]!.rounds).toBe(measured[2]!.rounds);
   expect(ended.stdout).toMatch(/second \(decode, reference\)\n/);
-}, 120_000);
+});
 
 describe("--against", () => {
   const bench = (...flags: string[]) => finegrain(["bench", suite, "--backend", "reference", ...flags]);
@@ -134,7 +134,7 @@ describe("--against", () => {
     expect(stdout).toMatch(/first: dense +reference +speed .* same\n/);
     expect(stdout).toMatch(/first: sparse-ff +reference +over dense +99\.0 \(98\.0 to 100\) .* -\d.* % +slower\n/);
     expect(stdout).toMatch(/a change is one whose intervals do not overlap and that is larger than its margin/);
-  }, 120_000);
+  });
 
   test("what is faster, or within the noise, exits 0", async () => {
     await earlier(({ variant }) =>
@@ -143,13 +143,13 @@ describe("--against", () => {
     const { code, stdout } = await bench("--against", results);
     expect(stdout).toMatch(/first: sparse-ff .* faster\n/);
     expect(code).toBe(0);
-  }, 120_000);
+  });
 
   test("the file that is compared with may be the one that is added to", async () => {
     await earlier(() => ({ tokensPerSecond: anything, overDense: anything }));
     expect(await bench("--against", results, "--json", results)).toMatchObject({ code: 0 });
     expect(await lines()).toHaveLength(4);
-  }, 120_000);
+  });
 });
 
 describe("wrong input is refused before anything is measured", () => {

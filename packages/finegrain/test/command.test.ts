@@ -97,7 +97,7 @@ test("train, evaluate and generate, from text to text", async () => {
   expect(logProbabilities[0].logProbability).toBeLessThanOrEqual(logProbabilities[0].likely[0].logProbability);
   expect(tokens).toHaveLength(6);
   expect(generated.stdout.trimEnd()).toBe(`It was${continuation}`.trimEnd());
-}, 60_000);
+});
 
 test("evaluates and writes with weights of 8 and 4 bits on wasm, and says what they cost", async () => {
   const run = join(folder, "quantized");
@@ -121,7 +121,7 @@ test("evaluates and writes with weights of 8 and 4 bits on wasm, and says what t
   const refused = await finegrain([...generate, "--backend", "onnx"]);
   expect(refused.code).toBe(1);
   expect(refused.stderr).toMatch(/onnx:cpu keeps weights in float32 alone, not in int8/);
-}, 60_000);
+});
 
 test("trains for so many minutes, measuring included, where nobody says steps", async () => {
   const run = join(folder, "timed");
@@ -134,7 +134,7 @@ test("trains for so many minutes, measuring included, where nobody says steps", 
   const both = await finegrain(["train", "--minutes", "1", "--steps", "2", "--data", text, "--out", run]);
   expect(both).toMatchObject({ code: 2 });
   expect(both.stderr).toContain("--minutes cannot be given with --steps");
-}, 60_000);
+});
 
 test("trains on a folder of text and JSONL, with Adafactor and every part sparse", async () => {
   const data = join(folder, "data");
@@ -157,7 +157,7 @@ test("trains on a folder of text and JSONL, with Adafactor and every part sparse
   ]);
   expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
   expect(JSON.parse(stdout)).toMatchObject({ folder: run, step: 2, interrupted: false });
-}, 60_000);
+});
 
 test("Ctrl-C finishes the step, writes a checkpoint and exits 130; --resume then ends like a run that was never stopped", async () => {
   // On a backend whose own numbers are those of a checkpoint, float32: so that what goes on is the same bit for bit.
@@ -184,7 +184,7 @@ test("Ctrl-C finishes the step, writes a checkpoint and exits 130; --resume then
   const losses = async (run: string) =>
     (await metricsOf(run)).flatMap(({ step, loss }) => (loss === undefined ? [] : [[step, loss]]));
   expect(await losses(stopped)).toEqual(await losses(whole));
-}, 120_000);
+});
 
 test("a second Ctrl-C ends it at once", async () => {
   let sent = 0;
@@ -199,7 +199,7 @@ test("a second Ctrl-C ends it at once", async () => {
     },
   );
   expect(ended.code).toBe(130);
-}, 60_000);
+});
 
 test("the demo trains both models, lets them write, and leaves runs behind", async () => {
   const out = join(folder, "demo");

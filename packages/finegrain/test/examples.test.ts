@@ -20,4 +20,4 @@ test("examples/train.ts trains, writes, and opens its run again", async () => {
     log.mockRestore();
     write.mockRestore();
   }
-}, 60_000);
+});

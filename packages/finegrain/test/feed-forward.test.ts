@@ -40,27 +40,20 @@ describe("every feed-forward layer trains, is evaluated and writes", () => {
     ["token-choice", "token-choice, 4 experts", ["--experts", "4", "--top-k", "2", "--capacity", "2"]],
     ["block-sparse", "block-sparse, 8 experts", []],
     ["switch", "switch, 8 experts", []],
-  ])(
-    "%s",
-    async (name, words, flags) => {
-      const { code, stdout, stderr } = await train(name, "--feed-forward", name, ...flags);
-      expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
-      expect(stdout).toContain(`(${words})`);
-      const steps = (await recordsOf(name)).filter(({ loss }) => loss !== undefined);
-      for (const metric of ["expertLoad.max", "expertLoad.min", "droppedTokens", "routerEntropy"])
-        expect(steps.every((record) => Number.isFinite(record[metric]))).toBe(true);
-      expect(await bitsPerByte(name, "--batch", "2")).toBeGreaterThan(1);
-      expect(await bitsPerByte(name, "--batch", "2", "--as-decoded")).toBeGreaterThan(1);
-      const generated = await finegrain(
-        ["generate", join(folder, name), "--backend", "reference", "--max-tokens", "3"],
-        {
-          stdin: "It was\n",
-        },
-      );
-      expect(generated.code).toBe(0);
-    },
-    60_000,
-  );
+  ])("%s", async (name, words, flags) => {
+    const { code, stdout, stderr } = await train(name, "--feed-forward", name, ...flags);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    expect(stdout).toContain(`(${words})`);
+    const steps = (await recordsOf(name)).filter(({ loss }) => loss !== undefined);
+    for (const metric of ["expertLoad.max", "expertLoad.min", "droppedTokens", "routerEntropy"])
+      expect(steps.every((record) => Number.isFinite(record[metric]))).toBe(true);
+    expect(await bitsPerByte(name, "--batch", "2")).toBeGreaterThan(1);
+    expect(await bitsPerByte(name, "--batch", "2", "--as-decoded")).toBeGreaterThan(1);
+    const generated = await finegrain(["generate", join(folder, name), "--backend", "reference", "--max-tokens", "3"], {
+      stdin: "It was\n",
+    });
+    expect(generated.code).toBe(0);
+  });
 });
 
 test("token choice reports its auxiliary losses", async () => {
@@ -79,7 +72,7 @@ test("a masked language model trains, with groups along time too, and does not w
   const generated = await finegrain(["generate", join(folder, "masked"), "--backend", "reference", "--prompt", "It"]);
   expect(generated.code).toBe(1);
   expect(generated.stderr).toContain("a masked language model has no decode");
-}, 60_000);
+});
 
 describe("refused in one sentence", () => {
   test.each([

@@ -87,7 +87,7 @@ test("the tokens of a large text are in files beside the run, made once", async 
   expect(more).toMatchObject({ code: 0, stderr: "" });
   expect((await stat(file)).mtimeMs).toBe(mtimeMs);
   await rm(cwd, { recursive: true });
-}, 120_000);
+});
 
 test("what is suggested next can be typed as it stands, and begins as the text does", async () => {
   const { cwd, ended } = await trained("next");

@@ -39,7 +39,7 @@ beforeAll(async () => {
   Object.assign(ofRun, { tokens: await written(run), bitsPerByte: await judged(run) });
   expect(ofRun.tokens).toHaveLength(6);
   expect(ofRun.bitsPerByte).toBeGreaterThan(0);
-}, 120_000);
+});
 
 describe("a model of others", () => {
   test.each([

@@ -32,49 +32,41 @@ async function greedy(run: Run): Promise<string> {
   return all;
 }
 
-test.each(["byte", "tokenizer.json"])(
-  "what the library trained the command opens, with %s",
-  async (kind) => {
-    await using backend = await openBackend({ name: "reference" });
-    const out = join(folder, `library-${kind}`);
-    const data = await readText(text);
-    const abort = new AbortController();
-    const run = await train({
-      ...{ backend, out, data, signal: abort.signal, tokenizer: kind === "byte" ? "byte" : tokenizer },
-      model: { layers: 1, dModel: 8, dFf: 16, heads: 2, feedForward: { type: "sparse", blockSize: 4 } },
-      training: { steps: 6, batch: 2, length: 16 },
-      onStep: ({ step }) => {
-        if (step === 3) abort.abort();
-      },
-    });
-    expect(run.outcome).toMatchObject({ step: 3, interrupted: true });
+test.each(["byte", "tokenizer.json"])("what the library trained the command opens, with %s", async (kind) => {
+  await using backend = await openBackend({ name: "reference" });
+  const out = join(folder, `library-${kind}`);
+  const data = await readText(text);
+  const abort = new AbortController();
+  const run = await train({
+    ...{ backend, out, data, signal: abort.signal, tokenizer: kind === "byte" ? "byte" : tokenizer },
+    model: { layers: 1, dModel: 8, dFf: 16, heads: 2, feedForward: { type: "sparse", blockSize: 4 } },
+    training: { steps: 6, batch: 2, length: 16 },
+    onStep: ({ step }) => {
+      if (step === 3) abort.abort();
+    },
+  });
+  expect(run.outcome).toMatchObject({ step: 3, interrupted: true });
 
-    const generated = await finegrain(["generate", out, ...REFERENCE, ...GREEDY]);
-    expect(generated).toMatchObject({ code: 0, stderr: "" });
-    expect(JSON.parse(generated.stdout).text).toBe(await greedy(run));
-    const evaluated = await finegrain(["evaluate", out, ...REFERENCE, "--json"]);
-    expect(JSON.parse(evaluated.stdout).bitsPerByte).toBeCloseTo((await run.evaluate()).bitsPerByte, 6);
-    const resumed = await finegrain(["train", "--resume", out, ...REFERENCE, "--json"]);
-    expect(resumed).toMatchObject({ code: 0, stderr: "" });
-    expect(JSON.parse(resumed.stdout)).toMatchObject({ folder: out, step: 6, interrupted: false });
-  },
-  60_000,
-);
+  const generated = await finegrain(["generate", out, ...REFERENCE, ...GREEDY]);
+  expect(generated).toMatchObject({ code: 0, stderr: "" });
+  expect(JSON.parse(generated.stdout).text).toBe(await greedy(run));
+  const evaluated = await finegrain(["evaluate", out, ...REFERENCE, "--json"]);
+  expect(JSON.parse(evaluated.stdout).bitsPerByte).toBeCloseTo((await run.evaluate()).bitsPerByte, 6);
+  const resumed = await finegrain(["train", "--resume", out, ...REFERENCE, "--json"]);
+  expect(resumed).toMatchObject({ code: 0, stderr: "" });
+  expect(JSON.parse(resumed.stdout)).toMatchObject({ folder: out, step: 6, interrupted: false });
+});
 
-test.each(["byte", "tokenizer.json"])(
-  "what the command trained the library opens, with %s",
-  async (kind) => {
-    const out = join(folder, `command-${kind}`);
-    const flags = ["--data", text, "--out", out, "--tokenizer", kind === "byte" ? "byte" : tokenizer];
-    expect(await finegrain(["train", ...TINY, ...flags])).toMatchObject({ code: 0, stderr: "" });
-    await using backend = await openBackend({ name: "reference" });
-    await using run = await openRun(out, { backend });
-    expect(run).toMatchObject({ step: 4, path: out });
-    const generated = await finegrain(["generate", out, ...REFERENCE, ...GREEDY]);
-    expect(await greedy(run)).toBe(JSON.parse(generated.stdout).text);
-    const evaluated = await finegrain(["evaluate", out, ...REFERENCE, "--json"]);
-    expect((await run.evaluate()).bitsPerByte).toBeCloseTo(JSON.parse(evaluated.stdout).bitsPerByte, 6);
-    expect(await run.train({ steps: 6 })).toMatchObject({ step: 6, interrupted: false });
-  },
-  60_000,
-);
+test.each(["byte", "tokenizer.json"])("what the command trained the library opens, with %s", async (kind) => {
+  const out = join(folder, `command-${kind}`);
+  const flags = ["--data", text, "--out", out, "--tokenizer", kind === "byte" ? "byte" : tokenizer];
+  expect(await finegrain(["train", ...TINY, ...flags])).toMatchObject({ code: 0, stderr: "" });
+  await using backend = await openBackend({ name: "reference" });
+  await using run = await openRun(out, { backend });
+  expect(run).toMatchObject({ step: 4, path: out });
+  const generated = await finegrain(["generate", out, ...REFERENCE, ...GREEDY]);
+  expect(await greedy(run)).toBe(JSON.parse(generated.stdout).text);
+  const evaluated = await finegrain(["evaluate", out, ...REFERENCE, "--json"]);
+  expect((await run.evaluate()).bitsPerByte).toBeCloseTo(JSON.parse(evaluated.stdout).bitsPerByte, 6);
+  expect(await run.train({ steps: 6 })).toMatchObject({ step: 6, interrupted: false });
+});

@@ -34,7 +34,7 @@ describe.runIf(process.platform === "linux")("where the system refuses the addre
     const { code, stderr } = await within(9_000_000, "generate model --backend wasm --prompt hi -n 3");
     expect(code).toBe(1);
     expect(stderr).toMatch(refused);
-  }, 60_000);
+  });
 
   test("tfjs:wasm says so in one sentence", async () => {
     const { code, stderr } = await within(9_000_000, "generate model --backend tfjs --device wasm --prompt hi -n 3");
@@ -42,7 +42,7 @@ describe.runIf(process.platform === "linux")("where the system refuses the addre
     expect(stderr).toMatch(
       /^finegrain: TensorFlow\.js's wasm backend does not start here: its memory was refused .+\n$/,
     );
-  }, 60_000);
+  });
 
   test("devices lists both as not there, and the others as they are", async () => {
     const { code, stdout } = await within(9_000_000, "devices");
@@ -51,12 +51,12 @@ describe.runIf(process.platform === "linux")("where the system refuses the addre
     expect(stdout).toMatch(/^tfjs:wasm +no +TensorFlow\.js's wasm backend does not start here/m);
     expect(stdout).toMatch(/^reference:cpu +yes/m);
     expect(stdout).not.toContain("mistake in finegrain");
-  }, 60_000);
+  });
 
   test("what the sentence says helps", async () => {
     const env = { NODE_OPTIONS: "--disable-wasm-trap-handler" };
     const { code, stdout } = await within(9_000_000, "generate model --backend wasm --prompt hi -n 3 --json", env);
     expect(code).toBe(0);
     expect(JSON.parse(stdout).tokens).toHaveLength(3);
-  }, 60_000);
+  });
 });

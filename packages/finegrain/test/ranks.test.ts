@@ -61,7 +61,6 @@ const modelOf = (folder: string, step: string) =>
 
 test("ranks learn the same as one process, and go on with each other's runs", {
   tags: ["mpi/openmpi", "mpi/mpich"],
-  timeout: 120_000,
 }, async () => {
   const { folder, text } = await folderWithText();
   const [one, three] = [join(folder, "one"), join(folder, "three")];
@@ -114,7 +113,6 @@ async function interrupted(mpi: keyof typeof LAUNCHERS, tell: (launcher: number,
 
 test("a rank that is killed ends the other, and the last checkpoint is whole", {
   tags: "mpi/openmpi",
-  timeout: 120_000,
 }, async () => {
   const { code, output } = await interrupted("openmpi", (launcher) => {
     void promisify(execFile)("pgrep", ["-P", String(launcher)]).then(({ stdout }) =>
@@ -125,7 +123,7 @@ test("a rank that is killed ends the other, and the last checkpoint is whole", {
   expect(output).toMatch(/process rank \d .*exited on signal 9/);
 });
 
-test("an interrupt ends all ranks with a checkpoint", { tags: "mpi/mpich", timeout: 120_000 }, async () => {
+test("an interrupt ends all ranks with a checkpoint", { tags: "mpi/mpich" }, async () => {
   const { code, output } = await interrupted("mpich", (launcher) => process.kill(launcher, "SIGINT"));
   expect(code).toBe(130);
   expect(output).toMatch(/stopped after step \d+; go on with/);
@@ -133,7 +131,6 @@ test("an interrupt ends all ranks with a checkpoint", { tags: "mpi/mpich", timeo
 
 test("ranks that are told different things refuse to begin, in one sentence", {
   tags: "mpi/openmpi",
-  timeout: 60_000,
 }, async () => {
   const out = join(await emptyFolder(), "run");
   const as = (steps: string) => ["-n", "1", ...rank([...SMALL, "--batch", "2", "--steps", steps, "--out", out])];

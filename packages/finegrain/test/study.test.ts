@@ -58,7 +58,7 @@ test("a study that was stopped makes the runs that are missing, and no other", a
     "sparse whole 2",
   ]);
   expect(ended.stdout).toMatch(/^sparse .* 2 seeds/m);
-}, 60_000);
+});
 
 test("what has ended is not trained again, and its table and charts are there", async () => {
   await rm(join(folder, "runs"), { recursive: true });
@@ -70,7 +70,7 @@ test("what has ended is not trained again, and its table and charts are there", 
   const page = await readFile(join(folder, "report/index.html"), "utf8");
   for (const chart of ["tiny: by steps", "tiny: by arithmetic", "tiny: by bytes read for a token"])
     expect(page).toContain(chart);
-}, 60_000);
+});
 
 test("a study that is none is told in one sentence", async () => {
   await writeFile(join(folder, "wrong.json"), '{"title": "x"}');

@@ -16,7 +16,7 @@ beforeAll(async () => {
   const { code, stderr } = await finegrain(["train", ...TINY, "--data", text, "--out", run]);
   expect(stderr).toBe("");
   expect(code).toBe(0);
-}, 120_000);
+});
 
 /** One sentence on stderr, nothing of a stack, nothing on stdout that looks like success. */
 function expectSentence({ code, stderr }: Ended, expected: { code: number; says: RegExp }): void {

@@ -36,7 +36,7 @@ test("ends as token choice, opens as that, and decodes what it scores", async ()
   const asDecoded = await opened.evaluate(OPTIONS.data, { asDecoded: true });
   expect(Math.abs(asDecoded.bitsPerByte / bitsPerByte - 1)).toBeLessThan(0.01);
   expect(await opened.train({ steps: 11, data: OPTIONS.data })).toMatchObject({ step: 11 });
-}, 60_000);
+});
 
 test.each([1, 6, 8])(
   "interrupted after step %i it goes on as if it had not been",
@@ -69,7 +69,7 @@ test("starts as it was asked to, tells of its start once, and stays so without a
   expect(run.config.model.feedForward).toEqual(GROUPED);
   await train({ ...OPTIONS, onStart: ({ model }) => starts.push(model.config.feedForward) });
   expect(starts).toEqual([GROUPED, GROUPED]);
-}, 60_000);
+});
 
 test("a mixture ends so too where a router can be made of its controller", async () => {
   const feedForward = { type: "mixture-of-tokens", experts: 4, groupSize: 4 } as const;
@@ -84,4 +84,4 @@ test("a mixture ends so too where a router can be made of its controller", async
   await using other = await train({ ...options, model: { ...OPTIONS.model, feedForward: separate } });
   expect(other.config.model.feedForward).toEqual(separate);
   expect(other.config.training).not.toHaveProperty("transition");
-}, 60_000);
+});
