@@ -155,8 +155,17 @@ describe("watch", () => {
     await expect.poll(() => page.textContent("#race .sparse .said")).toMatch(/^“e” turns on 45 of 720/);
     await page.focus("#race .sparse .units");
     await page.keyboard.press("ArrowRight");
+    // What a screen reader says where the keys are; nothing is chosen yet.
+    const heard = page.locator("#race .sparse .heard");
+    expect(await heard.textContent()).toMatch(/^Layer 1, unit 17, in block 2, is on for \d+ of \d+ tokens[:.]/);
+    expect(await heard.getAttribute("role")).toBe("status");
+    await page.keyboard.press("ArrowDown");
+    expect(await heard.textContent()).toMatch(/^Layer 1, unit 18, in block 2,/);
+    await page.keyboard.press("ArrowUp");
     await page.keyboard.press("Enter");
-    await expect.poll(() => page.textContent("#race .sparse .said")).toMatch(/^Layer 1, unit 17 is on for \d+ of/);
+    await expect
+      .poll(() => page.textContent("#race .sparse .said"))
+      .toMatch(/^Layer 1, unit 17, in block 2, is on for \d+ of/);
     const fires = await page.locator("#race .sparse .text .fires").count();
     expect(await page.textContent("#race .sparse .said")).toMatch(`is on for ${fires} of`);
   }, 300_000);

@@ -1,6 +1,7 @@
 import {
   add,
   type Donation,
+  type Graph,
   graph,
   input,
   lessEqual,
@@ -56,6 +57,12 @@ export function decodeGraph(model: LanguageModel, shape: DecodeShape) {
 }
 
 /**
+ * What else a step that writes is to show: made of the nodes of its graph.
+ * @param weights the graph's own inputs by path, as they are stored.
+ */
+export type Watch = (step: Graph, weights: Readonly<Record<string, Tensor>>) => Readonly<Record<string, Tensor>>;
+
+/**
  * A step that writes: it takes what the step before it made, so that nothing comes or goes between them.
  *
  *   weights, caches, position  as of {@link decodeGraph}; the position comes out one further, and is donated too
@@ -63,11 +70,12 @@ export function decodeGraph(model: LanguageModel, shape: DecodeShape) {
  *   draw                       what it is drawn with, see `drawInputs`
  *   text.marks                 int32 [vocabulary]: where there are penalties, the tokens of the text, see `marksOf`; donated too
  *   likely                     comes out where it is asked for, see `likely`
+ *   watched                    comes out: what `watch` makes
  *
  * The token is not donated, since it is also read. A token below 0, which is no token, is taken as 0: by the time it is known, the next
  * step has been asked for.
  */
-export function writeGraph(model: LanguageModel, kind: DrawKind, shape: Omit<DecodeShape, "tokens">) {
+export function writeGraph(model: LanguageModel, kind: DrawKind, shape: Omit<DecodeShape, "tokens">, watch?: Watch) {
   const { weights, before, after, ids, position, logits } = decoding(model, { ...shape, tokens: 1 }, (ids) =>
     max(ids, 0),
   );
@@ -85,10 +93,15 @@ export function writeGraph(model: LanguageModel, kind: DrawKind, shape: Omit<Dec
       token: reshape(token, [1, 1]),
       text: next,
       likely: kind.likely === undefined ? {} : likely(ofModel, token, kind.likely),
+      watched: {} as Readonly<Record<string, Tensor>>,
     },
   });
+  const stored = storedProducts(write, shape.storage);
+  const { name, takes, gives } = stored;
   return {
-    graph: storedProducts(write, shape.storage),
+    graph: watch
+      ? graph({ name, inputs: takes, outputs: { ...gives, watched: watch(stored, takes.weights) } })
+      : stored,
     donate: ["caches", "position", "text"] satisfies Donation[],
   };
 }

@@ -1,6 +1,6 @@
 import { type Backend, type Buffer, FinegrainError, type HostTensor, inTurns, Once } from "@finegrain/graph";
 import { type LanguageModel, type Storage, uploadingWeights } from "@finegrain/nn";
-import { decodeGraph, writeGraph } from "./decode-graph.ts";
+import { decodeGraph, type Watch, writeGraph } from "./decode-graph.ts";
 import type { DrawnToken } from "./likely.ts";
 import { checkSampling, type SamplingOptions } from "./sampling.ts";
 import { type Session, startSession } from "./session.ts";
@@ -21,6 +21,8 @@ export interface GeneratorOptions {
   readonly storage?: Storage;
   /** Tokens that caches have room for from the start. Default: few; they grow. */
   readonly capacity?: number;
+  /** What else its steps show: it comes with every token of a session's `write`. */
+  readonly watch?: Watch;
 }
 
 export interface GenerateOptions extends SamplingOptions {
@@ -68,7 +70,7 @@ export interface Generator extends AsyncDisposable {
  * @throws FinegrainError where the weights are not the model's, or the backend cannot keep them as is asked.
  */
 export async function createGenerator(options: GeneratorOptions): Promise<Generator> {
-  const { backend, model, weights, capacity = 1, storage = "float32" } = options;
+  const { backend, model, weights, capacity = 1, storage = "float32", watch } = options;
   const buffers = await inTurns(uploadingWeights(backend, model, weights, storage));
   const own = [...buffers].filter(([path, buffer]) => weights.get(path) !== buffer).map(([, buffer]) => buffer);
   const executables = new Once<string, Disposable>();
@@ -87,7 +89,7 @@ export async function createGenerator(options: GeneratorOptions): Promise<Genera
       }),
     write: (kind, capacity) =>
       once(["write", kind, capacity], () => {
-        const { graph, donate } = writeGraph(model, kind, { capacity, storage });
+        const { graph, donate } = writeGraph(model, kind, { capacity, storage }, watch);
         return backend.compile(graph, { donate });
       }),
   };

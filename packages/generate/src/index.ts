@@ -1,5 +1,5 @@
 export { type ChatMessage, chatPrompt, type TemplateTokens } from "./chat.ts";
-export { cacheTypes, type DecodeShape, decodeGraph, writeGraph } from "./decode-graph.ts";
+export { cacheTypes, type DecodeShape, decodeGraph, type Watch, writeGraph } from "./decode-graph.ts";
 export { drawToken } from "./draw-token.ts";
 export {
   createGenerator,

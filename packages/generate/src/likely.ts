@@ -1,4 +1,4 @@
-import { concat, gather, logSoftmax, max, reshape, type Tensor, topK } from "@finegrain/graph";
+import { concat, gather, type HostTensor, logSoftmax, max, reshape, type Tensor, topK } from "@finegrain/graph";
 
 /** A token, and the logarithm of its probability: the model's own, before penalties and temperature. */
 export interface TokenProbability {
@@ -11,6 +11,8 @@ export interface DrawnToken extends Partial<TokenProbability> {
   readonly token: number;
   /** The most likely tokens, the likeliest first, where they were asked for. */
   readonly likely?: readonly TokenProbability[];
+  /** Of the step that drew it, which read the token before: what the generator's `watch` makes. */
+  readonly watched?: Readonly<Record<string, HostTensor>>;
 }
 
 /**

@@ -141,7 +141,10 @@ export class Stream implements Disposable {
   }
 
   /** Write a token over the caches, which have room for it. What is given stays the caller's, but for the position and the text. */
-  async write(kind: DrawKind, given: Written): Promise<Omit<Written, "draw"> & { readonly likely: Buffers }> {
+  async write(
+    kind: DrawKind,
+    given: Written,
+  ): Promise<Omit<Written, "draw"> & { readonly likely: Buffers; readonly watched: Buffers }> {
     const executable = await this.decoder.write(kind, this.#capacity);
     const { caches, ...next } = executable.run({ weights: this.decoder.weights, caches: this.#caches, ...given });
     this.#caches = caches;

@@ -12,7 +12,9 @@ import {
 import { initialize, type ModelConfig, scalingLM } from "@finegrain/nn";
 import { describe, expect, test, vi } from "vitest";
 import { forward } from "../test/full-pass.ts";
+import type { Watch } from "./decode-graph.ts";
 import { createGenerator } from "./generator.ts";
+import type { DrawnToken } from "./likely.ts";
 import { byteTokenizer } from "./tokenizer/index.ts";
 import type { WriteOptions } from "./write.ts";
 
@@ -43,6 +45,16 @@ test("a text that goes on from its own beginning, with the same seed, is the sam
   expect(new Set(whole).size).toBeGreaterThan(5);
   const longer = Int32Array.of(...prompt, ...whole.slice(0, 8));
   expect(await written(longer, { seed: 7, maxTokens: 12 })).toEqual(whole.slice(8));
+});
+
+test("a step shows what is asked of it beside the token, and writes the same", async () => {
+  const watch: Watch = (step) => ({ logits: step.nodes.findLast(({ shape }) => shape.at(-1) === config.vocabulary)! });
+  await using generator = await createGenerator({ backend: referenceBackend(), model, weights, watch });
+  using session = generator.start();
+  const drawn: DrawnToken[] = [];
+  for await (const token of session.write(prompt, { temperature: 0, maxTokens: 3 })) drawn.push(token);
+  expect(drawn.map(({ token }) => token)).toEqual(await written(prompt, { temperature: 0, maxTokens: 3 }));
+  for (const { watched } of drawn) expect(watched!.logits!.shape.at(-1)).toBe(config.vocabulary);
 });
 
 describe("penalties", () => {

@@ -68,15 +68,27 @@ async function* writeOn(
 }
 
 /** A token on the device, and what is said of it. */
-type Drawing = Pick<Written, "token"> & { readonly likely: Buffers };
+type Drawing = Pick<Written, "token"> & { readonly likely: Buffers; readonly watched: Buffers };
 
-async function readDrawn({ token, likely }: Drawing, position: number, signal?: AbortSignal): Promise<DrawnToken> {
+async function readDrawn(
+  { token, likely, watched }: Drawing,
+  position: number,
+  signal?: AbortSignal,
+): Promise<DrawnToken> {
   const drawn = tokenOf((await token.read(signal)).data[0]!, position);
+  const shown = await Promise.all(
+    Object.entries(watched).map(async ([name, buffer]) => [name, await buffer.read(signal)] as const),
+  );
+  const own = { token: drawn, ...(shown.length > 0 && { watched: Object.fromEntries(shown) }) };
   const { tokens, logProbabilities } = likely;
-  if (tokens === undefined || logProbabilities === undefined) return { token: drawn };
+  if (tokens === undefined || logProbabilities === undefined) return own;
   const [ids, logs] = await Promise.all([tokens.read(signal), logProbabilities.read(signal)]);
-  const [own, ...others] = Array.from(ids.data, (token, i) => ({ token, logProbability: logs.data[i]! }));
-  return { ...own!, likely: others }; // the token itself is the first
+  // The token itself is the first.
+  const [{ logProbability } = {}, ...others] = Array.from(ids.data, (token, i) => ({
+    token,
+    logProbability: logs.data[i]!,
+  }));
+  return { ...own, ...(logProbability !== undefined && { logProbability }), likely: others };
 }
 
 /** Steps that write, and what passes between them on the device. */

@@ -24,6 +24,7 @@ import type { Corpus } from "@finegrain/train";
 import { type RunConfig, readSavedConfig, withSteps } from "./config.ts";
 import { generationDefaults } from "./defaults.ts";
 import { type Checkpoint, openCheckpoint } from "./folder/checkpoint.ts";
+import { CHECKPOINT_FILES } from "./folder/run-files.ts";
 import { exists, folderStore, isBegun, runPaths } from "./folder/run-folder.ts";
 import { type CorpusOfOptions, corpusOf, type EvaluateOptions, type Evaluation, evaluateHeldOut } from "./held-out.ts";
 import { nodePath } from "./node.ts";
@@ -136,7 +137,7 @@ export async function openRun(path: string, { backend, tokenizer, layers = {} }:
     );
   const checkpoint = await openCheckpoint((await exists(checkpoints)) ? checkpoints : path);
   const { dirname, join, resolve } = nodePath();
-  const { config, isWhole } = readSavedConfig(checkpoint.config, join(checkpoint.path, "config.json"));
+  const { config, isWhole } = readSavedConfig(checkpoint.config, join(checkpoint.path, CHECKPOINT_FILES.config));
   // A checkpoint is in runs/<name>/checkpoints/<step>.
   const folder = dirname(dirname(resolve(checkpoint.path)));
   const opened = tokenizer ?? (await openOwnTokenizer(config, [checkpoint.path, folder]));

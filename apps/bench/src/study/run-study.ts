@@ -2,6 +2,7 @@ import { rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { type Backend, ranOn } from "@finegrain/graph";
 import {
+  CHECKPOINT_POINTERS,
   readText,
   runPaths,
   type Text,
@@ -115,7 +116,7 @@ const folderName = ({ variant, role, rate, seed }: StudyRun): string =>
 
 /** Whether an interrupted run left a checkpoint; a folder without one is begun anew. */
 async function startedBefore(path: string): Promise<boolean> {
-  const isThere = await stat(join(runPaths(path).checkpoints, "latest")).then(
+  const isThere = await stat(join(runPaths(path).checkpoints, CHECKPOINT_POINTERS.latest)).then(
     () => true,
     () => false,
   );

@@ -1,4 +1,5 @@
 import { one } from "./dom.ts";
+import { isText } from "./dropped-text.ts";
 import { findEngines } from "./engines.ts";
 import { MeasureView } from "./measure/measure-view.ts";
 import { TrainView } from "./train/train-view.ts";
@@ -47,5 +48,8 @@ addEventListener("dragleave", ({ relatedTarget }) => {
 addEventListener("drop", (event) => {
   event.preventDefault();
   document.body.classList.remove("dropping");
-  if (event.dataTransfer) void views[shown].drop(event.dataTransfer);
+  if (!event.dataTransfer) return;
+  // A text is for training, wherever it is dropped; lines of results are text too, and for the view that reads them.
+  if (shown === "watch" && isText(event.dataTransfer)) location.hash = "#train";
+  void views[wanted()].drop(event.dataTransfer);
 });

@@ -1,15 +1,14 @@
 import { byteTokenizer, huggingFaceTokenizer, type Tokenizer } from "@finegrain/generate";
 import { type Backend, FinegrainError, type JsonObject, jsonObject, parseJson } from "@finegrain/graph";
 import { type ModelConfig, matchTensors, paramTypes, readSafetensors, type Storage, scalingLM } from "@finegrain/nn";
+import { CHECKPOINT_FILES, CHECKPOINT_POINTERS, RUN_FILES } from "@finegrain/runs";
 import { unzipSync } from "fflate";
 import type { DroppedFile, ModelSource } from "../protocol.ts";
 import { type Folder, memoryFolder, openFolder } from "./folder.ts";
 import { textOf } from "./run-files.ts";
 import { type WatchedModel, watchedModel } from "./watched-model.ts";
 
-const WEIGHTS = "model.safetensors";
-const CONFIG = "config.json";
-const TOKENIZER = "tokenizer.json";
+const { model: WEIGHTS, config: CONFIG, tokenizer: TOKENIZER } = CHECKPOINT_FILES;
 
 /**
  * Open a model for watching. Weights are kept as the file has them, where the backend can.
@@ -21,7 +20,7 @@ export async function openModel(source: ModelSource, backend: Backend): Promise<
   const place = await checkpointPlace(paths, read);
   const file = async (name: string): Promise<Uint8Array | undefined> => {
     // A checkpoint has its own config and tokenizer, or its run has.
-    for (const folder of [place, place.replace(/checkpoints\/[^/]*\/$/, "")]) {
+    for (const folder of [place, runOf(place)]) {
       const bytes = await read(`${folder}${name}`);
       if (bytes !== undefined) return bytes;
     }
@@ -63,11 +62,18 @@ async function tokenizerOf(
   return huggingFaceTokenizer(textOf(json), TOKENIZER);
 }
 
+/** The folder of the run that a checkpoint is of, with a slash behind it; the checkpoint's own where it is in none. */
+function runOf(place: string): string {
+  const [, run = place] = new RegExp(`^(.*)${RUN_FILES.checkpoints}/[^/]*/$`).exec(place) ?? [];
+  return run;
+}
+
 /** The folder of the checkpoint, with a slash behind it: the one that `latest` names, or the only one that there is. */
 async function checkpointPlace(paths: readonly string[], read: Folder["read"]): Promise<string> {
-  const pointer = paths.find((path) => /(^|\/)latest$/.test(path));
+  const { latest } = CHECKPOINT_POINTERS;
+  const pointer = paths.find((path) => path === latest || path.endsWith(`/${latest}`));
   const named = pointer && (await read(pointer));
-  const place = named ? `${pointer!.replace(/latest$/, "")}${textOf(named).trim()}/` : undefined;
+  const place = named ? `${pointer!.slice(0, -latest.length)}${textOf(named).trim()}/` : undefined;
   const weights = paths.filter((path) => path.endsWith(WEIGHTS)).map((path) => path.slice(0, -WEIGHTS.length));
   const found = weights.find((folder) => folder === place) ?? weights[0];
   if (found === undefined)

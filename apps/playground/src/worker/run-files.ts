@@ -1,9 +1,12 @@
 import { FinegrainError, parseJson } from "@finegrain/graph";
 import { readSafetensors, readSafetensorsHeader } from "@finegrain/nn";
 import {
+  CHECKPOINT_FILES,
+  CHECKPOINT_POINTERS,
   type Checkpoint,
   checkpointFiles,
   checkpointName,
+  RUN_FILES,
   type RunConfig,
   type RunStore,
   savedState,
@@ -15,10 +18,8 @@ import type { Folder } from "./folder.ts";
  * A run folder as a page keeps it: the same files as on a disk, so that what is downloaded is what `finegrain generate` opens.
  */
 
-const CONFIG = "config.json";
-const METRICS = "metrics.jsonl";
-const CHECKPOINTS = "checkpoints";
-const LATEST = `${CHECKPOINTS}/latest`;
+const CHECKPOINTS = `${RUN_FILES.checkpoints}/`;
+const LATEST = `${CHECKPOINTS}${CHECKPOINT_POINTERS.latest}`;
 
 /** A folder as the place of a run. It keeps one checkpoint: `latest` names a whole one at every moment. */
 export function pageStore(folder: Folder): RunStore {
@@ -26,13 +27,13 @@ export function pageStore(folder: Folder): RunStore {
     folder: undefined,
     async begin(config, { json }) {
       for (const path of await folder.list()) await folder.remove(path);
-      await folder.write(CONFIG, `${JSON.stringify(config, null, 2)}\n`);
-      if (json !== undefined) await folder.write("tokenizer.json", json);
+      await folder.write(RUN_FILES.config, `${JSON.stringify(config, null, 2)}\n`);
+      if (json !== undefined) await folder.write(RUN_FILES.tokenizer, json);
     },
     async openMetrics(resumeAt) {
       const kept = (await readRecords(folder)).filter(({ step }) => !(Number(step) >= resumeAt));
       const lines = kept.map((record) => `${JSON.stringify(record)}\n`);
-      const flush = () => folder.write(METRICS, lines.join(""));
+      const flush = () => folder.write(RUN_FILES.metrics, lines.join(""));
       return {
         append: (record) => void lines.push(`${JSON.stringify(record)}\n`),
         flush,
@@ -41,57 +42,60 @@ export function pageStore(folder: Folder): RunStore {
       };
     },
     async save(content) {
-      const name = checkpointName(content.step);
-      const path = `${CHECKPOINTS}/${name}`;
-      const before = await latest(folder);
+      const before = await checkpointsIn(folder);
+      const name = checkpointName(content.step, before);
+      const path = `${CHECKPOINTS}${name}`;
       for (const [file, whole] of checkpointFiles(content)) await folder.write(`${path}/${file}`, whole);
       await folder.write(LATEST, `${name}\n`);
-      if (before !== undefined && before !== name) await folder.remove(`${CHECKPOINTS}/${before}`);
+      for (const old of before) await folder.remove(`${CHECKPOINTS}${old}`);
       return checkpointIn(folder, path);
     },
   };
 }
 
-const latest = async (folder: Folder): Promise<string | undefined> => {
-  const name = await folder.read(LATEST);
-  return name && textOf(name).trim();
-};
+/** Names of the checkpoints that are there, those too of which a page that was closed wrote only a part. */
+async function checkpointsIn(folder: Folder): Promise<string[]> {
+  const inside = (await folder.list()).filter((path) => path.startsWith(CHECKPOINTS));
+  const names = inside.map((path) => path.slice(CHECKPOINTS.length).split("/"));
+  return [...new Set(names.flatMap(([name, file]) => (file === undefined ? [] : [name!])))]; // a file of its own is no checkpoint
+}
 
 /** The last checkpoint of a run that is kept; undefined where there is none. */
 export async function keptCheckpoint(folder: Folder): Promise<Checkpoint | undefined> {
-  const name = await latest(folder);
-  return name === undefined ? undefined : checkpointIn(folder, `${CHECKPOINTS}/${name}`);
+  const name = await folder.read(LATEST);
+  return name && checkpointIn(folder, `${CHECKPOINTS}${textOf(name).trim()}`);
 }
 
 /** @throws FinegrainError where a file is missing or broken. */
 export async function checkpointIn(folder: Folder, path: string): Promise<Checkpoint> {
-  const read = async (file: string): Promise<Uint8Array> => {
-    const bytes = await folder.read(`${path}/${file}`);
-    if (bytes === undefined) throw new FinegrainError(`${path}/${file} is missing`);
+  const pathOf = (file: keyof typeof CHECKPOINT_FILES) => `${path}/${CHECKPOINT_FILES[file]}`;
+  const read = async (file: keyof typeof CHECKPOINT_FILES): Promise<Uint8Array> => {
+    const bytes = await folder.read(pathOf(file));
+    if (bytes === undefined) throw new FinegrainError(`${pathOf(file)} is missing`);
     return bytes;
   };
-  const json = async (file: string) => parseJson(textOf(await read(file)), `${path}/${file}`);
-  const types = async (file: string) => {
+  const json = async (file: "config" | "state") => parseJson(textOf(await read(file)), pathOf(file));
+  const types = async (file: "model" | "optimizer") => {
     const bytes = await read(file);
-    return savedTypes(readSafetensorsHeader(bytes, file, bytes.length).entries, file);
+    return savedTypes(readSafetensorsHeader(bytes, pathOf(file), bytes.length).entries, pathOf(file));
   };
-  const tensors = async (file: string) => readSafetensors(await read(file), file).tensors;
-  const { step, state } = savedState(await json("state.json"), `${path}/state.json`);
+  const tensors = async (file: "model" | "optimizer") => readSafetensors(await read(file), pathOf(file)).tensors;
+  const { step, state } = savedState(await json("state"), pathOf("state"));
   return {
     path,
     step,
     state,
-    config: await json(CONFIG),
-    modelTypes: await types("model.safetensors"),
-    optimizerTypes: await types("optimizer.safetensors"),
-    readModel: () => tensors("model.safetensors"),
-    readOptimizer: () => tensors("optimizer.safetensors"),
+    config: await json("config"),
+    modelTypes: await types("model"),
+    optimizerTypes: await types("optimizer"),
+    readModel: () => tensors("model"),
+    readOptimizer: () => tensors("optimizer"),
   };
 }
 
 /** What a run has logged: a record for every step and every evaluation. */
 export async function readRecords(folder: Folder): Promise<Record<string, unknown>[]> {
-  const bytes = await folder.read(METRICS);
+  const bytes = await folder.read(RUN_FILES.metrics);
   const lines = bytes === undefined ? [] : textOf(bytes).split("\n").slice(0, -1);
   return lines.map((line) => JSON.parse(line) as Record<string, unknown>); // as the store wrote it
 }

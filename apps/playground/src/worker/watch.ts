@@ -1,12 +1,9 @@
-import type { Tokenizer } from "@finegrain/generate";
-import { type Backend, FinegrainError } from "@finegrain/graph";
-import type { Job, ShownToken, Wrote } from "../protocol.ts";
+import { add, type Backend, FinegrainError, graph, hostTensor, input } from "@finegrain/graph";
+import type { Job } from "../protocol.ts";
 import { openEngine } from "./open-engine.ts";
 import { openModel } from "./open-model.ts";
-import type { ReadToken, WatchedModel } from "./watched-model.ts";
-
-/** Seconds that a model writes before it is another's turn, and between two events. */
-const TURN = 0.05;
+import { Racer, race } from "./race.ts";
+import type { WatchedModel } from "./watched-model.ts";
 
 interface Opened {
   readonly backend: Backend;
@@ -34,88 +31,24 @@ async function giveBack(): Promise<void> {
 
 /** Let models write in turns of equal time, so that each is as fast as it would be alone on the device. */
 export const write: Job<"write"> = async ({ models: wanted, prompt, maxTokens, ...sampling }, { tell, signal }) => {
+  const { backend, models } = opened ?? {};
+  if (backend === undefined || models === undefined) throw new FinegrainError("no model is open: open one first");
   const racers = wanted.map((place) => {
-    const model = opened?.models[place];
-    if (model === undefined) throw new FinegrainError("there is no such model open: open one first");
+    const model = models[place];
+    if (model === undefined)
+      throw new FinegrainError(`there is no model ${place} among the ${models.length} that are open`);
     const ids = model.tokenizer.encode(prompt);
     if (ids.length === 0) throw new FinegrainError("the prompt is empty: there is nothing to go on from");
     return new Racer(place, model.write(ids, sampling), model.tokenizer, maxTokens, tell);
   });
-  try {
-    while (!signal.aborted) {
-      const waiting = racers.filter((racer) => !racer.isDone);
-      if (waiting.length === 0) break;
-      await waiting.reduce((a, b) => (b.spent < a.spent ? b : a)).write(signal);
-    }
-  } finally {
-    for (const racer of racers) await racer.end();
-  }
+  const one = input([], "int32", "one");
+  using last = await backend.compile(graph({ name: "last", inputs: { one }, outputs: { two: add(one, 1) } }));
+  /** Runs are done in the order in which they are asked for: when the one that is asked for now is done, all are. */
+  const idle = async () => {
+    using one = backend.upload(hostTensor("int32", [], [1]));
+    using two = last.run({ one }).two;
+    await two.read();
+  };
+  await race(racers, idle, signal);
   return undefined;
 };
-
-/** A model that writes, with the time that it had. */
-class Racer {
-  readonly #place: number;
-  readonly #tokens: AsyncGenerator<ReadToken, never, undefined>;
-  readonly #text: ReturnType<Tokenizer["stream"]>;
-  readonly #vocabulary: number;
-  readonly #most: number;
-  readonly #tell: (event: Wrote, transfer?: Transferable[]) => void;
-  #written = 0;
-  /** Seconds since the prompt was read. */
-  #writing = 0;
-  /** All seconds. */
-  spent = 0;
-
-  constructor(
-    place: number,
-    tokens: AsyncGenerator<ReadToken, never, undefined>,
-    tokenizer: Tokenizer,
-    most: number,
-    tell: (event: Wrote, transfer?: Transferable[]) => void,
-  ) {
-    this.#place = place;
-    this.#tokens = tokens;
-    this.#text = tokenizer.stream();
-    this.#vocabulary = tokenizer.vocabularySize;
-    this.#most = most;
-    this.#tell = tell;
-  }
-
-  get isDone(): boolean {
-    return this.#written >= this.#most;
-  }
-
-  /** Write for a turn, and tell what was read and written. */
-  async write(signal: AbortSignal): Promise<void> {
-    const tokens: ShownToken[] = [];
-    const units: Int32Array[] = [];
-    const started = performance.now();
-    let last = started;
-    while (!this.isDone && !signal.aborted && last - started < 1000 * TURN) {
-      const { value } = await this.#tokens.next();
-      const now = performance.now();
-      if (!value.isPrompt) {
-        this.#written++;
-        this.#writing += (now - last) / 1000;
-      }
-      last = now;
-      // A model may have rows for more tokens than there are: those have no text.
-      const text = value.token < this.#vocabulary ? this.#text.push(value.token) : "";
-      tokens.push({ text, isPrompt: value.isPrompt });
-      if (value.units) units.push(value.units);
-    }
-    this.spent += (last - started) / 1000;
-    const flat = new Uint16Array(units.reduce((length, { length: more }) => length + more, 0));
-    units.reduce((at, chosen) => {
-      flat.set(chosen, at);
-      return at + chosen.length;
-    }, 0);
-    const wrote = { model: this.#place, tokens, units: flat, written: this.#written, seconds: this.#writing };
-    this.#tell(wrote, [flat.buffer]);
-  }
-
-  async end(): Promise<void> {
-    await this.#tokens.return(undefined as never); // it never returns by itself
-  }
-}

@@ -7,16 +7,11 @@ import {
 } from "@finegrain/graph";
 import { type SafetensorsEntry, safetensorsChunks } from "@finegrain/nn";
 import type { FileContent } from "./atomic-file.ts";
+import { CHECKPOINT_FILES } from "./run-files.ts";
 
 /*
- * The files of a checkpoint, wherever they are kept: a folder on a disk, or a page's own storage.
+ * What the files of a checkpoint hold, wherever they are kept: a folder on a disk, or a page's own storage.
  */
-
-export const MODEL = "model.safetensors";
-export const OPTIMIZER = "optimizer.safetensors";
-export const CONFIG = "config.json";
-export const STATE = "state.json";
-const TOKENIZER = "tokenizer.json";
 
 /** A tensor to be saved: on the host, or on a device and read when its turn comes, so that one at a time is in memory. */
 export type SavedTensor = HostTensor | Pick<DeviceBuffer, "type" | "read">;
@@ -34,18 +29,15 @@ export interface CheckpointContent {
   readonly tokenizer?: string | undefined;
 }
 
-/** The folder of a step's checkpoint. */
-export const checkpointName = (step: number): string => `step-${String(step).padStart(6, "0")}`;
-
 /** The files of a checkpoint by name, in the order in which they are written. Tensors are read when their file is. */
 export function checkpointFiles(content: CheckpointContent): ReadonlyMap<string, FileContent> {
   const { step, model, optimizer, config, state, tokenizer } = content;
   return new Map<string, FileContent>([
-    [MODEL, chunks(model)],
-    [OPTIMIZER, chunks(optimizer)],
-    ...(tokenizer === undefined ? [] : [[TOKENIZER, tokenizer] as const]),
-    [CONFIG, json(config)],
-    [STATE, json({ step, state })],
+    [CHECKPOINT_FILES.model, chunks(model)],
+    [CHECKPOINT_FILES.optimizer, chunks(optimizer)],
+    ...(tokenizer === undefined ? [] : [[CHECKPOINT_FILES.tokenizer, tokenizer] as const]),
+    [CHECKPOINT_FILES.config, json(config)],
+    [CHECKPOINT_FILES.state, json({ step, state })],
   ]);
 }
 

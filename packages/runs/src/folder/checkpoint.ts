@@ -1,32 +1,14 @@
 import { FinegrainError, type HostTensor, parseJson, type TensorType } from "@finegrain/graph";
 import { nodeFiles, nodePath } from "../node.ts";
 import { makeFolder, syncFolder, writeFileAtomically, writeFileSynced } from "./atomic-file.ts";
-import {
-  type CheckpointContent,
-  CONFIG,
-  checkpointFiles,
-  checkpointName,
-  MODEL,
-  OPTIMIZER,
-  STATE,
-  savedState,
-  savedTypes,
-} from "./checkpoint-files.ts";
+import { type CheckpointContent, checkpointFiles, savedState, savedTypes } from "./checkpoint-files.ts";
+import { CHECKPOINT_FILES, CHECKPOINT_POINTERS, checkpointName, checkpointPlace } from "./run-files.ts";
 import { readTensorFile, readTensorHeader } from "./tensor-file.ts";
 
 /*
- * checkpoints/
- *   latest                  the name of the newest whole checkpoint
- *   best                    the name of the best, where they were judged
- *   step-000123/            written aside and renamed, so that it is whole or not there
- *     model.safetensors  optimizer.safetensors  config.json  state.json
- *     tokenizer.json        where the tokenizer was made from one, so that the folder can be copied alone
+ * Checkpoints in a folder on a disk. Each is written aside and renamed, so that it is whole or not there.
  */
 
-const LATEST = "latest";
-const BEST = "best";
-/** A second checkpoint of the same step gets a number, so that the first is never in the way of being replaced. */
-const NAME = /^step-(\d{6,})(?:-(\d+))?$/;
 const ASIDE = ".writing-";
 
 export interface SaveOptions {
@@ -67,7 +49,7 @@ export async function saveCheckpoint(
   await makeFolder(folder);
   const aside = nodePath().join(folder, `${ASIDE}${process.pid}`);
   await removeLeftOver(folder);
-  const name = unusedName(content.step, await checkpointNames(folder));
+  const name = checkpointName(content.step, await checkpointNames(folder));
   const path = nodePath().join(folder, name);
   try {
     await makeFolder(aside, path);
@@ -81,9 +63,9 @@ export async function saveCheckpoint(
     throw error;
   }
   await syncFolder(folder);
-  await writeFileAtomically(nodePath().join(folder, LATEST), `${name}\n`);
-  if (isBest) await writeFileAtomically(nodePath().join(folder, BEST), `${name}\n`);
-  const best = await pointed(nodePath().join(folder, BEST));
+  await writeFileAtomically(nodePath().join(folder, CHECKPOINT_POINTERS.latest), `${name}\n`);
+  if (isBest) await writeFileAtomically(nodePath().join(folder, CHECKPOINT_POINTERS.best), `${name}\n`);
+  const best = await pointed(nodePath().join(folder, CHECKPOINT_POINTERS.best));
   for (const old of (await checkpointNames(folder)).filter((n) => n !== name).slice(keep - 1)) {
     if (old !== best) await nodeFiles().rm(nodePath().join(folder, old), { recursive: true });
   }
@@ -98,10 +80,10 @@ export async function saveCheckpoint(
  */
 export async function openCheckpoint(path: string): Promise<Checkpoint> {
   const own = await resolveFolder(path);
-  const config = await readJson(nodePath().join(own, CONFIG));
-  const { step, state } = savedState(await readJson(nodePath().join(own, STATE)), nodePath().join(own, STATE));
-  const modelFile = nodePath().join(own, MODEL);
-  const optimizerFile = nodePath().join(own, OPTIMIZER);
+  const fileOf = (name: keyof typeof CHECKPOINT_FILES) => nodePath().join(own, CHECKPOINT_FILES[name]);
+  const config = await readJson(fileOf("config"));
+  const { step, state } = savedState(await readJson(fileOf("state")), fileOf("state"));
+  const [modelFile, optimizerFile] = [fileOf("model"), fileOf("optimizer")];
   return {
     path: own,
     step,
@@ -116,21 +98,13 @@ export async function openCheckpoint(path: string): Promise<Checkpoint> {
 
 /** Names of the whole checkpoints in `folder`, the newest first. */
 export async function checkpointNames(folder: string): Promise<string[]> {
-  const order = (name: string) => [stepOf(name), Number(NAME.exec(name)?.[2] ?? 1)] as const;
   return (await nodeFiles().readdir(folder))
-    .filter((name) => NAME.test(name))
-    .sort((a, b) => order(b)[0] - order(a)[0] || order(b)[1] - order(a)[1]);
-}
-
-function stepOf(name: string): number {
-  return Number(NAME.exec(name)?.[1] ?? Number.NaN);
-}
-
-function unusedName(step: number, names: readonly string[]): string {
-  const name = checkpointName(step);
-  let unused = name;
-  for (let n = 2; names.includes(unused); n++) unused = `${name}-${n}`;
-  return unused;
+    .flatMap((name) => {
+      const place = checkpointPlace(name);
+      return place ? [{ name, place }] : [];
+    })
+    .sort((a, b) => b.place[0] - a.place[0] || b.place[1] - a.place[1])
+    .map(({ name }) => name);
 }
 
 async function removeLeftOver(folder: string): Promise<void> {
@@ -141,15 +115,19 @@ async function removeLeftOver(folder: string): Promise<void> {
 
 /** Whether a folder is a checkpoint, or of checkpoints. */
 export const hasCheckpoint = async (folder: string): Promise<boolean> =>
-  (await isFile(nodePath().join(folder, LATEST))) || (await isFile(nodePath().join(folder, MODEL)));
+  (await isFile(nodePath().join(folder, CHECKPOINT_POINTERS.latest))) ||
+  (await isFile(nodePath().join(folder, CHECKPOINT_FILES.model)));
 
 async function resolveFolder(path: string): Promise<string> {
   const { basename, dirname, join } = nodePath();
-  const pointer = basename(path) === BEST && (await isFile(path)) ? path : join(path, LATEST);
+  const pointer =
+    basename(path) === CHECKPOINT_POINTERS.best && (await isFile(path)) ? path : join(path, CHECKPOINT_POINTERS.latest);
   const name = await pointed(pointer);
   if (name !== undefined) return join(dirname(pointer), name);
-  if (!(await isFile(join(path, MODEL))))
-    throw new FinegrainError(`there is no checkpoint in ${path}: found neither "${LATEST}" nor "${MODEL}"`);
+  if (!(await isFile(join(path, CHECKPOINT_FILES.model))))
+    throw new FinegrainError(
+      `there is no checkpoint in ${path}: found neither "${CHECKPOINT_POINTERS.latest}" nor "${CHECKPOINT_FILES.model}"`,
+    );
   return path;
 }
 
@@ -160,7 +138,7 @@ async function resolveFolder(path: string): Promise<string> {
 async function pointed(file: string): Promise<string | undefined> {
   if (!(await isFile(file))) return undefined;
   const name = (await nodeFiles().readFile(file, "utf8")).trim();
-  if (!NAME.test(name)) throw new FinegrainError(`${file} names no checkpoint but "${name}"`);
+  if (!checkpointPlace(name)) throw new FinegrainError(`${file} names no checkpoint but "${name}"`);
   return name;
 }
 

@@ -3,7 +3,6 @@ export { type Checkpoint, checkpointNames, openCheckpoint, type SaveOptions, sav
 export {
   type CheckpointContent,
   checkpointFiles,
-  checkpointName,
   type SavedTensor,
   savedState,
   savedTypes,
@@ -15,5 +14,6 @@ export {
   openMetrics,
   readMetrics,
 } from "./metrics.ts";
+export { CHECKPOINT_FILES, CHECKPOINT_POINTERS, checkpointName, RUN_FILES } from "./run-files.ts";
 export { checkUnused, runPaths, unusedFolder } from "./run-folder.ts";
 export { readTensorFile, readTensorHeader } from "./tensor-file.ts";

@@ -4,21 +4,16 @@ import type { RunStore } from "../store.ts";
 import { makeFolder, WRITING, writeFileAtomically } from "./atomic-file.ts";
 import { hasCheckpoint, openCheckpoint, saveCheckpoint } from "./checkpoint.ts";
 import { openMetrics } from "./metrics.ts";
+import { RUN_FILES } from "./run-files.ts";
 
-/*
- * runs/<name>/
- *   config.json        what the run was started with
- *   metrics.jsonl      a line for every step and every evaluation
- *   tokenizer.json     where the tokenizer was made from one
- *   checkpoints/       see saveCheckpoint
- */
-export function runPaths(folder: string) {
-  const { join } = nodePath();
+/** Paths of the files of a run in a folder. */
+export function runPaths(folder: string): Record<keyof typeof RUN_FILES, string> {
+  const pathOf = (name: keyof typeof RUN_FILES) => nodePath().join(folder, RUN_FILES[name]);
   return {
-    config: join(folder, "config.json"),
-    metrics: join(folder, "metrics.jsonl"),
-    tokenizer: join(folder, "tokenizer.json"),
-    checkpoints: join(folder, "checkpoints"),
+    config: pathOf("config"),
+    metrics: pathOf("metrics"),
+    tokenizer: pathOf("tokenizer"),
+    checkpoints: pathOf("checkpoints"),
   };
 }
 

@@ -115,7 +115,10 @@ export class TrainView {
   }
 
   async #take(file: File): Promise<void> {
-    this.#show(file.name, await file.text());
+    const text = await file.text();
+    if (text.includes("\0"))
+      say(this.#status, `${file.name} is no text: drop one in UTF-8, of a few kilobytes at least.`, { isWrong: true });
+    else this.#show(file.name, text);
   }
 
   async #takeSpeeches(): Promise<void> {

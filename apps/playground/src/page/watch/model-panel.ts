@@ -1,7 +1,7 @@
 import { bytes, count, digits, percent } from "@finegrain/bench/format";
 import type { OpenedModel, Wrote } from "../../protocol.ts";
 import { one, onFrame } from "../dom.ts";
-import { type Unit, UnitMap } from "./unit-map.ts";
+import { gridOf, type Unit, UnitMap } from "./unit-map.ts";
 
 /** The last tokens whose units glow while a model writes. */
 const GLOWING = 6;
@@ -14,7 +14,8 @@ const MARKUP = (place: number, title: string): string => `
   </dl>
   <p class="text" tabindex="0" role="region" aria-labelledby="name-${place}"></p>
   <canvas class="units" tabindex="0" role="application" aria-labelledby="name-${place} units-${place}"></canvas>
-  <p class="said" id="units-${place}" aria-live="polite"></p>
+  <p class="said" id="units-${place}"></p>
+  <p class="heard" role="status"></p>
   <label class="walk"><span>Token</span><input type="range" min="0" max="0" value="0" disabled /></label>`;
 
 /** A model that writes: its figures, its text, and its units. */
@@ -22,6 +23,8 @@ export class ModelPanel {
   readonly #root: HTMLElement;
   readonly #text: HTMLElement;
   readonly #said: HTMLElement;
+  /** What screen readers say when keys move over the units; not seen, since the line before it shows what is chosen. */
+  readonly #heard: HTMLElement;
   readonly #walk: HTMLInputElement;
   readonly #map: UnitMap;
   readonly #showNow = onFrame(() => this.#show());
@@ -38,8 +41,12 @@ export class ModelPanel {
     root.innerHTML = MARKUP(place, title);
     this.#text = one(root, ".text", HTMLElement);
     this.#said = one(root, ".said", HTMLElement);
+    this.#heard = one(root, ".heard", HTMLElement);
     this.#walk = one(root, ".walk input", HTMLInputElement);
-    this.#map = new UnitMap(one(root, ".units", HTMLCanvasElement), { onChoose: (unit) => this.#choose(unit) });
+    this.#map = new UnitMap(one(root, ".units", HTMLCanvasElement), {
+      onChoose: (unit) => this.#choose(unit),
+      onMove: (unit) => this.#hear(unit),
+    });
     this.#text.addEventListener("pointerover", ({ target }) => {
       if (target instanceof HTMLElement && target.dataset.at) this.#point(Number(target.dataset.at));
     });
@@ -72,6 +79,7 @@ export class ModelPanel {
     this.#at = undefined;
     this.#unit = undefined;
     this.#map.chosen = undefined;
+    this.#heard.textContent = "";
     this.#text.replaceChildren();
     this.#walk.disabled = true;
     one(this.#root, ".speed", HTMLElement).textContent = "–";
@@ -110,7 +118,12 @@ export class ModelPanel {
     const isSame = this.#unit?.layer === unit.layer && this.#unit.unit === unit.unit;
     this.#unit = isSame ? undefined : unit;
     this.#map.chosen = this.#unit;
+    this.#heard.textContent = isSame ? "No unit is chosen." : this.#sentenceOf(unit);
     this.#showNow();
+  }
+
+  #hear(unit: Unit): void {
+    if (this.#model) this.#heard.textContent = this.#sentenceOf(unit);
   }
 
   #show(): void {
@@ -118,11 +131,10 @@ export class ModelPanel {
     const shown = at === undefined ? this.#tokens.slice(-GLOWING) : this.#tokens.slice(at, at + 1);
     this.#map.show(shown.map(({ units }) => units));
     this.#mark("at", at === undefined ? [] : [at]);
-    const unit = this.#unit;
-    const fires = unit && this.#tokens.flatMap(({ units }, i) => (this.#isOn(units, unit) ? [i] : []));
-    this.#mark("fires", fires ?? []);
-    const sentence = this.#sentence(fires);
+    this.#mark("fires", this.#unit ? this.#placesOf(this.#unit) : []);
+    const sentence = this.#unit ? this.#sentenceOf(this.#unit) : this.#sentence();
     if (this.#said.textContent !== sentence) this.#said.textContent = sentence;
+    this.#walk.setAttribute("aria-valuetext", this.#sentence(this.#tokens[this.#walk.valueAsNumber]));
   }
 
   /** Have these tokens, and no others, the look of a class. */
@@ -132,21 +144,32 @@ export class ModelPanel {
     for (const span of wanted) span?.classList.add(name);
   }
 
+  /** The places of the tokens that turn a unit on. */
+  #placesOf(unit: Unit): number[] {
+    return this.#tokens.flatMap(({ units }, i) => (this.#isOn(units, unit) ? [i] : []));
+  }
+
   #isOn(units: Uint16Array | undefined, { layer, unit }: Unit): boolean {
     if (units === undefined) return false;
     const on = units.length / this.#model!.units.layers; // tokens have units of an open model
     return units.subarray(layer * on, (layer + 1) * on).includes(unit);
   }
 
-  #sentence(fires: readonly number[] | undefined): string {
+  /** How often a unit of an open model is on, and for which tokens. */
+  #sentenceOf(unit: Unit): string {
+    const { units: layout } = this.#model!;
+    const { rows } = gridOf(layout);
+    const where = `Layer ${unit.layer + 1}, unit ${unit.unit + 1}`;
+    if (layout.on === undefined) return `${where} is on for every token, as all units of a dense layer are.`;
+    const texts = this.#placesOf(unit).map((i) => this.#tokens[i]!.text); // places of tokens
+    const which = texts.length > 0 ? `: ${mostOf(texts)}` : "";
+    return `${where}, in block ${Math.floor(unit.unit / rows) + 1}, is on for ${texts.length} of ${this.#tokens.length} tokens${which}.`;
+  }
+
+  /** How many units a token turns on. Without one: that which is pointed at, or every one. */
+  #sentence(token = this.#at === undefined ? undefined : this.#tokens[this.#at]): string {
     if (!this.#model) return "";
     const { layers, units, on } = this.#model.units;
-    if (fires && this.#unit) {
-      const texts = fires.map((i) => this.#tokens[i]!.text); // places of tokens
-      const where = `Layer ${this.#unit.layer + 1}, unit ${this.#unit.unit + 1}`;
-      return `${where} is on for ${texts.length} of ${this.#tokens.length} tokens${texts.length > 0 ? `: ${mostOf(texts)}` : ""}.`;
-    }
-    const token = this.#at === undefined ? undefined : this.#tokens[this.#at];
     const who = token ? `“${visible(token.text)}” turns on` : "Every token turns on";
     return on === undefined
       ? `${who} all ${units} units in each of ${layers} layers.`

@@ -24,6 +24,19 @@ interface Rectangle {
 export interface UnitMapOptions {
   /** The person chose a unit. */
   onChoose(unit: Unit): void;
+  /** The person moved to a unit by keys. */
+  onMove(unit: Unit): void;
+}
+
+interface Grid {
+  readonly columns: number;
+  readonly rows: number;
+}
+
+/** Columns and rows of a layer. Where one unit of every block is on, a column is a block. */
+export function gridOf({ units, on }: UnitLayout): Grid {
+  const columns = on !== undefined && units % on === 0 ? on : Math.ceil(units / CELLS);
+  return { columns, rows: Math.ceil(units / columns) };
 }
 
 /** The units of a model on a canvas: a band a layer, a column a block, a cell a unit. */
@@ -73,11 +86,8 @@ export class UnitMap {
     this.#redraw();
   }
 
-  /** Columns and rows of a layer. */
-  get #grid(): { readonly columns: number; readonly rows: number } {
-    const { units, on } = this.#layout;
-    const columns = on !== undefined && units % on === 0 ? on : Math.ceil(units / CELLS);
-    return { columns, rows: Math.ceil(units / columns) };
+  get #grid(): Grid {
+    return gridOf(this.#layout);
   }
 
   /** Where a unit is: its column is its block. */
@@ -184,7 +194,10 @@ export class UnitMap {
     const next = moved[event.key];
     if (event.key === "Enter" || event.key === " ") this.#choose(this.#cursor);
     else if (next === undefined) return;
-    else if (next.layer >= 0 && next.layer < layers && next.unit >= 0 && next.unit < units) this.#cursor = next;
+    else {
+      if (next.layer >= 0 && next.layer < layers && next.unit >= 0 && next.unit < units) this.#cursor = next;
+      this.#options.onMove(this.#cursor);
+    }
     event.preventDefault();
     this.#redraw();
   }

@@ -12,11 +12,13 @@ import {
   parameterCount,
 } from "@finegrain/nn";
 import {
+  CHECKPOINT_POINTERS,
   checkUnused,
   type Measured,
   type Run,
   readPartialConfig,
   readText,
+  runPaths,
   type Start,
   type TrainOptions,
   train as trainRun,
@@ -198,7 +200,7 @@ function report(out: Terminal, { path: folder, config, outcome, tokenizer }: Run
   out.print(`${out.style.bold("done")}: ${quality}${whole(tokensPerSecond)} tokens/s${spoke}, in ${folder}`);
   if (best !== undefined && best.step < step)
     out.print(
-      `best at step ${best.step}: ${digits(best.bitsPerByte)} bits per byte, kept as ${join(folder!, "checkpoints", "best")}`,
+      `best at step ${best.step}: ${digits(best.bitsPerByte)} bits per byte, kept as ${join(runPaths(folder!).checkpoints, CHECKPOINT_POINTERS.best)}`,
     );
   const prompt = firstWords(tokenizer.decode(start.corpus.train.slice(0, Math.min(LOOKED_AT, config.training.length))));
   if (config.model.objective !== "masked" && prompt !== undefined)
