@@ -1,5 +1,5 @@
 import { type Backend, referenceBackend } from "@finegrain/graph";
-import { type ModelConfig, scalingLM } from "@finegrain/nn";
+import { type ModelConfig, modelOf } from "@finegrain/nn";
 import { adamW, createTrainer, type TrainerOptions, trainBatches } from "@finegrain/train";
 import { describe, expect, it } from "vitest";
 import { catalogModels, modelConfigs, trainedConfigs } from "./model-configs.ts";
@@ -16,7 +16,7 @@ async function losses(backend: Backend, config: ModelConfig): Promise<number[]> 
   await using trainer = await createTrainer({
     ...SIZE,
     backend,
-    model: scalingLM(config),
+    model: modelOf(config),
     optimizer: adamW({ weightDecay: 0.01 }),
     schedule: () => 3e-3,
     clipNorm: 1,
@@ -40,7 +40,7 @@ async function fourSteps(
   const setup: TrainerOptions = {
     ...SIZE,
     backend,
-    model: scalingLM(config),
+    model: modelOf(config),
     optimizer: adamW(),
     accumulate,
     schedule: (step) => 3e-3 / (1 + step),

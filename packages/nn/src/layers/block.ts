@@ -3,16 +3,23 @@ import { evaluation } from "../context.ts";
 import type { CachedLayer, DecodedLayer, Layer, Params, Weights } from "../layer.ts";
 import type { RecurrentBranchParams } from "./recurrence/recurrent-branch.ts";
 
+/*
+ * Residual branches, and what is made of them. The branches of a block have weights and caches of different names: each takes its own
+ * out of the block's.
+ */
+
 export type FeedForwardBranchParams = {
   readonly feedForwardNorm: Params;
   readonly feedForward: Params;
   /** Absent where nothing is beside the feed-forward layer. */
   readonly recurrence?: RecurrentBranchParams;
 };
-export type BlockParams = FeedForwardBranchParams & {
+/** Of an attention called "attention"; others have their own names. */
+export type AttentionBranchParams = {
   readonly attentionNorm: Params;
   readonly attention: Params;
 };
+export type BlockParams = FeedForwardBranchParams & AttentionBranchParams;
 
 /** What a block has after its attention. */
 export interface FeedForwardParts {
@@ -50,25 +57,68 @@ export function feedForwardBranch(parts: FeedForwardParts): CachedLayer<FeedForw
 }
 
 /**
+ * attention(norm(x)): a residual branch. Its weights are `NAMENorm` and `NAME`, and its caches begin with `NAME.`.
+ *
+ * @param attention one without caches decodes as it is applied.
+ */
+export function attentionBranch<const N extends string = "attention">(
+  norm: Layer,
+  attention: Layer | CachedLayer,
+  name = "attention" as N,
+): CachedLayer<{ readonly [K in N | `${N}Norm`]: Params }> {
+  type Own = { readonly [K in N | `${N}Norm`]: Params };
+  const cached = "caches" in attention ? attention : undefined;
+  const behind = (prefix: string, cache: string) => `${prefix}.${cache}`;
+  // The two names that are put together here, which types of computed keys do not follow.
+  const params = { [`${name}Norm`]: norm.params, [name]: attention.params } as Own;
+  const part = (w: Weights<Own>, which: N | `${N}Norm`) => (w as Readonly<Record<string, Weights<Params>>>)[which]!;
+  const normal = (w: Weights<Own>, x: Tensor, context = evaluation) => norm.apply(part(w, `${name}Norm`), x, context);
+  return {
+    params,
+    apply: (w, x, context) => attention.apply(part(w, name), normal(w, x, context), context),
+    caches: (batch, capacity) => renamed(cached?.caches(batch, capacity) ?? {}, (cache) => behind(name, cache)),
+    decode(w, x, caches, position) {
+      if (!cached) return { y: attention.apply(part(w, name), normal(w, x), evaluation), caches: {} };
+      const own = Object.entries(caches).filter(([cache]) => cache.startsWith(behind(name, "")));
+      const given = renamed(Object.fromEntries(own), (cache) => cache.slice(behind(name, "").length));
+      const step = cached.decode(part(w, name), normal(w, x), given, position);
+      return { y: step.y, caches: renamed(step.caches, (cache) => behind(name, cache)) };
+    },
+  };
+}
+
+const renamed = <V>(record: Readonly<Record<string, V>>, name: (key: string) => string): Readonly<Record<string, V>> =>
+  Object.fromEntries(Object.entries(record).map(([key, value]) => [name(key), value]));
+
+/** The weights, or caches, of all branches as one. Their names differ. */
+const together = <V>(parts: readonly Readonly<Record<string, V>>[]): Readonly<Record<string, V>> =>
+  Object.assign({}, ...parts) as Readonly<Record<string, V>>; // of parts of this type
+
+/** x + branch(x), branch after branch. */
+export function residual(branches: readonly CachedLayer[]): CachedLayer {
+  return {
+    params: together(branches.map(({ params }) => params)),
+    apply: (w, x, context) => branches.reduce((h, branch) => add(h, branch.apply(w, h, context)), x),
+    caches: (batch, capacity) => together(branches.map((branch) => branch.caches(batch, capacity))),
+    decode(w, x, caches, position) {
+      let h = x;
+      const next = branches.map((branch) => {
+        const step = branch.decode(w, h, caches, position);
+        h = add(h, step.y);
+        return step.caches;
+      });
+      return { y: h, caches: together(next) };
+    },
+  };
+}
+
+/**
  * A pre-norm Transformer block of two residual branches:
  *
  *   h = x + attention(norm(x));  y = h + feedForward(norm(h))
  */
-export function block(parts: FeedForwardParts & { readonly attention: CachedLayer }): CachedLayer<BlockParams> {
-  const { norm, attention } = parts;
-  const branch = feedForwardBranch(parts);
-  return {
-    params: { attentionNorm: norm.params, attention: attention.params, ...branch.params },
-    apply(w, x, context) {
-      const h = add(x, attention.apply(w.attention, norm.apply(w.attentionNorm, x, context), context));
-      return add(h, branch.apply(w, h, context));
-    },
-    caches: (batch, capacity) => ({ ...attention.caches(batch, capacity), ...branch.caches(batch, capacity) }),
-    decode(w, x, caches, position) {
-      const step = attention.decode(w.attention, norm.apply(w.attentionNorm, x, evaluation), caches, position);
-      const h = add(x, step.y);
-      const after = branch.decode(w, h, caches, position);
-      return { y: add(h, after.y), caches: { ...step.caches, ...after.caches } };
-    },
-  };
-}
+export const block = (parts: FeedForwardParts & { readonly attention: CachedLayer }): CachedLayer<BlockParams> =>
+  residual([
+    attentionBranch(parts.norm, parts.attention),
+    feedForwardBranch(parts),
+  ] as readonly CachedLayer[]) as CachedLayer<BlockParams>; // whose weights are those of the two

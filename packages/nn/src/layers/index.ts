@@ -1,7 +1,7 @@
 export { type AttentionParams, alike, attention, type Projections } from "./attention/attention.ts";
 export type { ChunkConfig } from "./attention/chunks.ts";
 export { type CrossAttention, crossAttention, type Memory, type Remembered } from "./attention/cross-attention.ts";
-export { type AttentionTraits, defineAttention } from "./attention/definition.ts";
+export { type AttentionLayer, type AttentionTraits, defineAttention } from "./attention/definition.ts";
 export { denseAttention } from "./attention/dense-attention.ts";
 export {
   attendFeatures,
@@ -25,11 +25,14 @@ export {
   selfAttention,
 } from "./attention/self-attention.ts";
 export {
+  type AttentionBranchParams,
+  attentionBranch,
   type BlockParams,
   block,
   type FeedForwardBranchParams,
   type FeedForwardParts,
   feedForwardBranch,
+  residual,
 } from "./block.ts";
 export { dropout } from "./dropout.ts";
 export { type EmbeddingConfig, embedding } from "./embedding.ts";

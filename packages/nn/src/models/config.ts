@@ -1,5 +1,5 @@
 import { expectDivisible, expectOneOf, expectPositive } from "../config-error.ts";
-import { place } from "../definition/layer-definition.ts";
+import { type Place, place } from "../definition/layer-definition.ts";
 import type { Activation } from "../layers/feed-forward/activation.ts";
 import type { RecurrenceConfig } from "../layers/recurrence/recurrent-branch.ts";
 import type { AttentionConfig, FeedForwardConfig, LossConfig, NormConfig, PositionsConfig } from "./catalogs.ts";
@@ -34,8 +34,30 @@ export interface ModelConfig {
   readonly activation?: Activation | "swiglu";
   /** Recurrent units beside every feed-forward layer. Default: there are none. */
   readonly recurrence?: RecurrenceConfig;
+  /** What reads a source, which the text follows. Default: there is none, and the model is a language model alone. */
+  readonly encoder?: EncoderConfig;
   /** Narrow matrices beside those of the blocks, which alone are trained. Default: there are none, and all weights are trained. */
   readonly lora?: LoraConfig;
+}
+
+/** The encoder of a model whose texts follow a source, and how the two are joined. Layers are those of the text's blocks. */
+export interface EncoderConfig {
+  /**
+   * "transformer" is that of Vaswani et al. 2017: the text's blocks attend to the encoder's vectors. "terraformer" is that of Jaszczur
+   * et al. 2021: all blocks are reversible, and the encoder's vectors stand before those of the text.
+   */
+  readonly type: "transformer" | "terraformer";
+  readonly layers: number;
+  /** The longest source, in tokens. */
+  readonly maxLength: number;
+  /** Default dense, in both directions. */
+  readonly attention?: AttentionConfig;
+  /** Of a Terraformer: attention layers of a block of the text. Default 2. */
+  readonly textAttentions?: number;
+  /** Of a Terraformer: whether the encoder hands on both its streams, or their mean. Default false. */
+  readonly bothStreams?: boolean;
+  /** Of a Terraformer: after every so many blocks both streams become one again. Default: never. */
+  readonly forgetEvery?: number;
 }
 
 /** A config that says how many hidden units there are. */
@@ -59,8 +81,19 @@ const FIELDS = {
   norm: true,
   activation: true,
   recurrence: true,
+  encoder: true,
   lora: true,
 } as const satisfies Readonly<Record<keyof ModelConfig, true>>;
+
+const ENCODER_FIELDS = {
+  type: true,
+  layers: true,
+  maxLength: true,
+  attention: true,
+  textAttentions: true,
+  bothStreams: true,
+  forgetEvery: true,
+} as const satisfies Readonly<Record<keyof EncoderConfig, true>>;
 
 /**
  * Refuse dimensions that no model can have, and fields that it has not, before anything is built. What is wrong with a part's
@@ -70,14 +103,39 @@ const FIELDS = {
  */
 export function checkConfig(config: ModelConfig): void {
   const at = place("model config", (name) => name);
-  const strange = Object.keys(config).find((name) => !Object.hasOwn(FIELDS, name));
-  if (strange !== undefined) at.refuse(`there is no "${strange}": known are ${Object.keys(FIELDS).join(", ")}`);
+  expectKnown(at, "", config, FIELDS);
   for (const name of ["vocabulary", "dModel", "dFf", "layers", "heads", "maxLength"] as const)
     expectPositive(at.owner, name, name === "dFf" ? hiddenUnits(config) : config[name]);
   expectOneOf(`${at.owner}: objective`, config.objective, ["causal", "masked"]);
   expectDivisible(at.owner, "dModel", config.dModel, "heads", config.heads);
   if (config.recurrence) checkRecurrence(config.recurrence);
+  if (config.encoder) checkEncoder(config, config.encoder, at);
   if (config.lora) checkLora(config.lora);
+}
+
+function expectKnown(at: Place, prefix: string, given: object, fields: object): void {
+  const strange = Object.keys(given).find((name) => !Object.hasOwn(fields, name));
+  if (strange !== undefined)
+    at.refuse(`there is no "${prefix}${strange}": known are ${Object.keys(fields).join(", ")}`);
+}
+
+function checkEncoder({ dModel, objective, lora }: ModelConfig, encoder: EncoderConfig, at: Place): void {
+  expectKnown(at, "encoder.", encoder, ENCODER_FIELDS);
+  if (encoder.type !== "terraformer" && encoder.type !== "transformer")
+    at.refuse(`encoder.type must be one of transformer, terraformer, not "${encoder.type}"`);
+  for (const name of ["layers", "maxLength"] as const) expectPositive(at.owner, `encoder.${name}`, encoder[name]);
+  for (const name of ["textAttentions", "forgetEvery"] as const)
+    if (encoder[name] !== undefined) expectPositive(at.owner, `encoder.${name}`, encoder[name]);
+  if (objective === "masked") at.refuse("a masked language model has no encoder: it is one");
+  if (lora) at.refuse("lora is for language models without an encoder");
+  if (encoder.type === "terraformer") {
+    if (dModel % 2 !== 0) at.refuse(`the two streams of a reversible model have an even dModel, not ${dModel}`);
+    return;
+  }
+  const foreign = (["textAttentions", "bothStreams", "forgetEvery"] as const).find(
+    (name) => encoder[name] !== undefined,
+  );
+  if (foreign !== undefined) at.refuse(`encoder.${foreign} is of a terraformer, not of a transformer`);
 }
 
 function checkRecurrence(recurrence: RecurrenceConfig): void {

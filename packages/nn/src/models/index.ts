@@ -6,13 +6,16 @@ export {
   type NormConfig,
   type PositionsConfig,
 } from "./catalogs.ts";
-export { hiddenUnits, type ModelConfig, type SizedConfig } from "./config.ts";
+export { type EncoderConfig, hiddenUnits, type ModelConfig, type SizedConfig } from "./config.ts";
 export { type DenseLMConfig, denseLM } from "./dense-lm.ts";
+export { type EncoderDecoderConfig, type EncoderDecoderParams, encoderDecoder } from "./encoder-decoder.ts";
 export { equalParameters } from "./equal-parameters.ts";
-export type { LanguageModel } from "./language-model.ts";
+export { type LanguageModel, PADDING, type SourceReader } from "./language-model.ts";
 export { mergingLora } from "./lora.ts";
 export { LORA_MATRICES, type LoraConfig, type LoraMatrix } from "./lora-config.ts";
+export { modelOf } from "./model-of.ts";
 export {
+  type AnyAttention,
   type AnyFeedForward,
   attentionOf,
   type ConfigWith,
@@ -23,3 +26,4 @@ export {
 } from "./parts.ts";
 export { presets } from "./presets.ts";
 export { type LanguageModelParams, scalingLM } from "./scaling-lm.ts";
+export { type TerraformerConfig, type TerraformerParams, terraformer } from "./terraformer.ts";

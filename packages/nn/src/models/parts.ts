@@ -3,6 +3,7 @@ import { type Catalog, catalog, fromConfig, type PartOf } from "../definition/ca
 import type { AnyDefinition } from "../definition/layer-definition.ts";
 import type { CachedLayer, DecodedLayer, Layer } from "../layer.ts";
 import { attentions } from "../layers/attention/catalog.ts";
+import type { AttentionLayer, AttentionTraits } from "../layers/attention/definition.ts";
 import type { HeadsConfig } from "../layers/attention/heads.ts";
 import { feedForwards } from "../layers/feed-forward/catalog.ts";
 import type { FeedForwardDimensions, FeedForwardTraits } from "../layers/feed-forward/definition.ts";
@@ -13,6 +14,7 @@ import type { NormDimensions } from "../layers/norm/definition.ts";
 import { positions } from "../layers/positions/catalog.ts";
 import type { PositionLayer, PositionsDimensions } from "../layers/positions/definition.ts";
 import { type RecurrentBranchParams, recurrentBranch } from "../layers/recurrence/recurrent-branch.ts";
+import type { AttentionConfig } from "./catalogs.ts";
 import { hiddenUnits, type ModelConfig } from "./config.ts";
 
 /*
@@ -24,10 +26,13 @@ import { hiddenUnits, type ModelConfig } from "./config.ts";
 export type AnyFeedForward = AnyDefinition<FeedForwardDimensions, Layer | DecodedLayer> &
   Partial<Pick<FeedForwardTraits, "unitStep" | "endsAs">>;
 
+/** A definition of an attention layer, whatever its options. */
+export type AnyAttention = AnyDefinition<HeadsConfig, AttentionLayer> & Partial<AttentionTraits>;
+
 /** A user's own layers, made by `defineFeedForward` and its like, by the field of a config that may choose them. */
 export interface OwnLayers {
   readonly feedForward?: readonly AnyFeedForward[];
-  readonly attention?: readonly AnyDefinition<HeadsConfig, CachedLayer>[];
+  readonly attention?: readonly AnyAttention[];
   readonly loss?: readonly AnyDefinition<LossDimensions, LossLayer>[];
   readonly positions?: readonly AnyDefinition<PositionsDimensions, PositionLayer>[];
   readonly norm?: readonly AnyDefinition<NormDimensions, Layer>[];
@@ -70,17 +75,31 @@ export function feedForwardOf(
 export function attentionOf(
   config: Pick<ModelConfig, "dModel" | "heads" | "attention" | "positions" | "objective">,
   own: OwnLayers = {},
-): CachedLayer {
+): AttentionLayer {
   const { dModel, heads, attention = { type: "dense" }, objective } = config;
   // Whether positions turn queries and keys has nothing to do with how long a text may be.
   const { rotary } = positionsOf({ ...config, maxLength: 1 }, own);
-  const known = withOwn<HeadsConfig, CachedLayer>(attentions, own.attention);
+  const known = withOwn<HeadsConfig, AttentionLayer>(attentions, own.attention);
   return fromConfig(known, "attention", attention, {
     dModel,
     heads,
     ...(rotary && { rotary }),
     causal: objective !== "masked",
   });
+}
+
+/**
+ * The attention of a config's encoder: in both directions where the layer can, else causal.
+ * @throws FinegrainError where there is no such layer, or an option does not fit.
+ */
+export function encoderAttentionOf(
+  config: Pick<ModelConfig, "dModel" | "heads" | "positions">,
+  attention: AttentionConfig = { type: "dense" },
+  own: OwnLayers = {},
+): AttentionLayer {
+  const all: readonly AnyAttention[] = [...Object.values(attentions), ...(own.attention ?? [])];
+  const { bothDirections = false } = all.find(({ name }) => name === attention.type) ?? {};
+  return attentionOf({ ...config, attention, objective: bothDirections ? "masked" : "causal" }, own);
 }
 
 /** The loss layer of a config. @throws FinegrainError where there is no such layer, or an option does not fit. */
@@ -130,7 +149,10 @@ export function endingOf(config: ModelConfig, own: OwnLayers = {}): ModelEnding 
   if (ending === undefined) return undefined;
   const renames = Object.entries(ending.renamed).map(
     ([from, to]) =>
-      [new RegExp(`^(blocks\\.\\d+\\.feedForward\\.)${from.replaceAll(".", "\\.")}(?=\\.|$)`), to] as const,
+      [
+        new RegExp(`^((?:encoder\\.)?blocks\\.\\d+\\.feedForward\\.)${from.replaceAll(".", "\\.")}(?=\\.|$)`),
+        to,
+      ] as const,
   );
   return {
     config: { ...config, feedForward: ending.layer as NonNullable<ModelConfig["feedForward"]> },

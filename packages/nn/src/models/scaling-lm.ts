@@ -1,34 +1,15 @@
-import { FinegrainError, reshape, slice, type Tensor, type TensorType } from "@finegrain/graph";
-import { type Context, evaluation } from "../context.ts";
-import type { CacheTree, Layer, Params, Tree, Weights } from "../layer.ts";
+import { FinegrainError, reshape, type Tensor, type TensorType } from "@finegrain/graph";
+import type { CacheTree, Layer, Tree } from "../layer.ts";
 import { type BlockParams, block } from "../layers/block.ts";
-import { embedding } from "../layers/embedding.ts";
-import { type MaskedHeadParams, maskedHead } from "../layers/masked-head.ts";
 import { checkConfig, type ModelConfig } from "./config.ts";
+import { type EndsParams, endsOf } from "./ends.ts";
 import type { LanguageModel } from "./language-model.ts";
 import { withLora } from "./lora.ts";
-import {
-  attentionOf,
-  type ConfigWith,
-  feedForwardOf,
-  lossOf,
-  normOf,
-  type OwnLayers,
-  positionsOf,
-  recurrenceOf,
-} from "./parts.ts";
+import { attentionOf, type ConfigWith, feedForwardOf, normOf, type OwnLayers, recurrenceOf } from "./parts.ts";
 
-export type LanguageModelParams = {
-  readonly embedding: Params;
-  /** Absent where positions have no parameters. */
-  readonly positions?: Params;
+export type LanguageModelParams = EndsParams & {
   /** Blocks by number: "0", "1", ... */
   readonly blocks: Readonly<Record<string, BlockParams>>;
-  readonly norm: Params;
-  /** Of a masked language model. */
-  readonly head?: MaskedHeadParams;
-  /** Absent where its weights are the embedding's. */
-  readonly loss?: Params;
 };
 
 /**
@@ -39,7 +20,7 @@ export type LanguageModelParams = {
  * BERT's encoder instead, with the token `vocabulary` for what is hidden.
  *
  * @param own layers that do not come with the package, which the config may choose by their names.
- * @throws FinegrainError where parts of the config do not fit.
+ * @throws FinegrainError where parts of the config do not fit, or it has an encoder.
  */
 export function scalingLM<const O extends OwnLayers = Record<never, never>>(
   given: ConfigWith<O>,
@@ -47,6 +28,7 @@ export function scalingLM<const O extends OwnLayers = Record<never, never>>(
 ): LanguageModel<LanguageModelParams> {
   const config = given as ModelConfig; // own layers are known by the names in `own`, which each part looks up
   checkConfig(config);
+  if (config.encoder) throw new FinegrainError("model config: a language model alone has no encoder");
   const model = wholeModel(config, own);
   // With more parameters below those of its blocks, whose types say nothing of what is in them.
   return config.lora ? (withLora(model, config.lora) as LanguageModel<LanguageModelParams>) : model;
@@ -54,13 +36,9 @@ export function scalingLM<const O extends OwnLayers = Record<never, never>>(
 
 /** The model whose weights are all trained. */
 function wholeModel(config: ModelConfig, own: OwnLayers | undefined): LanguageModel<LanguageModelParams> {
-  const { vocabulary, dModel, layers, maxLength } = config;
+  const { vocabulary, layers } = config;
   const isMasked = config.objective === "masked";
-  const loss = lossOf(config, own);
-  // Tied, it makes the logits too, which are to begin at about 1.
-  const std = loss.tied ? dModel ** -0.5 : 1;
-  const table = embedding({ vocabulary: isMasked ? vocabulary + 1 : vocabulary, dModel, std });
-  const positions = positionsOf(config, own);
+  const ends = endsOf(config, own);
   const parts = {
     norm: normOf(config, own),
     attention: attentionOf(config, own),
@@ -70,42 +48,26 @@ function wholeModel(config: ModelConfig, own: OwnLayers | undefined): LanguageMo
   if (!isMasked) expectCausal(config, parts.feedForward);
   const one = block(parts);
   const names = Array.from({ length: layers }, (_, i) => `${i}`);
-  const head = isMasked ? maskedHead({ dModel, norm: parts.norm }) : undefined;
-
-  type W = Weights<LanguageModelParams>;
-  const embed = (w: W, tokens: Tensor): Tensor => {
-    if (tokens.shape[1]! > maxLength)
-      throw new FinegrainError(`${tokens.shape[1]} tokens are more than the model's maxLength of ${maxLength}`);
-    return table.apply(w.embedding as Weights<typeof table.params>, tokens, evaluation);
-  };
-
-  const logitsOf = (w: W, features: Tensor, context: Context): Tensor =>
-    loss.apply(loss.tied ? w.embedding : w.loss!, features, context);
+  const { embedding, positions, ...behind } = ends.params;
 
   return {
     config,
     params: {
-      embedding: table.params,
-      ...(Object.keys(positions.params).length > 0 ? { positions: positions.params } : {}),
+      embedding,
+      ...(positions ? { positions } : {}),
       blocks: Object.fromEntries(names.map((name) => [name, one.params])),
-      norm: parts.norm.params,
-      ...(head ? { head: head.params } : {}),
-      ...(loss.tied ? {} : { loss: loss.params }),
+      ...behind,
     },
     logits(w, tokens, context) {
-      const start = embed(w, tokens);
-      const placed = positions.apply(w.positions ?? {}, start, context);
-      const x = names.reduce((h, name) => one.apply(w.blocks[name]!, h, context), placed);
-      const features = parts.norm.apply(w.norm, x, context);
-      return logitsOf(w, head ? head.apply(w.head!, features, context) : features, context);
+      const x = names.reduce((h, name) => one.apply(w.blocks[name]!, h, context), ends.begin(w, tokens, context));
+      return ends.logits(w, x, context);
     },
     caches: (batch, capacity): CacheTree => ({
       blocks: Object.fromEntries(names.map((name) => [name, one.caches(batch, capacity)])) as Tree<TensorType>,
     }),
     decode(w, tokens, caches, position) {
       if (isMasked) throw new FinegrainError("a masked language model has no decode: it sees tokens on both sides");
-      const start = embed(w, tokens);
-      let x = positions.decode(w.positions ?? {}, start, position);
+      let x = ends.beginAt(w, tokens, position);
       // The tree is the one that `caches` describes.
       const { blocks } = caches as { readonly blocks: Record<string, Record<string, Tensor>> };
       const next: Record<string, Readonly<Record<string, Tensor>>> = {};
@@ -114,16 +76,13 @@ function wholeModel(config: ModelConfig, own: OwnLayers | undefined): LanguageMo
         x = step.y;
         next[name] = step.caches;
       }
-      const [batch, time] = tokens.shape as [number, number];
-      const last = slice(x, { starts: [0, time - 1, 0], ends: [batch, time, dModel] });
-      const logits = logitsOf(w, parts.norm.apply(w.norm, last, evaluation), evaluation);
-      return { logits: reshape(logits, [batch, vocabulary]), caches: { blocks: next } };
+      return { logits: reshape(ends.lastLogits(w, x), [tokens.shape[0]!, vocabulary]), caches: { blocks: next } };
     },
   };
 }
 
 /** @throws FinegrainError where a token's output depends on later ones, or cannot be decoded. */
-function expectCausal({ feedForward }: ModelConfig, { notCausal, noDecode }: Layer): void {
+export function expectCausal({ feedForward }: ModelConfig, { notCausal, noDecode }: Layer): void {
   const reason = notCausal ?? noDecode;
   if (reason !== undefined)
     throw new FinegrainError(

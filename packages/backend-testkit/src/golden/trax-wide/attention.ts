@@ -1,4 +1,4 @@
-import { cast, concat, reshape, type Tensor, transpose } from "@finegrain/graph";
+import { cast, concat, reshape, type Tensor } from "@finegrain/graph";
 import {
   attendFeatures,
   attendFeaturesCausally,
@@ -12,7 +12,6 @@ import {
   multiplicativeDense,
   type Params,
   reluFeatures,
-  type SelfAttentionParams,
   selfAttention,
   softmaxFeatures,
   type Weights,
@@ -20,7 +19,13 @@ import {
 import { Unsupported } from "../case.ts";
 import type { Given } from "../given.ts";
 import type { Adapter } from "../trax/layers.ts";
-import { attentionWeights, convolutionWeights, denseWeights, multiplicativeWeights } from "../trax/weights.ts";
+import {
+  attentionWeights,
+  convolutionWeights,
+  denseWeights,
+  multiplicativeWeights,
+  selfWeights,
+} from "../trax/weights.ts";
 
 /** A mask of any shape, over keys: bool [batch, length]. */
 const tokensOf = (mask: Tensor, batch: number): Tensor => reshape(mask, [batch, mask.shape.at(-1)!]);
@@ -68,29 +73,6 @@ const convolvedWeights = (given: Given) => ({
   first: multiplicativeWeights(given, "q.mult"),
   second: convolutionWeights(given, "q.conv"),
 });
-
-/** A projection of every head by itself, [heads, dModel, width], as one: [dModel, heads width]. */
-const intoHeads = (w: Tensor): Tensor => {
-  const [heads, dModel, width] = w.shape as [number, number, number];
-  return reshape(transpose(w, [1, 0, 2]), [dModel, heads * width]);
-};
-
-function selfWeights(given: Given): Weights<SelfAttentionParams> {
-  const one = (name: string) => ({
-    kernel: intoHeads(given.take(name)),
-    ...(given.has(`${name}_bias`) ? { bias: flat(given.take(`${name}_bias`)) } : {}),
-  });
-  const out = given.take("out");
-  const [heads, width, dModel] = out.shape as [number, number, number];
-  return {
-    query: one("q"),
-    ...(given.has("k") ? { key: one("k") } : {}),
-    value: one("v"),
-    output: { kernel: reshape(out, [heads * width, dModel]) },
-  };
-}
-
-const flat = (x: Tensor): Tensor => reshape(x, [x.shape.reduce((a, b) => a * b, 1)]);
 
 /** What Trax's efficient attentions have in common. */
 function efficientConfig(given: Given) {

@@ -1,16 +1,4 @@
-import {
-  add,
-  causalAttention,
-  concat,
-  fastGelu,
-  gather,
-  gelu,
-  max,
-  min,
-  relu,
-  reshape,
-  type Tensor,
-} from "@finegrain/graph";
+import { add, causalAttention, fastGelu, gather, gelu, max, min, relu, reshape, type Tensor } from "@finegrain/graph";
 import {
   alike,
   attention,
@@ -18,7 +6,6 @@ import {
   type CachedLayer,
   dense,
   dropout,
-  type FixedBasePositionsParams,
   feedForward,
   feedForwardBranch,
   fixedBasePositions,
@@ -27,10 +14,9 @@ import {
   recurrentBranch,
   sinusoidalPositions,
   traxSparseFeedForward,
-  type Weights,
 } from "@finegrain/nn";
 import { weightedAccuracy, weightedCrossEntropy } from "@finegrain/train";
-import { type Given, under, type WeightSource } from "../given.ts";
+import { type Given, under } from "../given.ts";
 import { recurrenceOptions } from "../trax/language-model.ts";
 import {
   type Adapter,
@@ -44,6 +30,7 @@ import {
 import {
   attentionWeights,
   feedForwardWeights,
+  fixedBaseWeights,
   normWeights,
   oneOfEachBlockWeights,
   recurrentWeights,
@@ -151,19 +138,6 @@ function axialCase(given: Given): Tensor {
   const features = given.arguments.any("d_embs") as number[];
   const w = shape.map((extent, axis) => [`axis${axis}`, reshape(given.take(`axis${axis}`), [extent, features[axis]!])]);
   return addPositions(axialPositions({ shape, features }), Object.fromEntries(w), given);
-}
-
-/** A vector for each digit of each base, [1, width]. */
-function fixedBaseWeights(source: WeightSource, bases: number, digits: number): Weights<FixedBasePositionsParams> {
-  const rows = Array.from({ length: bases * digits }, (_, i) =>
-    source.take(`base${Math.floor(i / digits)}.digit${i % digits}`),
-  );
-  const start = source.take("start");
-  const table = concat(...rows, { axis: 0 });
-  return {
-    digits: reshape(table, [bases, digits, table.shape[1]!]),
-    start: reshape(start, [start.shape.at(-1)!]),
-  };
 }
 
 function fixedBaseCase(given: Given): Tensor {

@@ -2,6 +2,7 @@ import { scalar, slice, type Tensor, type TensorType } from "@finegrain/graph";
 import { type LanguageModel, type LanguageModelParams, mapTree, type Weights } from "@finegrain/nn";
 import { weightedCrossEntropy } from "@finegrain/train";
 import { type Given, zeros } from "../given.ts";
+import { namedSourceCase } from "../trax/encoder-decoder.ts";
 import { languageModel } from "../trax/language-model.ts";
 import { type Adapter, hardOrSoftForAll, shiftRight } from "../trax/layers.ts";
 
@@ -34,6 +35,8 @@ function lastLogits(
 
 /** By Trax's names. */
 export const wideModelAdapters: Readonly<Record<string, Adapter>> = {
+  ConfigurableTerraformer: namedSourceCase("terraformer"),
+  ConfigurableTransformer: namedSourceCase("transformer"),
   ConfigurableTransformerLM: languageModelCase,
   PlainTransformerLM: languageModelCase,
   TransformerLM: languageModelCase,

@@ -13,7 +13,7 @@ import {
 import { Arguments } from "../arguments.ts";
 import { Unsupported } from "../case.ts";
 import { type Given, numbered, under, type WeightSource } from "../given.ts";
-import { traxAttention } from "./attention.ts";
+import { type TraxAttention, traxAttention } from "./attention.ts";
 import { activationOf, shiftRight } from "./layers.ts";
 import {
   blockSparseWeights,
@@ -70,9 +70,7 @@ export function recurrenceOptions(options: Arguments): RecurrenceConfig | undefi
 }
 
 /** Trax's `attention_type`: a layer's name, or its name and arguments, as an object or as "Layer(sparsity=4)". */
-function attentionOptions(options: Arguments): { source: string; own: Arguments } {
-  const given = options.any("attention") ?? options.any("attention_type") ?? "CausalAttention";
-  options.any("attention_type");
+function attentionOptions(given: unknown): { source: string; own: Arguments } {
   if (typeof given === "string") return calledLayer(given);
   const { type, ...own } = given as Record<string, unknown>; // the other form that the cases have
   return { source: String(type), own: new Arguments(own) };
@@ -95,7 +93,7 @@ function argumentOf(written: string): unknown {
   return Number.isNaN(Number(written)) ? written.replace(/^['"]|['"]$/g, "") : Number(written);
 }
 
-const lossWeights = (loss: LossConfig, source: WeightSource): Weights<Params> => {
+export const lossWeights = (loss: LossConfig, source: WeightSource): Weights<Params> => {
   if (loss.type === "multiplicative") return { ...multiplicativeWeights(source, "loss") };
   return loss.type === "low-rank" ? { ...lowRankWeights(source, "loss") } : { ...denseWeights(source, "loss") };
 };
@@ -105,7 +103,53 @@ const feedForwardOptionWeights = ({ type }: FeedForwardConfig, source: WeightSou
   return type === "trax-sparse" ? { ...oneOfEachBlockWeights(source) } : { ...feedForwardWeights(source) };
 };
 
-const norm = (source: WeightSource): Weights<Params> => ({ scale: source.take("scale"), bias: source.take("bias") });
+export const norm = (source: WeightSource): Weights<Params> => ({
+  scale: source.take("scale"),
+  bias: source.take("bias"),
+});
+
+/** What Trax's configurable models have in common, as a part of our config. */
+export type CommonConfig = Pick<
+  ModelConfig,
+  "dModel" | "dFf" | "heads" | "maxLength" | "feedForward" | "loss" | "recurrence" | "activation"
+> & { readonly feedForward: FeedForwardConfig; readonly loss: LossConfig; readonly heads: number };
+
+export function commonConfig(options: Arguments): CommonConfig {
+  const dFf = options.number("d_ff", 2048);
+  const feedForward = feedForwardOptions(options, dFf);
+  const recurrence = recurrenceOptions(options);
+  if (feedForward.type !== "dense") options.any("ff_activation");
+  return {
+    dModel: options.number("d_model", 512),
+    dFf,
+    heads: options.number("n_heads", 8),
+    maxLength: options.number("max_len", 2048),
+    feedForward,
+    loss: lossOptions(options),
+    ...(recurrence ? { recurrence } : {}),
+    ...(feedForward.type === "dense" ? { activation: activationOf(options, "ff_activation") } : {}),
+  };
+}
+
+/** The attention that an argument names, and what its weights are. */
+export function namedAttention(
+  given: unknown,
+  heads: number,
+  mode: string,
+  of: typeof traxAttention = traxAttention,
+): TraxAttention {
+  const { source, own } = attentionOptions(given);
+  const attention = of(source, own, heads);
+  own.expectAllRead(mode);
+  return attention;
+}
+
+/** What a block has behind its attention. */
+export const feedForwardBranchWeights = ({ feedForward, recurrence }: CommonConfig, source: WeightSource) => ({
+  feedForwardNorm: norm(under(source, "ff_norm.")),
+  feedForward: feedForwardOptionWeights(feedForward, under(source, "ff.")),
+  ...(recurrence ? { recurrence: recurrentWeights(under(source, "ff."), recurrence.layers) } : {}),
+});
 
 interface LanguageModelCase {
   readonly model: LanguageModel<LanguageModelParams>;
@@ -118,27 +162,15 @@ interface LanguageModelCase {
  */
 export function languageModel(given: Given, source: WeightSource & { left?(): number }): LanguageModelCase {
   const { arguments: options } = given;
-  const dFf = options.number("d_ff", 2048);
-  const heads = options.number("n_heads", 8);
-  const { source: kind, own } = attentionOptions(options);
-  const attention = traxAttention(kind, own, heads);
-  own.expectAllRead(given.mode);
-  const feedForward = feedForwardOptions(options, dFf);
-  const loss = lossOptions(options);
-  const recurrence = recurrenceOptions(options);
-  if (feedForward.type !== "dense") options.any("ff_activation");
+  const common = commonConfig(options);
+  const kind = options.any("attention") ?? options.any("attention_type") ?? "CausalAttention";
+  options.any("attention_type");
+  const attention = namedAttention(kind, common.heads, given.mode);
   const config: ModelConfig = {
+    ...common,
     vocabulary: options.number("vocab_size"),
-    dModel: options.number("d_model", 512),
-    dFf,
     layers: options.number("n_layers", 6),
-    heads,
-    maxLength: options.number("max_len", 2048),
-    feedForward,
     attention: attention.config,
-    loss,
-    ...(recurrence ? { recurrence } : {}),
-    ...(feedForward.type === "dense" ? { activation: activationOf(options, "ff_activation") } : {}),
   };
 
   options.expectAllRead(given.mode); // before weights are taken: an unknown option has unknown weights
@@ -146,20 +178,23 @@ export function languageModel(given: Given, source: WeightSource & { left?(): nu
   const block = (name: string) => ({
     attentionNorm: norm(under(source, `${name}.attention_norm.`)),
     attention: attention.weights(under(source, `${name}.attention.`)),
-    feedForwardNorm: norm(under(source, `${name}.ff_norm.`)),
-    feedForward: feedForwardOptionWeights(feedForward, under(source, `${name}.ff.`)),
-    ...(recurrence ? { recurrence: recurrentWeights(under(source, `${name}.ff.`), recurrence.layers) } : {}),
+    ...feedForwardBranchWeights(common, under(source, `${name}.`)),
   });
   const w: Weights<LanguageModelParams> = {
     embedding: { table: source.take("embedding") },
     positions: { table: source.take("positions") },
     blocks: Object.fromEntries(Array.from({ length: config.layers }, (_, i) => [`${i}`, block(`block${i}`)])),
     norm: norm(under(source, "final_norm.")),
-    loss: lossWeights(loss, source),
+    loss: lossWeights(common.loss, source),
   };
+  expectNoneLeft(source);
+  return { model: scalingLM(config), w };
+}
+
+/** @throws Unsupported where a source in order has weights that our model did not take. */
+export function expectNoneLeft(source: WeightSource & { left?(): number }): void {
   const left = source.left?.() ?? 0;
   if (left > 0) throw new Unsupported(`${left} weights more than our model has`);
-  return { model: scalingLM(config), w };
 }
 
 /** Our model behind a shift of its tokens. */

@@ -1,15 +1,17 @@
-import { reshape, type Tensor, transpose } from "@finegrain/graph";
+import { concat, reshape, type Tensor, transpose } from "@finegrain/graph";
 import type {
   AttentionParams,
   BlockSparseFeedForwardParams,
   DenseParams,
   FeedForwardParams,
+  FixedBasePositionsParams,
   LocallyConvolutionalDenseParams,
   LowRankDenseParams,
   MultiplicativeDenseParams,
   MultiplicativeModularDenseParams,
   OneOfEachBlockParams,
   RecurrentBranchParams,
+  SelfAttentionParams,
   Weights,
 } from "@finegrain/nn";
 import { under as scoped, type WeightSource, zeros } from "../given.ts";
@@ -130,5 +132,46 @@ export function blockSparseWeights(source: WeightSource): Weights<BlockSparseFee
     controller: { kernel: controller },
     inner: { kernel: reshape(transpose(inner, [1, 0]), shape) },
     outer: { kernel: reshape(outer, shape), bias: source.take("bias") },
+  };
+}
+
+/** A projection of every head by itself, [heads, dModel, width], as one: [dModel, heads width]. */
+const intoHeads = (w: Tensor): Tensor => {
+  const [heads, dModel, width] = w.shape as [number, number, number];
+  return reshape(transpose(w, [1, 0, 2]), [dModel, heads * width]);
+};
+
+/** Trax's `SelfAttention`, every head by itself. */
+export function selfWeights(source: WeightSource): Weights<SelfAttentionParams> {
+  const one = (name: string) => ({
+    kernel: intoHeads(source.take(name)),
+    ...(source.has(`${name}_bias`) ? { bias: flat(source.take(`${name}_bias`)) } : {}),
+  });
+  const out = source.take("out");
+  const [heads, width, dModel] = out.shape as [number, number, number];
+  return {
+    query: one("q"),
+    ...(source.has("k") ? { key: one("k") } : {}),
+    value: one("v"),
+    output: { kernel: reshape(out, [heads * width, dModel]) },
+  };
+}
+
+const flat = (x: Tensor): Tensor => reshape(x, [x.shape.reduce((a, b) => a * b, 1)]);
+
+/** A vector for each digit of each base, [1, width]. */
+export function fixedBaseWeights(
+  source: WeightSource,
+  bases: number,
+  digits: number,
+): Weights<FixedBasePositionsParams> {
+  const rows = Array.from({ length: bases * digits }, (_, i) =>
+    source.take(`base${Math.floor(i / digits)}.digit${i % digits}`),
+  );
+  const start = source.take("start");
+  const table = concat(...rows, { axis: 0 });
+  return {
+    digits: reshape(table, [bases, digits, table.shape[1]!]),
+    start: reshape(start, [start.shape.at(-1)!]),
   };
 }

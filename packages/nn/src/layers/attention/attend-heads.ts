@@ -1,4 +1,4 @@
-import { add, einsum, iota, lessEqual, mul, scalar, select, softmax, type Tensor } from "@finegrain/graph";
+import { add, einsum, iota, lessEqual, mul, reshape, scalar, select, softmax, type Tensor } from "@finegrain/graph";
 
 /** Queries [batch, heads, time, width], keys and values [batch, heads, length, width], all float32. */
 export interface Heads {
@@ -12,6 +12,9 @@ export const HIDDEN = -1e9;
 
 /** What to add to scores, so that only what is `visible` (bool) is seen: float32 of its shape. */
 export const hiding = (visible: Tensor): Tensor => select(visible, scalar(0), HIDDEN);
+
+/** bool [batch, length] -> bool [batch, 1, 1, length]. */
+export const overHeads = (isToken: Tensor): Tensor => reshape(isToken, [isToken.shape[0]!, 1, 1, isToken.shape[1]!]);
 
 /** bool [time, time]: a query sees the keys up to its own place. */
 export function causally(time: number): Tensor {

@@ -1,6 +1,7 @@
 import type { Tensor } from "@finegrain/graph";
 import { type Context, evaluation } from "../../context.ts";
-import type { CachedLayer, Layer, Params, Weights } from "../../layer.ts";
+import type { Layer, Params, Weights } from "../../layer.ts";
+import type { AttentionLayer } from "./definition.ts";
 import { attend, attendCached, type HeadDimensions, type HeadsConfig, headCaches } from "./heads.ts";
 
 /** The four projections of attention: of tokens to queries, keys and values, and of what heads found to tokens. */
@@ -17,7 +18,7 @@ export type AttentionParams<P extends Params, O extends Params = P> = {
   readonly value: P;
   readonly output: O;
 };
-type Attention<P extends Params, O extends Params> = CachedLayer<AttentionParams<P, O>, "keys" | "values">;
+type Attention<P extends Params, O extends Params> = AttentionLayer<AttentionParams<P, O>, "keys" | "values">;
 
 /**
  * Multi-head attention, causal unless the config says otherwise, with these projections:
@@ -38,7 +39,8 @@ export function attention<P extends Params, O extends Params>(
   return {
     params: { query: query.params, key: key.params, value: value.params, output: output.params },
     ...(config.causal === false ? { notCausal: "attention in both directions sees later tokens" } : {}),
-    apply: (w, x, context) => output.apply(w.output, attend(config, project(w, x, context), context), context),
+    apply: (w, x, context, isToken) =>
+      output.apply(w.output, attend(config, project(w, x, context), context, isToken), context),
     caches: (batch, capacity) => headCaches(config, batch, capacity),
     decode(w, x, caches, position) {
       const step = attendCached(config, project(w, x, evaluation), caches, position);

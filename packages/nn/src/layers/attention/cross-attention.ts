@@ -1,7 +1,7 @@
-import { reshape, type Tensor } from "@finegrain/graph";
+import type { Tensor } from "@finegrain/graph";
 import { type Context, evaluation } from "../../context.ts";
 import type { Params, Weights } from "../../layer.ts";
-import { attendHeads, hiding } from "./attend-heads.ts";
+import { attendHeads, hiding, overHeads } from "./attend-heads.ts";
 import type { AttentionParams, Projections } from "./attention.ts";
 import { type HeadDimensions, headWidth, join, split } from "./heads.ts";
 
@@ -59,6 +59,3 @@ export function crossAttention<P extends Params, O extends Params>(
     decode: (w, x, remembered, isToken) => attend(w, x, remembered, isToken, evaluation),
   };
 }
-
-/** bool [batch, length] -> bool [batch, 1, 1, length]. */
-const overHeads = (isToken: Tensor): Tensor => reshape(isToken, [isToken.shape[0]!, 1, 1, isToken.shape[1]!]);

@@ -1,8 +1,21 @@
+import type { Tensor } from "@finegrain/graph";
 import { expectDivisible } from "../../config-error.ts";
+import type { Context } from "../../context.ts";
 import { type Defined, type Definition, define } from "../../definition/layer-definition.ts";
 import type { Options } from "../../definition/option.ts";
-import type { CachedLayer } from "../../layer.ts";
+import type { CachedLayer, Params, Weights } from "../../layer.ts";
 import { type HeadsConfig, headWidth } from "./heads.ts";
+
+/** Attention of a text to itself, some of whose tokens may be padding. */
+export interface AttentionLayer<P extends Params = Params, K extends string = string> extends CachedLayer<P, K> {
+  /**
+   * x float32 [batch, time, features].
+   *
+   * @param isToken bool [batch, time]: false for padding, which is behind the tokens. Default: there is none. Causal attention never sees
+   *   what is behind, and does not ask.
+   */
+  apply(w: Weights<P>, x: Tensor, context: Context, isToken?: Tensor): Tensor;
+}
 
 /** What is said of an attention layer beside what is said of every layer. */
 export interface AttentionTraits {
@@ -16,9 +29,11 @@ export interface AttentionTraits {
  * @throws FinegrainError when called: where `dModel` is not a multiple of `heads`, the layer is causal and should not be, or an
  *   option does not fit.
  */
-export function defineAttention<const N extends string, const O extends Options, L extends CachedLayer = CachedLayer>(
-  definition: Definition<HeadsConfig, N, O, L> & AttentionTraits,
-): Defined<HeadsConfig, N, O, L, AttentionTraits> {
+export function defineAttention<
+  const N extends string,
+  const O extends Options,
+  L extends AttentionLayer = AttentionLayer,
+>(definition: Definition<HeadsConfig, N, O, L> & AttentionTraits): Defined<HeadsConfig, N, O, L, AttentionTraits> {
   const { name, bothDirections, check } = definition;
   return define<HeadsConfig, N, O, L, AttentionTraits>("attention layer", {
     ...definition,

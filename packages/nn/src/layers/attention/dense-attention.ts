@@ -1,9 +1,8 @@
 import { expectDivisible } from "../../config-error.ts";
 import { boolean, choice, number, type Resolved, whole } from "../../definition/option.ts";
-import type { CachedLayer } from "../../layer.ts";
 import { type DenseParams, dense } from "../projections/dense.ts";
 import { type AttentionParams, attention } from "./attention.ts";
-import { defineAttention } from "./definition.ts";
+import { type AttentionLayer, defineAttention } from "./definition.ts";
 import { type HeadsConfig, headWidth } from "./heads.ts";
 import { type FeatureNormParams, normalizedFeatures } from "./normalized-features.ts";
 
@@ -44,7 +43,7 @@ export const denseAttention = defineAttention({
   ],
 });
 
-function layer(config: Config): CachedLayer<AttentionParams<DenseParams & FeatureNormParams, DenseParams>> {
+function layer(config: Config): AttentionLayer<AttentionParams<DenseParams & FeatureNormParams, DenseParams>> {
   const { dModel, heads, kvHeads = heads, bias, normalize, normalizeOver, epsilon } = config;
   const width = headWidth(config);
   const project = (ofHeads: number) => dense({ dIn: dModel, dOut: ofHeads * width, bias: bias !== "none" });

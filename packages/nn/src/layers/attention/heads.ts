@@ -1,4 +1,5 @@
 import {
+  add,
   cachedAttention,
   causalAttention,
   einsum,
@@ -16,7 +17,7 @@ import type { Context } from "../../context.ts";
 import { dropout } from "../dropout.ts";
 import { type Rotation, rotary } from "../positions/rotary.ts";
 
-import { attendHeads, causally, hiding } from "./attend-heads.ts";
+import { attendHeads, causally, hiding, overHeads } from "./attend-heads.ts";
 
 /** The dimensions of attention's heads, which are contiguous slices of the features. */
 export interface HeadDimensions {
@@ -71,16 +72,25 @@ function turn(x: Tensor, config: HeadsConfig, position: Tensor | number): Tensor
 
 /**
  * Attention among all tokens: queries [batch, time, heads width], keys and values [batch, time, kvHeads width].
+ *
+ * @param isToken bool [batch, time]: false for padding, which nothing attends to. It is behind the tokens, so that causal attention never
+ *   sees it, and does not ask.
  * @throws FinegrainError in training, where weights are dropped and heads share keys.
  */
-export function attend(config: HeadsConfig, { query, key, value }: Projected, context: Context): Tensor {
+export function attend(
+  config: HeadsConfig,
+  { query, key, value }: Projected,
+  context: Context,
+  isToken?: Tensor,
+): Tensor {
   const [q, k, v] = [turn(query, config, 0), turn(key, config, 0), split(value, headWidth(config))];
   const { dropout: rate = 0 } = config;
   if (rate > 0 && context.mode === "train") {
     if (k.shape[1] !== q.shape[1])
       throw new FinegrainError("attention with dropout has keys of every head, not shared ones");
     const drop = (weights: Tensor) => dropout(weights, context, { rate });
-    const bias = (config.causal ?? true) ? hiding(causally(q.shape[2]!)) : scalar(0);
+    const both = isToken ? hiding(overHeads(isToken)) : scalar(0);
+    const bias = (config.causal ?? true) ? hiding(causally(q.shape[2]!)) : both;
     return join(attendHeads({ query: q, key: k, value: v }, scale(config).scale, { bias, drop }));
   }
   if (config.causal ?? true) return join(causalAttention(q, k, v, scale(config)));
@@ -88,7 +98,8 @@ export function attend(config: HeadsConfig, { query, key, value }: Projected, co
   const shared = k.shape[1]!;
   const rows = reshape(mul(q, scale(config).scale), [batch, shared, (heads / shared) * time, width]);
   const scores = einsum(rows, k, "B H T D, B H S D -> B H T S");
-  return join(reshape(einsum(softmax(scores), v, "B H T S, B H S D -> B H T D"), q.shape));
+  const seen = isToken ? add(scores, hiding(overHeads(isToken))) : scores;
+  return join(reshape(einsum(softmax(seen), v, "B H T S, B H S D -> B H T D"), q.shape));
 }
 
 /** Keys and values of a stream: [batch, kvHeads, capacity, width]. */

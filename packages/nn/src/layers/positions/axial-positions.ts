@@ -1,7 +1,8 @@
 import { add, broadcastTo, concat, dynamicSlice, FinegrainError, reshape, slice, type Tensor } from "@finegrain/graph";
+import { whole } from "../../definition/option.ts";
 import { normal } from "../../init.ts";
 import { type Param, param, type Weights } from "../../layer.ts";
-import type { PositionLayer } from "./definition.ts";
+import { definePositions, type PositionLayer } from "./definition.ts";
 import { expectLength } from "./places.ts";
 
 export interface AxialPositionsConfig {
@@ -45,3 +46,23 @@ export function axialPositions({
     },
   };
 }
+
+/** {@link axialPositions} of a grid of so many columns. */
+export const axial = definePositions({
+  name: "axial",
+  summary: "add two trained tables, of a place's row and column in a grid",
+  options: {
+    columns: whole({ doc: "places of a row of the grid" }),
+    rowFeatures: whole({ doc: "features that tell the row; the others tell the column" }),
+  },
+  check({ dModel, rowFeatures }, at) {
+    if (rowFeatures >= dModel)
+      at.refuse(`${at.option("rowFeatures")} must be less than dModel ${dModel}, not ${rowFeatures}`);
+  },
+  build: ({ dModel, maxLength, columns, rowFeatures }) =>
+    axialPositions({
+      shape: [Math.ceil(maxLength / columns), columns],
+      features: [rowFeatures, dModel - rowFeatures],
+    }),
+  cases: [{ options: { columns: 4, rowFeatures: 3 } }],
+});

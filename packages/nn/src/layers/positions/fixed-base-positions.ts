@@ -1,8 +1,9 @@
 import { add, cast, constant, div, einsum, equal, floor, mul, reshape, sub, type Tensor } from "@finegrain/graph";
 import { expectDivisible } from "../../config-error.ts";
+import { whole } from "../../definition/option.ts";
 import type { Init } from "../../init.ts";
 import { type Param, param, type Weights } from "../../layer.ts";
-import type { PositionLayer } from "./definition.ts";
+import { definePositions, type PositionLayer } from "./definition.ts";
 import { places } from "./places.ts";
 
 export interface FixedBasePositionsConfig {
@@ -55,3 +56,12 @@ export function fixedBasePositions(config: FixedBasePositionsConfig): PositionLa
     decode: placed,
   };
 }
+
+/** {@link fixedBasePositions} in bases 11, 13, 14 and 15. */
+export const fixedBase = definePositions({
+  name: "fixed-base",
+  summary: "add what the digits of a place count in several bases: no longest text",
+  options: { digits: whole({ doc: "digits of a place in each base; dModel is a multiple of them", default: 8 }) },
+  build: ({ dModel, digits }) => fixedBasePositions({ dModel, digits }),
+  cases: [{ options: { digits: 4 } }],
+});
