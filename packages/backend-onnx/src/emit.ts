@@ -1,8 +1,10 @@
 import {
   catalog,
   type Donations,
+  FinegrainError,
   type Graph,
   inputName,
+  leaves,
   type OpName,
   optimize,
   rewrite,
@@ -16,12 +18,12 @@ import { appendedAttention } from "./lowerings/attention.ts";
 import { lowerEinsum } from "./lowerings/einsum.ts";
 import { lowerings, lowersWhole } from "./lowerings/index.ts";
 import type { Lowerings } from "./lowerings/lowering.ts";
-import { ModelBuilder } from "./model-builder.ts";
+import { type FilePart, ModelBuilder } from "./model-builder.ts";
 import type { Feed, Patch, Program, Result } from "./program.ts";
 
 /** Lower a graph to an ONNX model and to what the host has to do around its runs. */
 export function emit(source: Graph, donate: Donations): Program {
-  const graph = optimize(separateCaches(optimize(source, lowersWhole)), lowersWhole);
+  const graph = runnable(source);
   const host = new HostValues(graph.inputs);
   const donor = new Map(donate.map(([input, output]) => [output, input]));
   const plans = graph.outputs.map((out, o) => planOutput(out, graph, donor.get(o), host));
@@ -37,6 +39,34 @@ export function emit(source: Graph, donate: Donations): Program {
   );
   return { model: emitter.finish(source.name), feeds: emitter.feeds, results, host: host.finish(source.name) };
 }
+
+/**
+ * A graph as an ONNX model that needs no host: its inputs and outputs have the names of their paths in the graph's trees, `tokens` or
+ * `caches.blocks.0.keys`, and no two may have the same one. Outputs without elements are left out, and so are inputs that nothing reads.
+ *
+ * @param stored where an input's numbers are in a file beside the model, by its path; undefined where every run gives them.
+ * @throws FinegrainError where the graph draws random numbers, which a host would have to make.
+ */
+export function onnxModel(source: Graph, stored: (path: string) => FilePart | undefined): Uint8Array {
+  const graph = runnable(source);
+  const paths = leaves<Tensor>(source.takes).map(([path]) => path);
+  const emitter = new Emitter(graph, new HostValues(graph.inputs), (model, node, input) => {
+    const path = paths[input]!;
+    const part = stored(path);
+    return part === undefined ? model.input(path, node) : model.external(path, node, part);
+  });
+  const outputs = leaves<Tensor>(source.gives)
+    .map(([path], o) => [path, graph.outputs[o]!] as const)
+    .filter(([, { shape }]) => size(shape) > 0);
+  emitter.lower(outputs.map(([, value]) => value));
+  if (emitter.feeds.length > 0)
+    throw new FinegrainError(`graph "${source.name}" draws random numbers, which an ONNX model cannot do by itself`);
+  for (const [path, value] of outputs) emitter.output(value, path);
+  return emitter.finish(source.name)!;
+}
+
+/** A graph of what ONNX Runtime can run. */
+const runnable = (source: Graph): Graph => optimize(separateCaches(optimize(source, lowersWhole)), lowersWhole);
 
 /** Attention whose caches are inputs that the same step appends to, which is lowered without a copy of them. */
 function isAppended(node: Tensor, inputs: readonly Tensor[]): boolean {
@@ -90,9 +120,17 @@ class Emitter {
   readonly #outputs = new Map<string, TensorType>();
   readonly #table = lowerings(this.model);
 
-  constructor(graph: Graph, host: HostValues) {
+  readonly #declare: (model: ModelBuilder, node: Tensor, input: number) => string;
+
+  /** @param declare makes an input of the graph known to the model. Default: as what every run is fed, in any shape. */
+  constructor(
+    graph: Graph,
+    host: HostValues,
+    declare = (_: ModelBuilder, node: Tensor, input: number) => this.#feed(node, input),
+  ) {
     this.#graph = graph;
     this.#host = host;
+    this.#declare = declare;
   }
 
   /** Write the nodes of these values, and of all that they need. */
@@ -112,10 +150,15 @@ class Emitter {
   }
 
   /** The name of a lowered value as an output of the model, each of its own. */
-  output(value: Tensor): string {
+  output(value: Tensor, named?: string): string {
     const own = this.#values.get(value)!;
     const free = this.model.computes(own) && !this.#outputs.has(own);
-    const name = free ? own : this.model.node("Identity", [own], {}, "", `copy ${this.#outputs.size}`);
+    const name =
+      named !== undefined
+        ? this.model.named(own, named)
+        : free
+          ? own
+          : this.model.node("Identity", [own], {}, "", `copy ${this.#outputs.size}`);
     this.#outputs.set(name, value);
     return name;
   }
@@ -136,7 +179,7 @@ class Emitter {
 
   #lower(node: Tensor): string {
     if (size(node.shape) === 0) return this.model.fill(node, 0);
-    if (node.op === "input") return this.#input(node);
+    if (node.op === "input") return this.#declare(this.model, node, this.#graph.inputs.indexOf(node));
     if (drawn.has(node.op)) return this.#draw(node);
     const operands = this.#operands(node).map((x) => this.#values.get(x)!);
     if (node.op === "cachedAttention") return this.#attention(node, operands);
@@ -147,8 +190,7 @@ class Emitter {
     return lower(operands, node.attrs, node);
   }
 
-  #input(node: Tensor): string {
-    const input = this.#graph.inputs.indexOf(node);
+  #feed(node: Tensor, input: number): string {
     const own = `${input}_${inputName(node) ?? "input"}`;
     const declare = (shape: readonly number[]): string => {
       const name = shape === node.shape ? own : `${own}[${shape}]`;

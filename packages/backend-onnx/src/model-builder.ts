@@ -18,6 +18,16 @@ const IR_VERSION = 10;
 type Attribute = number | string | readonly number[] | { readonly float: number };
 export type Attributes = Readonly<Record<string, Attribute>>;
 
+/** ONNX TensorProto.DataLocation of numbers in a file beside the model. */
+const EXTERNAL = 1;
+
+/** Where numbers stand in a file beside a model: the bytes from `begin` to `end`, little endian, row by row. */
+export interface FilePart {
+  readonly file: string;
+  readonly begin: number;
+  readonly end: number;
+}
+
 /** ONNX Runtime's own operators. */
 export const CONTRIB = "com.microsoft";
 
@@ -111,6 +121,19 @@ export class ModelBuilder {
     return name;
   }
 
+  /** Numbers that are part of the model and stand in a file beside it. */
+  external(name: string, { dtype, shape }: TensorType, { file, begin, end }: FilePart): string {
+    const place = { location: file, offset: begin, length: end - begin };
+    this.#initializers.push({
+      name,
+      dims: shape,
+      dataType: dataTypes[expectComputeDType("onnx", { dtype, shape })],
+      dataLocation: EXTERNAL,
+      externalData: Object.entries(place).map(([key, value]) => ({ key, value: String(value) })),
+    });
+    return this.shaped(name, shape);
+  }
+
   /**
    * A value that every run is given. `view`: declares the same numbers under another shape, which costs nothing where a
    * Reshape might copy them.
@@ -158,6 +181,12 @@ export class ModelBuilder {
   /** Whether a value is a node's, and so can be an output of the model itself. */
   computes(value: string): boolean {
     return this.#computed.has(value);
+  }
+
+  /** A value under a name that someone else chose. */
+  named(value: string, name: string): string {
+    this.#nodes.push({ opType: "Identity", domain: "", name, input: [value], output: [name], attribute: [] });
+    return name;
   }
 
   /** The finished model, whose outputs are these values of nodes. */

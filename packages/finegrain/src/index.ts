@@ -54,3 +54,4 @@ export {
   train,
 } from "@finegrain/runs";
 export type { Corpus, ScheduleConfig, TextDocument } from "@finegrain/train";
+export { exportToOnnx, type OnnxExportOptions } from "./commands/export/to-onnx.ts";

@@ -33,6 +33,6 @@ export { SPEECHES, speeches } from "./speeches.ts";
 export type { RunStore } from "./store.ts";
 export { type ReadTextOptions, TEXT_ENDINGS } from "./text/read-documents.ts";
 export { readText, type Text } from "./text/text.ts";
-export { openTokenizer } from "./tokenizer.ts";
+export { openTokenizer, tokenizerJson } from "./tokenizer.ts";
 export { type TrainOptions, train } from "./train.ts";
 export type { Outcome, Start, Step, TrainingListener } from "./training-loop.ts";

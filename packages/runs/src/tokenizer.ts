@@ -1,4 +1,4 @@
-import { byteTokenizer, huggingFaceTokenizer, type Tokenizer } from "@finegrain/generate";
+import { byteLevelJson, byteTokenizer, huggingFaceTokenizer, type Tokenizer } from "@finegrain/generate";
 import { FinegrainError } from "@finegrain/graph";
 import type { RunConfig } from "./config.ts";
 import { exists, runPaths } from "./folder/run-folder.ts";
@@ -38,3 +38,7 @@ export function expectVocabulary({ name, vocabularySize }: Tokenizer, vocabulary
       `the tokenizer ${name} has ${vocabularySize} tokens, more than the model's vocabulary of ${vocabulary}`,
     );
 }
+
+/** The tokenizer.json of a tokenizer, which other programs read; undefined where it is a program's own. */
+export const tokenizerJson = ({ name, json }: Tokenizer): string | undefined =>
+  json ?? (name === "byte" ? byteLevelJson() : undefined);

@@ -1,4 +1,5 @@
 export { type FileContent, makeFolder, syncFolder, writeFileAtomically, writeFileSynced } from "./atomic-file.ts";
+export { makeWholeFolder } from "./atomic-folder.ts";
 export { type Checkpoint, checkpointNames, openCheckpoint, type SaveOptions, saveCheckpoint } from "./checkpoint.ts";
 export {
   type CheckpointContent,

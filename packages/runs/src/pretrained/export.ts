@@ -1,4 +1,3 @@
-import { byteLevelJson } from "@finegrain/generate";
 import { FinegrainError, type HostTensor, hostTensor } from "@finegrain/graph";
 import { safetensorsChunks } from "@finegrain/nn";
 import { writeFileAtomically } from "../folder/atomic-file.ts";
@@ -6,6 +5,7 @@ import { makeWholeFolder } from "../folder/atomic-folder.ts";
 import { exists } from "../folder/run-folder.ts";
 import { nodePath } from "../node.ts";
 import type { Run } from "../run.ts";
+import { tokenizerJson } from "../tokenizer.ts";
 import { tensorsForOthers } from "./foreign-tensors.ts";
 import { ggufChunks } from "./gguf/chunks.ts";
 import { headWidthOf, metadataOfModel, ropeDivisors } from "./gguf/metadata-of-model.ts";
@@ -89,7 +89,7 @@ async function* bytesOf(read: () => Promise<HostTensor>): AsyncGenerator<Uint8Ar
 
 /** @throws FinegrainError where there is no tokenizer.json, of which other programs make their own. */
 function tokenizerOf({ tokenizer }: Run): string {
-  const json = tokenizer.json ?? (tokenizer.name === "byte" ? byteLevelJson() : undefined);
+  const json = tokenizerJson(tokenizer);
   if (json === undefined)
     throw new FinegrainError(`the tokenizer ${tokenizer.name} has no tokenizer.json, which others need`);
   return json;
