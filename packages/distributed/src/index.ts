@@ -1,4 +1,10 @@
 export { anyOf, expectAlike, firstRankFirst, RanksDiffer, valueOfRank } from "./agreement.ts";
+export {
+  type CompiledAmongRanks,
+  compileAmongRanks,
+  type Exchange,
+  type ExecutableAmongRanks,
+} from "./among-ranks.ts";
 export { alone, type Communicator, type Numbers, type Reduction } from "./communicator.ts";
 export {
   boundByMessages,

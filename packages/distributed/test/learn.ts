@@ -1,5 +1,5 @@
 import { openBackend } from "@finegrain/backends";
-import { size } from "@finegrain/graph";
+import { type Shape, size } from "@finegrain/graph";
 import { type ModelConfig, scalingLM } from "@finegrain/nn";
 import { adafactor, adamW, createTrainer, heldOutBatches, trainBatches } from "@finegrain/train";
 import type { Communicator } from "../src/index.ts";
@@ -13,7 +13,7 @@ export const MODELS = {
   dense,
   sparse: { ...dense, feedForward: { type: "trax-sparse", blockSize: 4, rank: 4 } },
   "token-choice": { ...dense, feedForward: { type: "token-choice", experts: 4 } },
-  "expert-choice": { ...dense, feedForward: { type: "expert-choice", experts: 2 } },
+  "expert-choice": { ...dense, feedForward: { type: "expert-choice", experts: 4, capacityFactor: 2, router: "inner" } },
   "mixture-of-tokens": { ...dense, feedForward: { type: "mixture-of-tokens", experts: 4, groupSize: 2 } },
 } satisfies Record<string, ModelConfig>;
 
@@ -23,6 +23,8 @@ export interface Training {
   readonly optimizer: "adamw" | "adafactor";
   readonly steps: number;
   readonly deterministic: boolean;
+  /** Whether ranks share experts out. */
+  readonly expertParallel?: boolean;
 }
 
 /** What came of it. */
@@ -34,6 +36,8 @@ export interface Learned {
   /** Nats of a held-out text. */
   readonly heldOut: number;
   readonly parameters: number;
+  /** Experts' weights that this process has. */
+  readonly ofExperts: number;
 }
 
 const SIZE = { batch: 2, length: 16 };
@@ -41,7 +45,7 @@ const MICRO_BATCHES = 4;
 const text = Int32Array.from({ length: 2000 }, (_, i) => (i * i + 3 * i) % 61);
 
 export async function learn(
-  { backend: name, model, optimizer, steps, deterministic }: Training,
+  { backend: name, model, optimizer, steps, deterministic, expertParallel }: Training,
   communicator?: Communicator,
 ): Promise<Learned> {
   await using backend = await openBackend({ name, threads: 1 });
@@ -57,6 +61,7 @@ export async function learn(
     accumulate: MICRO_BATCHES,
     deterministic,
     communicator,
+    expertParallel,
   });
   const [losses, norms]: [number[], number[]] = [[], []];
   while (trainer.step < steps) {
@@ -64,10 +69,15 @@ export async function learn(
     losses.push(loss);
     norms.push(gradientNorm);
   }
-  const parameters = [...trainer.buffers().values()].reduce((sum, { type }) => sum + size(type.shape), 0);
+  const weights = await trainer.weights();
+  const count = (all: Iterable<[path: string, shape: Shape]>) =>
+    [...all].reduce((sum, [, shape]) => sum + size(shape), 0);
+  const parameters = count([...weights].map(([path, { shape }]) => [path, shape]));
+  const own = [...trainer.buffers()].filter(([path]) => path.includes(".experts."));
+  const ofExperts = count(own.map(([path, { type }]) => [path, type.shape]));
   const { nats } = await trainer.evaluate(heldOutBatches(text.subarray(0, 150), SIZE));
   const { slots } = await trainer.state();
-  return { losses, norms, digest: await digestOf([await trainer.weights(), slots]), heldOut: nats, parameters };
+  return { losses, norms, digest: await digestOf([weights, slots]), heldOut: nats, parameters, ofExperts };
 }
 
 async function digestOf(all: readonly ReadonlyMap<string, { readonly data: ArrayLike<number> }>[]): Promise<string> {

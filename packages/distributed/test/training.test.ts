@@ -70,3 +70,32 @@ describe.each<[Mpi, number, Training[]]>([
     for (const { what, shared, alone } of await learnedBy(mpi, ranks, trainings)) expect(shared, what).toEqual(alone);
   });
 });
+
+const experts: Training = { ...usual, model: "token-choice", expertParallel: true };
+describe.each<[Mpi, number, Training[]]>([
+  ["mpi/openmpi", 2, [experts, { ...experts, backend: "onnx", model: "expert-choice" }]],
+  [
+    "mpi/mpich",
+    4,
+    [
+      { ...experts, model: "mixture-of-tokens" },
+      { ...experts, deterministic: true },
+      { ...experts, model: "expert-choice", deterministic: true },
+    ],
+  ],
+])("%s: %d ranks that share experts out", (mpi, ranks, trainings) => {
+  test("learn what one process learns, and have their part of the experts", {
+    tags: mpi,
+    timeout: 120_000,
+  }, async () => {
+    for (const [i, { what, shared, alone }] of (await learnedBy(mpi, ranks, trainings)).entries()) {
+      const { ofExperts, ...learned } = shared;
+      const { ofExperts: all, ...expected } = alone;
+      expect(ofExperts, what).toBe(all / ranks);
+      expect(farthest(learned.losses, expected.losses), what).toBeLessThan(1e-5);
+      expect(farthest(learned.norms, expected.norms), what).toBeLessThan(1e-3);
+      expect(farthest([learned.heldOut], [expected.heldOut]), what).toBeLessThan(1e-4);
+      if (trainings[i]!.deterministic) expect(learned, what).toEqual(expected);
+    }
+  });
+});

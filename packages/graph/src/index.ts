@@ -47,6 +47,9 @@ export {
   type Replace,
   rewrite,
   rewriting,
+  type Segment,
+  type Segments,
+  segmentsOf,
   simplify,
 } from "./passes/index.ts";
 export * from "./philox.ts";

@@ -63,6 +63,8 @@ export interface Context {
   readonly asDecoded?: boolean;
   /** Absent where nobody asks: layers then leave it out of the graph. */
   readonly ledger?: Ledger;
+  /** Ranks that share the experts out among them, each on tokens of its own: see `experts`. Absent where a process has all of them. */
+  readonly expertRanks?: number | undefined;
 }
 
 /**

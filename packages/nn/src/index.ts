@@ -37,6 +37,7 @@ export {
   type Params,
   param,
   parameterCount,
+  paramsOfRank,
   paramTypes,
   type Tree,
   type Weights,

@@ -1,4 +1,13 @@
-import { type Like, leaves, mapTree, type Shape, type Tensor, type TensorType, type Tree } from "@finegrain/graph";
+import {
+  FinegrainError,
+  type Like,
+  leaves,
+  mapTree,
+  type Shape,
+  type Tensor,
+  type TensorType,
+  type Tree,
+} from "@finegrain/graph";
 import type { Context } from "./context.ts";
 import type { Init } from "./init.ts";
 
@@ -8,6 +17,8 @@ export interface Param {
   readonly init: Init;
   /** Of a matrix [in, out]: a product sums over its rows. Left out: over its last axis, or whatever it is. */
   readonly rows?: "inputs";
+  /** The first axis has a part for every expert, which ranks may share out among them. Left out: false. */
+  readonly perExpert?: true;
 }
 
 /** A tree of parameters. Paths from its root, joined by ".", are the names in a checkpoint. */
@@ -67,6 +78,19 @@ export const matrix = (dIn: number, dOut: number, init: Init): Param => ({ shape
 /** {@link mapTree} over parameters, with the tree's own type. */
 export const mapParams = <P extends Params, V>(params: P, f: (param: Param, path: string) => V): Like<P, V> =>
   mapTree<Param, V>(params, f) as Like<P, V>; // the tree keeps its keys: `Like` says so, the recursion cannot
+
+/**
+ * The parameters of one of several ranks that share the experts out: of those that are `perExpert` its own experts', in their order.
+ * @throws FinegrainError where experts cannot be shared out evenly.
+ */
+export const paramsOfRank = <P extends Params>(params: P, ranks: number): P =>
+  mapTree<Param, Param>(params, (own, path) => {
+    const [count, ...rest] = own.shape;
+    if (!own.perExpert) return own;
+    if (count! % ranks !== 0)
+      throw new FinegrainError(`${count} experts cannot be shared out evenly among ${ranks} ranks: see ${path}`);
+    return { ...own, shape: [count! / ranks, ...rest] };
+  }) as P; // the same tree
 
 /** The types of a layer's parameters by their checkpoint names. */
 export const paramTypes = (params: Params): Map<string, TensorType> =>

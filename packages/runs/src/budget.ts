@@ -40,6 +40,7 @@ export interface BudgetInput {
   candidate(sizes: RunSizes): Candidate;
   /** The processes that train together: they choose what rank 0 chooses. Default: this one alone. */
   readonly communicator?: Communicator | undefined;
+  readonly expertParallel?: boolean | undefined;
   /** An abort ends the measurement with the signal's reason as its error. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -76,13 +77,13 @@ export async function withinSeconds(input: BudgetInput): Promise<Measured> {
 }
 
 async function tokensPerSecond(
-  { backend, corpus, signal, communicator }: BudgetInput,
+  { backend, corpus, signal, communicator, expertParallel }: BudgetInput,
   { model, config }: Candidate,
 ): Promise<number> {
   const own = config(MEASURED_STEPS + 1);
   const { accumulate } = own.training;
   const batches = trainBatches(corpus.train, own.training);
-  await using trainer = await openTrainer({ backend, config: own, model, communicator });
+  await using trainer = await openTrainer({ backend, config: own, model, communicator, expertParallel });
   const speeds: number[] = [];
   for (let step = 0; step <= MEASURED_STEPS; step++) {
     signal?.throwIfAborted();

@@ -57,6 +57,8 @@ export interface ContinueOptions extends TrainingListener {
   readonly signal?: AbortSignal | undefined;
   /** The processes that train together; the others do the same. Default: this one alone. */
   readonly communicator?: Communicator | undefined;
+  /** Whether these share the experts of expert layers out: see `createTrainer`. Default false. */
+  readonly expertParallel?: boolean | undefined;
 }
 
 /**

@@ -76,6 +76,8 @@ export interface TrainOptions<O extends OwnLayers = Record<never, never>> extend
    * folder, which rank 0 writes. Listeners are told on every rank. Default: this one alone.
    */
   readonly communicator?: Communicator | undefined;
+  /** Whether these share the experts of expert layers out: see `createTrainer`. What is learned is the same. Default false. */
+  readonly expertParallel?: boolean | undefined;
 }
 
 /**
@@ -103,7 +105,7 @@ async function trainNew({ backend, out, data, ...options }: Omit<TrainOptions<Ow
     newData: _,
     ...listener
   } = options;
-  const { communicator = alone() } = listener;
+  const { communicator = alone(), expertParallel } = listener;
   if (init !== undefined && (wanted !== undefined || named !== undefined))
     throw new FinegrainError(
       `${wanted !== undefined ? "model" : "tokenizer"} cannot be given with init: the new run has that of ${init}`,
@@ -141,7 +143,16 @@ async function trainNew({ backend, out, data, ...options }: Omit<TrainOptions<Ow
   const measured =
     minutes === undefined
       ? undefined
-      : await withinSeconds({ backend, corpus, seconds: 60 * minutes, sizes: usual, candidate, signal, communicator });
+      : await withinSeconds({
+          backend,
+          corpus,
+          seconds: 60 * minutes,
+          sizes: usual,
+          candidate,
+          signal,
+          communicator,
+          expertParallel,
+        });
   if (measured) onMeasured?.(measured);
   const config = measured?.config ?? { ...first, ...source };
   const begin = (whole: RunConfig) => store.begin(whole, tokenizer);
@@ -150,7 +161,7 @@ async function trainNew({ backend, out, data, ...options }: Omit<TrainOptions<Ow
 }
 
 interface FirstTraining {
-  readonly listener: TrainingListener & Pick<ContinueOptions, "signal" | "communicator">;
+  readonly listener: TrainingListener & Pick<ContinueOptions, "signal" | "communicator" | "expertParallel">;
   readonly backend: Backend;
   readonly config: RunConfig;
   readonly tokenizer: Tokenizer;
@@ -236,7 +247,9 @@ async function trainOn(path: string, options: Omit<TrainOptions<OwnLayers>, "res
   return run;
 }
 
-interface Again extends TrainingListener, Pick<ContinueOptions, "signal" | "newData" | "communicator"> {
+interface Again
+  extends TrainingListener,
+    Pick<ContinueOptions, "signal" | "newData" | "communicator" | "expertParallel"> {
   readonly backend: Backend;
   readonly layers: OwnLayers;
   readonly data: Text | string | undefined;

@@ -80,6 +80,8 @@ export interface TrainingInput extends TrainingListener {
   readonly signal?: AbortSignal | undefined;
   /** The processes that train together. Default: this one alone. */
   readonly communicator?: Communicator | undefined;
+  /** Whether these share experts out. Default false. */
+  readonly expertParallel?: boolean | undefined;
 }
 
 /** A training that has ended, or was stopped. */
@@ -137,7 +139,11 @@ export async function openTrainer({
   checkpoint,
   weights,
   communicator,
-}: Pick<TrainingInput, "backend" | "config" | "model" | "checkpoint" | "weights" | "communicator">): Promise<Trainer> {
+  expertParallel,
+}: Pick<
+  TrainingInput,
+  "backend" | "config" | "model" | "checkpoint" | "weights" | "communicator" | "expertParallel"
+>): Promise<Trainer> {
   const { training } = config;
   const { batch, length, accumulate, seed, clipNorm, weightDecay } = training;
   if (checkpoint) matchTensors(checkpoint.modelTypes, paramTypes(model.params), checkpoint.path);
@@ -155,6 +161,7 @@ export async function openTrainer({
     accumulate,
     seed,
     communicator,
+    expertParallel,
     deterministic: training.deterministic,
     ...(clipNorm > 0 && { clipNorm }),
     ...(resumed ?? (weights && { weights })),
@@ -273,7 +280,7 @@ class Loop {
     const { config, store, tokenizer } = this.#input;
     const { keeps = true } = store;
     const { slots, step, seed } = await this.#trainer.state({ keep: keeps });
-    const model = keeps ? await this.#trainer.weights() : new Map();
+    const model = await this.#trainer.weights({ keep: keeps });
     const evaluated = this.#evaluated?.bitsPerByte ?? lastBitsPerByte(this.#checkpoint);
     const isBest =
       this.#evaluated?.step === step &&

@@ -1,3 +1,4 @@
+import { type CompiledAmongRanks, compileAmongRanks, type Exchange } from "@finegrain/distributed";
 import { type Backend, type Buffer, type Compiled, disposeTree, Once, type StopSignal } from "@finegrain/graph";
 import type { BatchSize, HeldOutBatch } from "./data/index.ts";
 import { type EvaluationConfig, evaluationGraph } from "./train-step.ts";
@@ -20,15 +21,21 @@ export interface Evaluator extends AsyncDisposable {
 
 export interface EvaluatorOptions extends Omit<EvaluationConfig, keyof BatchSize> {
   readonly backend: Backend;
+  /** How the ranks that share experts out send tokens to each other. All of them evaluate as many batches at the same time. */
+  readonly exchange?: Exchange | undefined;
 }
 
+type EvaluationGraph = ReturnType<typeof evaluationGraph>;
+
 /** An evaluator compiles a graph for every size of batch that it is given, once. */
-export function createEvaluator({ backend, ...config }: EvaluatorOptions): Evaluator {
-  const executables = new Once<string, Compiled<ReturnType<typeof evaluationGraph>>>();
-  const compiled = ({ shape }: HeldOutBatch["mask"]) => {
-    const [batch, length] = shape as [number, number];
-    return executables.get(`${shape}`, () => backend.compile(evaluationGraph({ ...config, batch, length })));
-  };
+export function createEvaluator({ backend, exchange, ...config }: EvaluatorOptions): Evaluator {
+  const executables = new Once<string, Compiled<EvaluationGraph> | CompiledAmongRanks<EvaluationGraph>>();
+  const compiled = ({ shape }: HeldOutBatch["mask"]) =>
+    executables.get(`${shape}`, () => {
+      const [batch, length] = shape as [number, number];
+      const graph = evaluationGraph({ ...config, batch, length });
+      return exchange ? compileAmongRanks(backend, graph, exchange) : backend.compile(graph);
+    });
   return {
     async evaluate(weights, batches, signal) {
       let [nats, tokens] = [0, 0];
@@ -36,7 +43,7 @@ export function createEvaluator({ backend, ...config }: EvaluatorOptions): Evalu
       for (const batch of batches) {
         const executable = await compiled(batch.mask);
         const own = { tokens: backend.upload(batch.tokens), mask: backend.upload(batch.mask) };
-        const sums = executable.run({ weights: given, ...own });
+        const sums = await executable.run({ weights: given, ...own });
         try {
           const [sum, count] = await Promise.all([numberOf(sums.nats, signal), numberOf(sums.targets, signal)]);
           nats += sum;

@@ -15,8 +15,10 @@ import {
   type TensorType,
 } from "@finegrain/graph";
 import {
+  copies,
   evaluation,
   type LanguageModel,
+  mapParams,
   openLedger,
   paramTypes,
   type ReadableLedger,
@@ -41,6 +43,17 @@ export interface StepConfig extends BatchSize {
   readonly optimizer: Optimizer;
   /** Longest gradient of all parameters as one vector; none is cut where it is left out. */
   readonly clipNorm?: number | undefined;
+  readonly experts?: SharedExperts | undefined;
+}
+
+/** How ranks share the experts of a model out, whose parameters are then those of one of them: see `paramsOfRank`. */
+export interface SharedExperts {
+  readonly ranks: number;
+  /**
+   * Whether each rank's tokens go through the experts by themselves, as in one process, and give a gradient of their own: of so many ranks, one
+   * behind the other.
+   */
+  readonly apart: boolean;
 }
 
 /** A model's parameters in a graph: as its layers see them, and by path, those apart that are trained and those that stay as they are. */
@@ -48,12 +61,25 @@ interface Traced {
   readonly weights: Weights<LanguageModel["params"]>;
   readonly parameters: Readonly<Record<string, Tensor>>;
   readonly frozen: Readonly<Record<string, Tensor>>;
+  /** What stands for the parameters where gradients are taken. */
+  readonly differentiated: Readonly<Record<string, Tensor>>;
 }
 
-function traceParams(model: LanguageModel): Traced {
+function traceParams({ model, experts }: Pick<StepConfig, "model" | "experts">): Traced {
   const { weights, stored } = traceWeights(model.params, "float32");
-  return { weights, ...byTraining(model, Object.entries(stored)) };
+  const given = byTraining(model, Object.entries(stored));
+  if (!experts?.apart) return { weights, ...given, differentiated: given.parameters };
+  const apart = weightsApart(model, stored, experts);
+  return { weights: apart, ...given, differentiated: byTraining(model, leaves<Tensor>(apart)).parameters };
 }
+
+/** Weights of experts as often as there are ranks. */
+const weightsApart = (
+  { params }: LanguageModel,
+  stored: Readonly<Record<string, Tensor>>,
+  { ranks }: SharedExperts,
+): Weights<LanguageModel["params"]> =>
+  mapParams(params, ({ perExpert }, path) => (perExpert ? copies(stored[path]!, ranks) : stored[path]!));
 
 /** Values of a model's parameters by path: of those that are trained, and of those that stay as they are. */
 export function byTraining<V>(
@@ -116,15 +142,16 @@ const stepInputs = () => ({ step: input([], "int32", "step"), learningRate: inpu
 
 /** Mean loss of a batch without auxiliary losses, and the gradients with them, by path. */
 function* lossAndGradients(
-  { model }: StepConfig,
-  { weights, parameters }: Traced,
+  { model, experts }: StepConfig,
+  { weights, differentiated }: Traced,
   { tokens, key, counter }: ReturnType<typeof batchInputs>,
 ) {
   const ledger = openLedger();
-  const loss = meanSurprise(surprise(model, weights, tokens, training(randomSource(key, counter), ledger)));
+  const context = { ...training(randomSource(key, counter), ledger), expertRanks: experts?.ranks };
+  const loss = meanSurprise(surprise(model, weights, tokens, context));
   yield;
   const total = [...ledger.losses.values()].reduce((a, b) => add(a, b), loss);
-  const gradients = gradient(total, parameters);
+  const gradients = gradient(total, differentiated);
   yield;
   return { loss, gradients, metrics: metricOutput(metricsOf(ledger)) };
 }
@@ -138,7 +165,12 @@ function metricsOf({ losses, metrics }: ReadableLedger): ReadonlyMap<string, Ten
 export function metricNames(config: Pick<StepConfig, "model"> & BatchSize): string[] {
   const ledger = openLedger();
   const { tokens, key, counter } = batchInputs(config);
-  surprise(config.model, traceParams(config.model).weights, tokens, training(randomSource(key, counter), ledger));
+  surprise(
+    config.model,
+    traceParams({ model: config.model }).weights,
+    tokens,
+    training(randomSource(key, counter), ledger),
+  );
   return [...metricsOf(ledger).keys()];
 }
 
@@ -195,12 +227,7 @@ export const stepGraph = (config: StepConfig) => atOnce(tracingStep(config));
 
 /** The same, in turns. */
 export function* tracingStep(config: StepConfig) {
-  const [traced, slots, batch, now] = [
-    traceParams(config.model),
-    ownSlotInputs(config),
-    batchInputs(config),
-    stepInputs(),
-  ];
+  const [traced, slots, batch, now] = [traceParams(config), ownSlotInputs(config), batchInputs(config), stepInputs()];
   const { parameters, frozen } = traced;
   const { loss, gradients, metrics } = yield* lossAndGradients(config, traced, batch);
   const { norm, ...after } = updates(config, parameters, slots, gradients, now);
@@ -217,7 +244,7 @@ export const accumulateGraph = (config: StepConfig) => atOnce(tracingSums(config
 
 /** The same, in turns. */
 export function* tracingSums(config: StepConfig) {
-  const [traced, batch] = [traceParams(config.model), batchInputs(config)];
+  const [traced, batch] = [traceParams(config), batchInputs(config)];
   const { loss, gradients, metrics } = yield* lossAndGradients(config, traced, batch);
   const terms = { gradients, loss, ...metrics };
   const sums = mapTensors(terms, ({ shape }, path) => input(shape, "float32", `sum of ${path}`));
@@ -231,7 +258,7 @@ export function* tracingSums(config: StepConfig) {
 
 /** What {@link stepGraph} does with a batch, for the sums over `count` micro-batches. Metrics are not among what is read of it. */
 export function updateGraph(config: StepConfig, count: number) {
-  const [{ parameters }, slots, now] = [traceParams(config.model), ownSlotInputs(config), stepInputs()];
+  const [{ parameters }, slots, now] = [traceParams(config), ownSlotInputs(config), stepInputs()];
   const sums = {
     gradients: mapTensors(parameters, ({ shape }, path) => input(shape, "float32", `sum of ${path}`)),
     loss: input([], "float32", "sum of the loss"),
@@ -247,7 +274,7 @@ export function updateGraph(config: StepConfig, count: number) {
 
 /** One micro-batch's gradients, loss and metrics, for a sum that is made elsewhere; in turns. */
 export function* tracingGradients(config: StepConfig) {
-  const [traced, batch] = [traceParams(config.model), batchInputs(config)];
+  const [traced, batch] = [traceParams(config), batchInputs(config)];
   const { loss, gradients, metrics } = yield* lossAndGradients(config, traced, batch);
   return graph({
     name: "gradients",
@@ -280,14 +307,20 @@ export interface EvaluationConfig extends BatchSize {
   readonly asDecoded?: boolean | undefined;
   /** What the parameters are kept in. Default "float32". */
   readonly storage?: Storage | undefined;
+  readonly experts?: SharedExperts | undefined;
 }
 
 /** nats and targets, summed over what the mask, float32 [B, T], lets through. The weights are those of `storedTypes`. */
 export function evaluationGraph(config: EvaluationConfig) {
-  const { model, batch, length, asDecoded = false, storage = "float32" } = config;
-  const { weights, stored } = traceWeights(model.params, storage);
+  const { model, batch, length, asDecoded = false, storage = "float32", experts } = config;
+  const { weights: traced, stored } = traceWeights(model.params, storage);
+  const weights = experts?.apart ? weightsApart(model, stored, experts) : traced;
   const [tokens, mask] = [input([batch, length + 1], "int32", "tokens"), input([batch, length], "float32", "mask")];
-  const { nats, isTarget } = surprise(model, weights, tokens, { ...evaluation, asDecoded });
+  const { nats, isTarget } = surprise(model, weights, tokens, {
+    ...evaluation,
+    asDecoded,
+    expertRanks: experts?.ranks,
+  });
   const counted = isTarget ? mul(isTarget, mask) : mask;
   const every = { axes: [0, 1] };
   const evaluated = graph({

@@ -16,6 +16,7 @@ import {
 import { initializing, matchTensors, paramTypes, uploadingWeights } from "@finegrain/nn";
 import type { HeldOutBatch } from "./data/index.ts";
 import { type Share, shareOf } from "./distributed/share.ts";
+import { expertSharing, modelOfRank, weightsOfRank } from "./distributed/shared-experts.ts";
 import { SharedTrainer } from "./distributed/shared-trainer.ts";
 import { createEvaluator, type Evaluator } from "./evaluator.ts";
 import { Lazy } from "./lazy.ts";
@@ -40,24 +41,29 @@ import type { PreparedOptions, StepReport, Trainer, TrainerOptions, TrainerState
 /**
  * Put a model on a backend for training.
  * @throws FinegrainError where given weights or slots are not those of the model and optimizer, the state is of another seed,
- *   there are more ranks than micro-batches, or a number cannot be.
+ *   there are more ranks than micro-batches, experts cannot be shared out, or a number cannot be.
  */
 export async function createTrainer(options: TrainerOptions): Promise<Trainer> {
-  const { backend, model, optimizer, seed, accumulate = 1, state } = options;
+  const { backend, model, optimizer, seed, accumulate = 1, state, weights: given, ...rest } = options;
   const { communicator = alone(), deterministic = false } = options;
   checkOptions(options);
   const share = shareOf(accumulate, communicator);
+  const experts = expertSharing(options, communicator, { accumulate, deterministic });
+  const own = modelOfRank({ model, experts });
   const slots = slotTypes(trainedTypes(model), optimizer);
-  const weights = options.weights ?? (await inTurns(initializing(model.params, seed)));
+  const weights = given ?? (await inTurns(initializing(model.params, seed)));
   matchTensors(weights, paramTypes(model.params), "the set of weights");
   if (state) matchTensors(state.slots, namedSlots(slots), "the optimizer's state");
-  const { parameters, frozen } = byTraining(model, await inTurns(uploadingWeights(backend, model, weights, "float32")));
-  const prepared = { ...options, accumulate, communicator, deterministic, share };
-  if (communicator.size > 1 || deterministic) return new SharedTrainer({ ...prepared, weights }, frozen, parameters);
-  return new ModelTrainer(prepared, frozen, {
-    parameters,
-    slots: await inTurns(uploadingSlots(backend, slots, state)),
-  });
+  const prepared: PreparedOptions = {
+    ...rest,
+    ...{ backend, model, optimizer, seed, accumulate, communicator, deterministic, share, experts },
+  };
+  const uploaded = uploadingWeights(backend, own, weightsOfRank(prepared, communicator, weights), "float32");
+  const { parameters, frozen } = byTraining(own, await inTurns(uploaded));
+  if (communicator.size > 1 || deterministic)
+    return new SharedTrainer(prepared, { weights, state }, frozen, parameters);
+  const held = { parameters, slots: await inTurns(uploadingSlots(backend, slots, state)) };
+  return new ModelTrainer(prepared, frozen, held, state?.step ?? 0);
 }
 
 function* uploadingSlots(
@@ -106,7 +112,7 @@ class ModelTrainer implements Trainer {
   #held: Held;
   #step: number;
 
-  constructor(options: PreparedOptions, frozen: Readonly<Record<string, Buffer>>, held: Held) {
+  constructor(options: PreparedOptions, frozen: Readonly<Record<string, Buffer>>, held: Held, step: number) {
     this.#options = options;
     this.share = options.share;
     this.#metricNames = metricNames(options);
@@ -117,7 +123,7 @@ class ModelTrainer implements Trainer {
     this.#evaluator = createEvaluator({ backend, model });
     this.#frozen = frozen;
     this.#held = held;
-    this.#step = options.state?.step ?? 0;
+    this.#step = step;
   }
 
   get step(): number {

@@ -2,9 +2,9 @@ import type { Communicator } from "@finegrain/distributed";
 import type { Backend, Buffer, HostTensor, StopSignal } from "@finegrain/graph";
 import type { HeldOutBatch } from "./data/index.ts";
 import type { Share } from "./distributed/share.ts";
-import type { StepConfig } from "./train-step.ts";
+import type { SharedExperts, StepConfig } from "./train-step.ts";
 
-export interface TrainerOptions extends StepConfig {
+export interface TrainerOptions extends Omit<StepConfig, "experts"> {
   readonly backend: Backend;
   /** Learning rate of each step, counted from 0. */
   readonly schedule: (step: number) => number;
@@ -17,6 +17,12 @@ export interface TrainerOptions extends StepConfig {
    * decides no bit of what is learned. Default false.
    */
   readonly deterministic?: boolean | undefined;
+  /**
+   * Share the experts of expert layers out among the ranks, each of which has the weights and the optimizer's state of its own alone: tokens go to
+   * the experts of their choice and back. Needs an optimizer that is `elementwise`, as many micro-batches for each rank, and experts that can be
+   * shared out evenly. Default false: every rank has all experts.
+   */
+  readonly expertParallel?: boolean | undefined;
   /** Of the first weights and of all noise: a whole number of up to 53 bits. */
   readonly seed: number;
   /** Default: first values from the seed. */
@@ -52,6 +58,11 @@ export interface StepReport {
   readonly communicationMilliseconds?: number;
 }
 
+/** Whether a rank keeps what all gather. */
+export interface Keeping {
+  readonly keep?: boolean;
+}
+
 /** A model on a backend, one optimizer step at a time. Where several ranks train together, all call the same methods. */
 export interface Trainer extends AsyncDisposable {
   /** Steps done. */
@@ -72,17 +83,20 @@ export interface Trainer extends AsyncDisposable {
     batches: Iterable<HeldOutBatch>,
     signal?: StopSignal,
   ): Promise<{ readonly nats: number; readonly tokens: number }>;
-  weights(): Promise<Map<string, HostTensor>>;
-  /** @param options.keep whether this rank has a use for the slots: else it has none of them, but helps the others to theirs. Default true. */
-  state(options?: { readonly keep?: boolean }): Promise<TrainerState>;
-  /** The weights on the device, as they are until the next step. */
+  /** All weights. @param options.keep whether this rank has a use for them: else it has none, but helps the others to theirs. Default true. */
+  weights(options?: Keeping): Promise<Map<string, HostTensor>>;
+  /** The same of the optimizer's slots. */
+  state(options?: Keeping): Promise<TrainerState>;
+  /** The weights on the device, as they are until the next step: of experts that are shared out, this rank's. */
   buffers(): Map<string, Buffer>;
 }
 
-/** Options of which none is left to defaults. */
-export interface PreparedOptions extends TrainerOptions {
+/** Options of which none is left to defaults, without what a trainer begins with. */
+export interface PreparedOptions extends Omit<TrainerOptions, "weights" | "state" | "expertParallel"> {
   readonly accumulate: number;
   readonly communicator: Communicator;
   readonly deterministic: boolean;
   readonly share: Share;
+  /** How ranks share experts out, where they do. The model is that of all ranks. */
+  readonly experts: SharedExperts | undefined;
 }

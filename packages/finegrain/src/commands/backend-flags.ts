@@ -31,6 +31,13 @@ export const ranksFlag = {
   },
 } as const satisfies Flags;
 
+export const expertRanksFlag = {
+  "expert-parallel": {
+    type: "switch",
+    help: "with --distributed: share the experts of expert layers out among the ranks, in place of all experts on every rank",
+  },
+} as const satisfies Flags;
+
 export const textFieldFlag = {
   "text-field": { type: "text", value: "NAME", help: 'the field of JSONL lines that is their text (default "text")' },
 } as const satisfies Flags;

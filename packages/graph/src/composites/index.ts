@@ -1,4 +1,5 @@
 export { sumTo } from "../ops/broadcast-sum.ts";
+export { allToAll } from "./all-to-all.ts";
 export * from "./cached-attention.ts";
 export * from "./causal-attention.ts";
 export * from "./checkpoint.ts";

@@ -7,11 +7,14 @@ import { type Replace, rewrite, withInputs } from "./rewrite.ts";
 export const decompose = (graph: Graph, keep?: ReadonlySet<CompositeName>): Graph => rewrite(graph, decomposed(keep));
 
 /** What {@link decompose} puts in the place of a node. */
-export function decomposed(keep: ReadonlySet<CompositeName> = new Set()): Replace {
+export const decomposed = (keep: ReadonlySet<CompositeName> = new Set()): Replace =>
+  decomposedUnless((node) => keep.has(node.op as CompositeName));
+
+/** The same, where `stays` says of a composite whether it is kept. */
+export function decomposedUnless(stays: (node: Tensor) => boolean): Replace {
   const expand = (node: Tensor): Tensor => {
-    const op = catalog[node.op as OpName];
-    if (op === undefined || !("decompose" in op) || keep.has(node.op as CompositeName)) return node;
-    const result = op.decompose(node.inputs, node.attrs);
+    const result = stays(node) ? undefined : decompositionOf(node);
+    if (result === undefined) return node;
     const inner = new Map<Tensor, Tensor>(node.inputs.map((x) => [x, x]));
     for (const part of topological([result], new Set(node.inputs)))
       if (!inner.has(part))
@@ -27,4 +30,10 @@ export function decomposed(keep: ReadonlySet<CompositeName> = new Set()): Replac
     return inner.get(result)!;
   };
   return expand;
+}
+
+/** A composite in other ops; undefined for a primitive or an input. */
+export function decompositionOf({ op: name, inputs, attrs }: Tensor): Tensor | undefined {
+  const op = catalog[name as OpName];
+  return op !== undefined && "decompose" in op ? op.decompose(inputs, attrs) : undefined;
 }

@@ -4,4 +4,5 @@ export * from "./fold-constants.ts";
 export * from "./int4-products.ts";
 export * from "./optimize.ts";
 export * from "./rewrite.ts";
+export * from "./segments.ts";
 export * from "./simplify.ts";

@@ -44,7 +44,7 @@ export {
   type ExpertChoiceParams,
   expertChoice,
 } from "./feed-forward/experts/expert-choice.ts";
-export type { ExpertsParams } from "./feed-forward/experts/experts.ts";
+export { copies, type ExpertsParams } from "./feed-forward/experts/experts.ts";
 export {
   type GroupedFeedForwardConfig,
   type GroupedFeedForwardParams,

@@ -53,6 +53,7 @@ export function gradientSum(
   };
 }
 
-function addTo(sums: Float32Array, terms: Float32Array): void {
+/** sums += terms */
+export function addTo(sums: Float32Array, terms: Float32Array): void {
   for (let i = 0; i < sums.length; i++) sums[i]! += terms[i]!;
 }

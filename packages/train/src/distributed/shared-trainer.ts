@@ -1,3 +1,4 @@
+import { type CompiledAmongRanks, compileAmongRanks, type Exchange } from "@finegrain/distributed";
 import {
   type Buffer,
   type Compiled,
@@ -7,80 +8,133 @@ import {
   inTurns,
   type StopSignal,
   size,
-  type TensorType,
 } from "@finegrain/graph";
+import { paramTypes } from "@finegrain/nn";
 import { TINY } from "../clip.ts";
 import type { HeldOutBatch } from "../data/index.ts";
 import { createEvaluator, type Evaluator } from "../evaluator.ts";
 import { Lazy } from "../lazy.ts";
 import { checkBatches, notFinite, rateOf, readAll, uploadBatch, uploadNow, uploadNumber } from "../step-input.ts";
-import { inModelOrder, metricNames, pieceUpdateGraph, tracingGradients, trainedTypes } from "../train-step.ts";
-import type { PreparedOptions, StepReport, Trainer, TrainerState } from "../training.ts";
+import { inModelOrder, metricNames, pieceUpdateGraph, tracingGradients } from "../train-step.ts";
+import type { Keeping, PreparedOptions, StepReport, Trainer, TrainerState } from "../training.ts";
+import { ExpertSum } from "./expert-sum.ts";
 import { type GradientSum, gradientSum } from "./gradient-sum.ts";
-import { type Shards, shardParameters } from "./shards.ts";
+import { type Piece, type Shards, shardExperts, shardParameters, type Trained, trainedParams } from "./shards.ts";
 import type { Share } from "./share.ts";
-import { gatherSlots, type HeldPieces, pieceTypes, uploadPieces } from "./slots.ts";
+import { gatherExperts, isSharedOut, modelOfRank } from "./shared-experts.ts";
+import { type Beginning, gatherSlots, type HeldPieces, pieceTypes, uploadPieces } from "./slots.ts";
 import { StepFacts } from "./step-facts.ts";
 
 type GradientGraph = ReturnType<typeof tracingGradients> extends Generator<unknown, infer G> ? G : never;
 
+/** Pieces that this rank updates, and where the sums of their gradients are, at their offsets. */
+interface Updated {
+  readonly pieces: readonly Piece[];
+  readonly sums: Float32Array;
+}
+
 /**
  * A trainer of several ranks, or of one that computes as they do. Every rank has all parameters, and computes the gradients of its micro-batches;
- * of its own part of the parameters it sums those of all, has the optimizer's state, and makes the update, which the others gather.
+ * of its own part of the parameters it sums those of all, has the optimizer's state, and makes the update, which the others gather. Of experts that
+ * are shared out a rank has its own alone: what others have to say to them comes with their tokens.
  */
 export class SharedTrainer implements Trainer {
   readonly share: Share;
   readonly #options: PreparedOptions;
-  /** Those that are trained. */
-  readonly #params: ReadonlyMap<string, TensorType>;
+  /** Those that are trained, and of these those that every rank has. */
+  readonly #trained: ReadonlyMap<string, Trained>;
+  readonly #common: ReadonlyMap<string, Trained>;
+  /** Who updates what: of what every rank has, and of experts that are shared out. */
   readonly #shards: Shards;
+  readonly #experts: Shards;
+  /** By rank. */
+  readonly #pieces: readonly (readonly Piece[])[];
   readonly #metricNames: readonly string[];
-  readonly #gradients: Lazy<Compiled<GradientGraph>>;
+  readonly #gradients: Lazy<Compiled<GradientGraph> | CompiledAmongRanks<GradientGraph>>;
   readonly #update: Lazy<Compiled<ReturnType<typeof pieceUpdateGraph>>>;
   readonly #evaluator: Evaluator;
   readonly #sum: GradientSum;
+  readonly #expertSum: ExpertSum | undefined;
   readonly #frozen: Readonly<Record<string, Buffer>>;
   /** What the ranks send to each other of updated parameters: this rank's region, and all. */
   readonly #region: Float32Array;
   readonly #all: Float32Array;
+  /** What every rank has. */
   #parameters: Readonly<Record<string, Buffer>>;
   #held: HeldPieces;
   #step: number;
   /** Milliseconds of the step at hand that went into messages. */
   #communication = 0;
 
-  /** The parameters that are not trained, and those that are, on the device: the trainer's from now on. */
+  /**
+   * @param frozen this rank's parameters that are not trained, on the device: the trainer's from now on.
+   * @param parameters the same of those that are trained.
+   */
   constructor(
-    options: PreparedOptions & { readonly weights: ReadonlyMap<string, HostTensor> },
+    options: PreparedOptions,
+    beginning: Beginning,
     frozen: Readonly<Record<string, Buffer>>,
     parameters: Readonly<Record<string, Buffer>>,
   ) {
-    const { backend, model, optimizer, communicator, state } = options;
+    const { backend, model, optimizer, communicator, experts } = options;
     this.#options = options;
     this.share = options.share;
-    this.#params = trainedTypes(model);
-    this.#shards = shardParameters(this.#params, communicator.size, { whole: optimizer.elementwise !== true });
+    this.#trained = trainedParams(model);
+    const isShared = isSharedOut(options);
+    const [common, shared] = [false, true].map(
+      (is) => new Map([...this.#trained].filter(([path]) => isShared(path) === is)),
+    ) as [Map<string, Trained>, Map<string, Trained>]; // one each
+    this.#common = common;
+    this.#shards = shardParameters(common, communicator.size, { whole: optimizer.elementwise !== true });
+    this.#experts = shardExperts(shared, communicator.size);
+    this.#pieces = this.#shards.pieces.map((own, rank) => [...own, ...this.#experts.pieces[rank]!]);
     this.#metricNames = metricNames(options);
-    this.#gradients = new Lazy(async () => backend.compile(await inTurns(tracingGradients(options))));
-    const types = pieceTypes(this.#pieces);
+    const exchange: Exchange = (...given) => this.#communicate(() => communicator.allToAll(...given));
+    const among = experts && { exchange, experts };
+    const config = { ...options, model: modelOfRank(options) };
+    this.#gradients = new Lazy(async () => {
+      const graph = await inTurns(tracingGradients(config));
+      return among ? compileAmongRanks(backend, graph, exchange) : backend.compile(graph);
+    });
+    const types = pieceTypes(this.#ownPieces);
     this.#update = new Lazy(() => backend.compile(pieceUpdateGraph(optimizer, types), { donate: ["held"] }));
-    this.#evaluator = createEvaluator({ backend, model });
+    this.#evaluator = createEvaluator({ backend, model: config.model, ...among });
     const { region } = this.#shards;
     this.#sum = gradientSum(communicator, { ...options, region });
+    this.#expertSum = experts && new ExpertSum(communicator, this.#experts, { ...experts, ...options });
     this.#region = new Float32Array(region);
     this.#all = new Float32Array(region * communicator.size);
     this.#frozen = frozen;
-    this.#parameters = parameters;
-    this.#held = uploadPieces(options, this.#pieces);
-    this.#step = state?.step ?? 0;
+    this.#parameters = Object.fromEntries(Object.entries(parameters).filter(([path]) => !isShared(path)));
+    const ownExperts = this.#experts.pieces[communicator.rank]!.map(
+      ({ name, path }) => [name, parameters[path]!] as const,
+    );
+    this.#held = uploadPieces(options, beginning, this.#ownPieces, new Map(ownExperts));
+    this.#step = beginning.state?.step ?? 0;
   }
 
   get step(): number {
     return this.#step;
   }
 
-  get #pieces() {
-    return this.#shards.pieces[this.#options.communicator.rank]!;
+  get #ownPieces(): readonly Piece[] {
+    return this.#pieces[this.#options.communicator.rank]!;
+  }
+
+  /** Of what every rank has, and of this rank's experts: what this rank updates, and the sums of its gradients. */
+  #updated(sums: Float32Array, ofExperts: Float32Array | undefined): readonly Updated[] {
+    const { rank } = this.#options.communicator;
+    return [
+      { pieces: this.#shards.pieces[rank]!, sums },
+      ...(ofExperts ? [{ pieces: this.#experts.pieces[rank]!, sums: ofExperts }] : []),
+    ];
+  }
+
+  /** The parameters that are trained and that this rank has. */
+  get #own(): Readonly<Record<string, Buffer>> {
+    const experts = this.#experts.pieces[this.#options.communicator.rank]!;
+    const { parameters } = this.#held;
+    return { ...this.#parameters, ...Object.fromEntries(experts.map(({ name, path }) => [path, parameters[name]!])) };
   }
 
   async run(batches: readonly HostTensor[]): Promise<StepReport> {
@@ -89,16 +143,17 @@ export class SharedTrainer implements Trainer {
     const learningRate = rateOf(this.#options, this.#step);
     const started = performance.now();
     this.#communication = 0;
-    const facts = new StepFacts(this.#params, accumulate, this.#metricNames);
+    const facts = new StepFacts(this.#trained, accumulate, this.#metricNames);
     for (const [i, tokens] of batches.entries()) await this.#differentiate(tokens, this.share.start + i, facts);
     const sums = this.#communicate(() => this.#sum.exchange());
-    facts.addSquares(this.#pieces, sums);
+    const updated = this.#updated(sums, this.#expertSum?.take());
+    for (const { pieces, sums } of updated) facts.addSquares(pieces, sums);
     this.#communicate(() => communicator.allReduce(facts.numbers));
     const { loss, norm, metrics, unusable } = facts.result();
     if (!Number.isFinite(loss) || !Number.isFinite(norm))
       throw notFinite({ step: this.#step, loss, norm, learningRate, rank: this.#rankOf(unusable) });
     await this.#move(
-      sums,
+      updated,
       (clipNorm === undefined ? 1 : Math.min(1, clipNorm / (norm + TINY))) / accumulate,
       learningRate,
     );
@@ -120,7 +175,7 @@ export class SharedTrainer implements Trainer {
     const { accumulate } = this.#options;
     const executable = await this.#gradients.get();
     const batch = uploadBatch(this.#options, tokens, this.#step * accumulate + micro);
-    const found = executable.run({ parameters: this.#parameters, frozen: this.#frozen, batch });
+    const found = await executable.run({ parameters: this.#own, frozen: this.#frozen, batch });
     disposeTree(batch);
     const [loss, metrics, gradients] = await Promise.all([
       found.loss.read(),
@@ -130,6 +185,7 @@ export class SharedTrainer implements Trainer {
     disposeTree({ ...found });
     facts.addMicro(micro, [loss.data[0]!, ...(metrics?.data ?? [])]);
     this.#sum.add((flat) => this.#lay(gradients, flat));
+    this.#expertSum?.add(gradients);
   }
 
   /** Every parameter's elements where its pieces are in the regions of all ranks. */
@@ -143,23 +199,25 @@ export class SharedTrainer implements Trainer {
   }
 
   /** Update this rank's part of the parameters, and gather the others'. */
-  async #move(sums: Float32Array, scale: number, learningRate: number): Promise<void> {
+  async #move(updated: readonly Updated[], scale: number, learningRate: number): Promise<void> {
     const { backend, communicator } = this.#options;
     const update = await this.#update.get();
     const given = {
       sums: Object.fromEntries(
-        this.#pieces.map(({ name, type, start, end, offset }) => [
-          name,
-          backend.upload(hostTensor("float32", type.shape, sums.subarray(offset, offset + end - start))),
-        ]),
+        updated.flatMap(({ pieces, sums }) =>
+          pieces.map(({ name, type, start, end, offset }) => [
+            name,
+            backend.upload(hostTensor("float32", type.shape, sums.subarray(offset, offset + end - start))),
+          ]),
+        ),
       ),
       scale: uploadNumber(backend, scale),
       now: uploadNow({ backend }, this.#step, learningRate),
     };
     this.#held = update.run({ held: this.#held, ...given }).held;
     disposeTree(given);
-    const moved = await readAll(new Map(Object.entries(this.#held.parameters)));
-    for (const { name, offset } of this.#pieces) this.#region.set(moved.get(name)!.data, offset);
+    for (const { name, offset } of this.#shards.pieces[communicator.rank]!)
+      this.#region.set((await this.#held.parameters[name]!.read()).data, offset);
     this.#communicate(() => communicator.allGather(this.#region, this.#all));
     disposeTree({ ...this.#parameters });
     this.#parameters = this.#uploadGathered();
@@ -168,14 +226,14 @@ export class SharedTrainer implements Trainer {
   #uploadGathered(): Record<string, Buffer> {
     const { backend } = this.#options;
     const { region, pieces } = this.#shards;
-    const values = new Map([...this.#params].map(([path, { shape }]) => [path, new Float32Array(size(shape))]));
+    const values = new Map([...this.#common].map(([path, { shape }]) => [path, new Float32Array(size(shape))]));
     for (const [rank, own] of pieces.entries())
       for (const { path, start, end, offset } of own) {
         const at = rank * region + offset;
         values.get(path)!.set(this.#all.subarray(at, at + end - start), start);
       }
     return Object.fromEntries(
-      [...this.#params].map(([path, { shape }]) => [
+      [...this.#common].map(([path, { shape }]) => [
         path,
         backend.upload(hostTensor("float32", shape, values.get(path)!)),
       ]),
@@ -198,36 +256,45 @@ export class SharedTrainer implements Trainer {
 
   /** Every rank has its part of the batches. An abort is heard where there is one rank: of several, all would have to hear it. */
   async evaluate(batches: Iterable<HeldOutBatch>, signal?: StopSignal): Promise<{ nats: number; tokens: number }> {
-    const { communicator } = this.#options;
-    if (communicator.size === 1) return this.#evaluator.evaluate(this.buffers(), batches, signal);
-    const found: number[] = [];
-    let index = 0;
-    for (const batch of batches) {
-      const isOwn = index++ % communicator.size === communicator.rank;
-      const { nats, tokens } = isOwn ? await this.#evaluator.evaluate(this.buffers(), [batch]) : { nats: 0, tokens: 0 };
-      found.push(nats, tokens);
+    const { communicator, experts } = this.#options;
+    const { rank, size } = communicator;
+    if (size === 1) return this.#evaluator.evaluate(this.buffers(), batches, signal);
+    const all = [...batches];
+    const found = new Float64Array(2 * all.length);
+    for (let first = 0; first < all.length; first += size) {
+      const own = all[first + rank];
+      if (own) {
+        const { nats, tokens } = await this.#evaluator.evaluate(this.buffers(), [own]);
+        found.set([nats, tokens], 2 * (first + rank));
+      } else if (experts) await this.#evaluator.evaluate(this.buffers(), [all[first]!]); // whose experts the others need
     }
-    const all = Float64Array.from(found);
-    communicator.allReduce(all);
-    const sumOf = (what: 0 | 1) => all.filter((_, i) => i % 2 === what).reduce((sum, value) => sum + value, 0);
+    communicator.allReduce(found);
+    const sumOf = (what: 0 | 1) => found.filter((_, i) => i % 2 === what).reduce((sum, value) => sum + value, 0);
     return { nats: sumOf(0), tokens: sumOf(1) };
   }
 
   buffers(): Map<string, Buffer> {
-    return inModelOrder(this.#options.model, { ...this.#frozen, ...this.#parameters });
+    return inModelOrder(this.#options.model, { ...this.#frozen, ...this.#own });
   }
 
-  async weights(): Promise<Map<string, HostTensor>> {
-    return readAll(this.buffers());
+  async weights({ keep = true }: Keeping = {}): Promise<Map<string, HostTensor>> {
+    const { communicator, model } = this.#options;
+    const isShared = isSharedOut(this.#options);
+    const [buffers, types] = [this.buffers(), paramTypes(model.params)];
+    const shared = new Map([...types].filter(([path]) => isShared(path)));
+    const gathered = await gatherExperts(communicator, { keep, types: shared, buffers });
+    if (!keep) return gathered;
+    const common = await readAll(new Map([...buffers].filter(([path]) => !isShared(path))));
+    return new Map([...types.keys()].map((path) => [path, common.get(path) ?? gathered.get(path)!])); // one or the other
   }
 
-  async state({ keep = true }: { readonly keep?: boolean } = {}): Promise<TrainerState> {
+  async state({ keep = true }: Keeping = {}): Promise<TrainerState> {
     const { communicator, optimizer, seed } = this.#options;
     const slots = await gatherSlots(communicator, {
       keep,
-      params: this.#params,
+      params: this.#trained,
       optimizer,
-      pieces: this.#shards.pieces,
+      pieces: this.#pieces,
       held: this.#held.slots,
     });
     return { slots, step: this.#step, seed };

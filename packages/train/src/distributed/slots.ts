@@ -2,7 +2,7 @@ import type { Communicator } from "@finegrain/distributed";
 import { type Buffer, type HostTensor, hostTensor, size, type TensorType, zeroTensor } from "@finegrain/graph";
 import type { Optimizer } from "../optimizers/index.ts";
 import { mapSlots, namedSlots, type SlotTree, slotTypes } from "../train-step.ts";
-import type { PreparedOptions } from "../training.ts";
+import type { PreparedOptions, TrainerState } from "../training.ts";
 import type { Piece } from "./shards.ts";
 
 /** What a rank keeps on the device of its part of the parameters: that part, and the optimizer's slots of it, by the pieces' names. */
@@ -20,9 +20,18 @@ function cut({ data }: HostTensor, { start, end }: Piece, type: TensorType): Hos
   return { ...type, data: own };
 }
 
+/** What a trainer begins with: all weights, and the state where an earlier one stopped. */
+export interface Beginning {
+  readonly weights: ReadonlyMap<string, HostTensor>;
+  readonly state: TrainerState | undefined;
+}
+
+/** @param resident parameters that are on the device already, by the pieces' names: held from now on. */
 export function uploadPieces(
-  { backend, optimizer, weights, state }: PreparedOptions & { readonly weights: ReadonlyMap<string, HostTensor> },
+  { backend, optimizer }: PreparedOptions,
+  { weights, state }: Beginning,
   pieces: readonly Piece[],
+  resident: ReadonlyMap<string, Buffer>,
 ): HeldPieces {
   const byName = new Map(pieces.map((piece) => [piece.name, piece]));
   const slots = slotTypes(pieceTypes(pieces), optimizer);
@@ -32,7 +41,10 @@ export function uploadPieces(
   };
   return {
     parameters: Object.fromEntries(
-      pieces.map((piece) => [piece.name, backend.upload(cut(weights.get(piece.path)!, piece, piece.type))]),
+      pieces.map((piece) => [
+        piece.name,
+        resident.get(piece.name) ?? backend.upload(cut(weights.get(piece.path)!, piece, piece.type)),
+      ]),
     ),
     slots: Object.fromEntries(
       Object.entries(slots).map(([name, own]) => [
@@ -43,6 +55,18 @@ export function uploadPieces(
       ]),
     ),
   };
+}
+
+/** What rank `owner` has, on all ranks: those that are no owner say how much. */
+export function spread(
+  communicator: Communicator,
+  owner: number,
+  own: ArrayLike<number> | undefined,
+  length: number,
+): Float32Array {
+  const values = own ? Float32Array.from(own) : new Float32Array(length);
+  communicator.broadcast(values, owner);
+  return values;
 }
 
 interface Gathering {
@@ -68,11 +92,8 @@ export async function gatherSlots(
   for (const [rank, own] of pieces.entries())
     for (const piece of own)
       for (const [slot, { shape }] of Object.entries(optimizer.slots(piece.type))) {
-        const values =
-          rank === communicator.rank
-            ? Float32Array.from((await held[piece.name]![slot]!.read()).data)
-            : new Float32Array(size(shape));
-        communicator.broadcast(values, rank);
+        const own = rank === communicator.rank ? (await held[piece.name]![slot]!.read()).data : undefined;
+        const values = spread(communicator, rank, own, size(shape));
         // The array was made above; where the slot is of another shape than the parameter, the piece is the whole.
         (all.get(`${piece.path}.${slot}`)?.data as Float32Array | undefined)?.set(values, piece.start);
       }

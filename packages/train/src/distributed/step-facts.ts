@@ -1,5 +1,4 @@
-import { size, type TensorType } from "@finegrain/graph";
-import { BLOCK, blocksOf, type Piece } from "./shards.ts";
+import { BLOCK, blockAt, blocksOf, type Piece, type Trained, unitOf } from "./shards.ts";
 
 /**
  * The numbers of a step that all ranks have to know, each of one rank and zero on the others until they are summed: of every
@@ -10,16 +9,18 @@ export class StepFacts {
   readonly numbers: Float64Array;
   readonly #accumulate: number;
   readonly #names: readonly string[];
+  readonly #params: ReadonlyMap<string, Trained>;
   /** Where the blocks of a parameter begin. */
   readonly #blocks = new Map<string, number>();
 
-  constructor(params: ReadonlyMap<string, TensorType>, accumulate: number, metricNames: readonly string[]) {
+  constructor(params: ReadonlyMap<string, Trained>, accumulate: number, metricNames: readonly string[]) {
+    this.#params = params;
     this.#accumulate = accumulate;
     this.#names = metricNames;
     let at = accumulate * this.#width;
-    for (const [path, { shape }] of params) {
+    for (const [path, own] of params) {
       this.#blocks.set(path, at);
-      at += blocksOf(size(shape));
+      at += blocksOf(own);
     }
     this.numbers = new Float64Array(at);
   }
@@ -36,12 +37,15 @@ export class StepFacts {
   /** The squares of the pieces of a region. */
   addSquares(pieces: readonly Piece[], sums: Float32Array): void {
     for (const { path, start, end, offset } of pieces) {
-      const first = this.#blocks.get(path)! + start / BLOCK; // pieces begin where blocks do
-      for (let from = 0; from < end - start; from += BLOCK) {
+      const [own, first] = [this.#params.get(path)!, this.#blocks.get(path)!];
+      const unit = unitOf(own);
+      for (let from = start; from < end; ) {
         let squares = 0;
-        const to = offset + Math.min(from + BLOCK, end - start);
-        for (let i = offset + from; i < to; i++) squares += sums[i]! * sums[i]!;
-        this.numbers[first + from / BLOCK] = squares;
+        // Pieces begin and end where blocks do.
+        const to = Math.min(from + BLOCK, from - (from % unit) + unit, end);
+        for (let i = offset + from - start; i < offset + to - start; i++) squares += sums[i]! * sums[i]!;
+        this.numbers[first + blockAt(own, from)] = squares;
+        from = to;
       }
     }
   }

@@ -1,6 +1,6 @@
 import { modelDefaults, TRAINING_MINUTES, trainingDefaults } from "@finegrain/runs/defaults";
 import { command } from "../../command.ts";
-import { backendFlags, jsonFlag, ranksFlag, textFieldFlag, threadsFlag } from "../backend-flags.ts";
+import { backendFlags, expertRanksFlag, jsonFlag, ranksFlag, textFieldFlag, threadsFlag } from "../backend-flags.ts";
 
 export const trainFlags = {
   out: { type: "text", value: "DIR", help: "the run folder to make; default runs/ and the time" },
@@ -161,6 +161,7 @@ export const trainFlags = {
   ...backendFlags,
   ...threadsFlag,
   ...ranksFlag,
+  ...expertRanksFlag,
   ...jsonFlag,
 } as const;
 

@@ -62,6 +62,7 @@ async function trainAsRank(flags: Flags, communicator: Communicator): Promise<Ex
     ...trainingProgress(out),
     backend,
     communicator,
+    expertParallel: flags["expert-parallel"],
     signal: interrupt.signal,
     onMeasured: (measured) => describeBudget(out, measured),
     onStart(start) {
@@ -113,7 +114,7 @@ function timestamp(): string {
 /** What may be said beside --resume: the run's own config holds for the rest. */
 const WITH_RESUME = [
   ...["resume", "steps", "data", "text-field", "new-data"],
-  ...["backend", "device", "threads", "distributed", "json"],
+  ...["backend", "device", "threads", "distributed", "expert-parallel", "json"],
 ];
 
 /** What may be said beside --init: how it learns, and not what it is. */
@@ -121,7 +122,7 @@ const WITH_INIT = [
   ...["text-field", "lora", "lora-alpha", "lora-matrices"],
   ...["init", "out", "data", "minutes", "steps", "evaluate-every", "checkpoint-every", "length", "batch", "accumulate"],
   ...["optimizer", "learning-rate", "schedule", "warmup", "weight-decay", "clip", "transition", "seed"],
-  ...["deterministic", "backend", "device", "threads", "distributed", "json"],
+  ...["deterministic", "backend", "device", "threads", "distributed", "expert-parallel", "json"],
 ];
 
 /** @throws UsageError where a flag is said that `allowed` does not have. */

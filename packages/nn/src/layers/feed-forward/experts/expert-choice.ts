@@ -16,12 +16,13 @@ import {
   topK,
   transpose,
 } from "@finegrain/graph";
+import type { Context } from "../../../context.ts";
 import { boolean, choice, type Given, number, type Resolved, whole } from "../../../definition/option.ts";
 import { glorot, ones, zeros } from "../../../init.ts";
 import { type DecodedLayer, type Param, param, type Weights } from "../../../layer.ts";
 import { defineFeedForward, type FeedForwardDimensions } from "../definition.ts";
 import { expertCountOfGroups, expertOptions, usualGroupSize } from "./expert-options.ts";
-import { type ExpertsParams, experts } from "./experts.ts";
+import { type ExpertsParams, experts, ofAllExperts } from "./experts.ts";
 import { addLoss, atSlots, reportRouting, routerZLoss, throughChosen, throughSlots } from "./routing.ts";
 import { tokenGroups } from "./token-groups.ts";
 
@@ -109,10 +110,11 @@ function layer(config: Config): DecodedLayer<ExpertChoiceParams> {
   const inner = experts({ dModel, experts: count, expertSize, activation, gated });
 
   type W = Weights<ExpertChoiceParams>;
-  const logitsOf = (w: W, x: Tensor, axes: "G T" | "N"): Tensor =>
-    w.router
-      ? einsum(x, w.router, `${axes} D, D E -> ${axes} E`)
-      : einsum(x, mean(w.experts.inner.kernel, { axes: [2] }), `${axes} D, E D -> ${axes} E`);
+  const logitsOf = (w: W, x: Tensor, axes: "G T" | "N", context: Pick<Context, "expertRanks"> = {}): Tensor => {
+    if (w.router) return einsum(x, w.router, `${axes} D, D E -> ${axes} E`);
+    const inner = ofAllExperts(mean(w.experts.inner.kernel, { axes: [2] }), count, context);
+    return einsum(x, inner, `${axes} D, E D -> ${axes} E`);
+  };
   const weigh = (w: W, probabilities: Tensor): Tensor => (w.exponent ? pow(probabilities, w.exponent) : probabilities);
   const normalized = (w: W, y: Tensor): Tensor =>
     w.norm ? layerNorm(y, w.norm.scale, w.norm.bias, { epsilon: EPSILON }) : y;
@@ -131,11 +133,11 @@ function layer(config: Config): DecodedLayer<ExpertChoiceParams> {
     ...(softmaxOver === "tokens" ? { noDecode: NO_DECODE } : {}),
     apply(w, x, context) {
       const { groups, ungroup } = choiceGroups(x, config);
-      const logits = logitsOf(w, groups, "G T");
+      const logits = logitsOf(w, groups, "G T", context);
       const probabilities = byExpert(logits);
       const choice = { probabilities, weights: weigh(w, probabilities), k: tokensOf(config, groups.shape[1]!) };
       const take = choiceOver === "all" ? takeOfAll : takeOfGroups;
-      const { y, load, taken } = take(groups, choice, (rows) => inner.apply(w.experts, rows));
+      const { y, load, taken } = take(groups, choice, (rows) => inner.apply(w.experts, rows, context));
       addLoss(context, "routerZ", zLoss, routerZLoss(logits));
       reportRouting(context, { load, taken, logits });
       return normalized(w, ungroup(y));

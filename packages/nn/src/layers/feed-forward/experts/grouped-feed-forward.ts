@@ -11,6 +11,7 @@ import {
   softmax,
   type Tensor,
 } from "@finegrain/graph";
+import type { Context } from "../../../context.ts";
 import type { Given, Resolved } from "../../../definition/option.ts";
 import { glorot } from "../../../init.ts";
 import { type DecodedLayer, type Param, param, type Weights } from "../../../layer.ts";
@@ -78,8 +79,12 @@ function layer(config: FeedForwardDimensions & Resolved<typeof options>): Decode
     const isTaken = equal(logits, reduceMax(logits, { axes: [2], keepDims: true }));
     return { weights: select(isTaken, softmax(logits), 0), logits };
   };
-  const mix = (w: Weights<GroupedFeedForwardParams>, groups: Tensor, weights: Tensor): Tensor =>
-    throughMixtures(groups, weights, weights, (rows) => inner.apply(w.experts, rows));
+  const mix = (
+    w: Weights<GroupedFeedForwardParams>,
+    groups: Tensor,
+    weights: Tensor,
+    context?: Pick<Context, "expertRanks">,
+  ): Tensor => throughMixtures(groups, weights, weights, (rows) => inner.apply(w.experts, rows, context));
   return {
     params: { controller: param([dModel, count], glorot(dModel, count)), experts: inner.params },
     ...(groupAlong === "time" && groupSize > 1 ? { notCausal: LEAKS_ALONG_TIME } : {}),
@@ -89,7 +94,7 @@ function layer(config: FeedForwardDimensions & Resolved<typeof options>): Decode
       const isTaken = cast(less(0, weights), "float32");
       const [load, taken] = [reduceSum(isTaken, { axes: [0, 2] }), reduceSum(isTaken, { axes: [1] })];
       reportRouting(context, { load, taken, logits });
-      return ungroup(mix(w, groups, weights));
+      return ungroup(mix(w, groups, weights, context));
     },
     decode(w, x) {
       const { groups, ungroup } = tokenGroups(x, { groupSize: 1 });

@@ -15,6 +15,7 @@ import {
   type Tensor,
   transpose,
 } from "@finegrain/graph";
+import type { Context } from "../../../context.ts";
 import { boolean, choice, type Given, group, number, type Resolved } from "../../../definition/option.ts";
 import { glorot, ones, zeros } from "../../../init.ts";
 import { type DecodedLayer, type Param, param, type Weights } from "../../../layer.ts";
@@ -128,13 +129,13 @@ function layer(config: Config): DecodedLayer<MixtureOfTokensParams> {
   const expertSize = dFf / count;
   const inner = experts({ dModel, experts: count, expertSize });
 
-  const mix = (w: W, groups: Tensor, isDiscrete: boolean) => {
+  const mix = (w: W, groups: Tensor, isDiscrete: boolean, context: Pick<Context, "expertRanks"> = {}) => {
     const logits = logitsOf(w, groups, config);
     const soft = weightsOf(logits, config);
     const [merge, emit] = isDiscrete
       ? [largest(soft.merge), largestEmitted(soft.emit, config)]
       : [soft.merge, soft.emit];
-    const f = (z: Tensor) => normalized(w.expertNorm, inner.apply(w.experts, normalized(w.mergedNorm, z)));
+    const f = (z: Tensor) => normalized(w.expertNorm, inner.apply(w.experts, normalized(w.mergedNorm, z), context));
     return { y: throughMixtures(groups, merge, emit, f), merge, logits: logits.merge };
   };
   return {
@@ -149,7 +150,7 @@ function layer(config: Config): DecodedLayer<MixtureOfTokensParams> {
       const isTraining = context.mode === "train";
       const places = isTraining && shuffle ? shuffled(x, shuffle, context.random) : undefined;
       const { groups, ungroup } = tokenGroups(places?.x ?? x, config);
-      const { y, merge, logits } = mix(w, groups, discrete && !isTraining);
+      const { y, merge, logits } = mix(w, groups, discrete && !isTraining, context);
       reportRouting(context, {
         load: reduceSum(merge, { axes: [0, 2] }),
         taken: reduceSum(mul(merge, merge), { axes: [1] }),

@@ -160,7 +160,7 @@ function layer(config: FeedForwardDimensions & Resolved<typeof options>): TokenC
       logits,
     });
     const weights = mul(atSlots(shares(probabilities, chosen), slots), isFull);
-    const y = throughSlots(tokens, { tokens: slots, weights }, (rows) => inner.apply(w.experts, rows));
+    const y = throughSlots(tokens, { tokens: slots, weights }, (rows) => inner.apply(w.experts, rows, context));
     return reshape(withShared(w, tokens, y), x.shape);
   };
 
