@@ -1,27 +1,13 @@
-import { readFileSync } from "node:fs";
 import { defineBrowserCommand, playwright } from "@vitest/browser-playwright";
+import { browserBytes as bytesOf } from "./test/browser-bytes.ts";
 import type { ChromiumLaunch } from "./test/devices.ts";
 import { textInSources } from "./worker-text.ts";
 
 /** Milliseconds after which a test hangs: those on a software GPU take a minute where other tests have the cores. */
 export const TEST_TIMEOUT = 120_000;
 
-const PAGE_BYTES = 4096;
-
-/**
- * Resident bytes of the browser's processes, its GPU process included: what a page cannot see of itself. The page's garbage
- * is collected before.
- */
-const browserBytes = defineBrowserCommand(async ({ context, page }) => {
-  const inPage = await context.newCDPSession(page);
-  await inPage.send("HeapProfiler.collectGarbage");
-  await inPage.detach();
-  const session = await context.browser()!.newBrowserCDPSession();
-  const { processInfo } = await session.send("SystemInfo.getProcessInfo");
-  await session.detach();
-  const pages = processInfo.map(({ id }) => Number(readFileSync(`/proc/${id}/statm`, "utf8").split(" ")[1]));
-  return pages.reduce((sum, resident) => sum + resident, 0) * PAGE_BYTES;
-});
+/** See {@link bytesOf}. */
+const browserBytes = defineBrowserCommand(({ context, page }) => bytesOf(context, page));
 
 /**
  * The project of a package's browser tests, `test/*.browser.ts`: they run in a headless Chromium, in a page that may

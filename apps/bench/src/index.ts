@@ -23,7 +23,7 @@ export {
 export { failed } from "./results/results.ts";
 export { runCount, runsToMake, type StudyRun } from "./study/plan.ts";
 export type { StudyResult } from "./study/result.ts";
-export { runStudy, type StudyOptions } from "./study/run-study.ts";
+export { runStudy, type StudyOptions, trainingOf } from "./study/run-study.ts";
 export { speedSuite } from "./study/speed-suite.ts";
 export { loadStudy, parseStudy, type Study, type StudyVariant } from "./study/study.ts";
 export { summarize, type VariantSummary } from "./study/summary.ts";

@@ -12,7 +12,7 @@ const WHY: Readonly<Record<string, string>> = {
 
 /**
  * What a file of JSON lines holds.
- * @throws FinegrainError where the file cannot be read, or as {@link parseEvidence}.
+ * @throws FinegrainError where the file cannot be read, or as `parseEvidence`.
  */
 export async function readEvidence(path: string): Promise<Evidence> {
   const text = await readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {

@@ -124,7 +124,11 @@ async function startedBefore(path: string): Promise<boolean> {
   return isThere;
 }
 
-function trainingOf({ training }: Study, { rate, seed, steps }: StudyRun): TrainingOptions {
+/** How a run of a study is trained. */
+export function trainingOf(
+  { training }: Pick<Study, "training">,
+  { rate, seed, steps }: Pick<StudyRun, "rate" | "seed" | "steps">,
+): TrainingOptions {
   const { warmup: part, ...own } = training;
   const warmup = Math.min(steps - 1, Math.ceil(steps * part));
   return {

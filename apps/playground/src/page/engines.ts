@@ -1,5 +1,6 @@
 /// <reference types="@webgpu/types" />
 import type { Engine } from "../protocol.ts";
+import { keepsFiles } from "./storage.ts";
 
 /** What this browser computes with. */
 export interface Engines {
@@ -7,19 +8,23 @@ export interface Engines {
   readonly choices: readonly (readonly [name: Engine["name"], text: string])[];
   /** Threads that WebAssembly has here: one where the page is not cross-origin isolated. */
   readonly threads: number;
-  /** The sentence at the foot of the page. */
+  /** Whether the browser keeps what is trained. */
+  readonly keepsFiles: boolean;
+  /** The sentences at the foot of the page. */
   readonly summary: string;
 }
 
 export async function findEngines(): Promise<Engines> {
   const threads = crossOriginIsolated ? navigator.hardwareConcurrency : 1;
   const wasm = `WebAssembly, ${threads} ${threads === 1 ? "thread" : "threads"}`;
-  const adapter = await navigator.gpu?.requestAdapter().catch(() => null);
+  const [adapter, keeps] = await Promise.all([navigator.gpu?.requestAdapter().catch(() => null), keepsFiles()]);
+  const lost = keeps ? "" : " It keeps no files of pages, so that what is trained here is gone when you leave.";
   if (!adapter)
     return {
       choices: [["wasm", wasm]],
       threads,
-      summary: `This browser has no WebGPU: the page runs on ${wasm}.`,
+      keepsFiles: keeps,
+      summary: `This browser has no WebGPU: the page runs on ${wasm}.${lost}`,
     };
   const { description, device, vendor, isFallbackAdapter } = adapter.info;
   const card = isFallbackAdapter
@@ -30,6 +35,7 @@ export async function findEngines(): Promise<Engines> {
   return {
     choices: isFallbackAdapter ? [["wasm", wasm], gpu] : [gpu, ["wasm", wasm]],
     threads,
-    summary: `This page runs on ${wasm}, or on WebGPU, ${card}${half}.`,
+    keepsFiles: keeps,
+    summary: `This page runs on ${wasm}, or on WebGPU, ${card}${half}.${lost}`,
   };
 }

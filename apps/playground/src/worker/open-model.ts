@@ -17,6 +17,8 @@ const { model: WEIGHTS, config: CONFIG, tokenizer: TOKENIZER } = CHECKPOINT_FILE
 export async function openModel(source: ModelSource, backend: Backend): Promise<WatchedModel> {
   const { read, list } = await folderOf(source);
   const paths = await list();
+  if (source.kind === "trained" && paths.length === 0)
+    throw new FinegrainError("there is no pair that you trained and that this browser keeps: train one first");
   const place = await checkpointPlace(paths, read);
   const file = async (name: string): Promise<Uint8Array | undefined> => {
     // A checkpoint has its own config and tokenizer, or its run has.

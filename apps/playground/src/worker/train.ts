@@ -16,6 +16,8 @@ import { openEngine } from "./open-engine.ts";
 import { configOf, keptCheckpoint, pageStore, textOf } from "./run-files.ts";
 
 const SAMPLE = { maxTokens: 96, temperature: 0.7, seed: 1 };
+/** Seconds after which a sample ends behind the token at hand, so that training does not wait for it on a slow device. */
+const SAMPLE_TIME = 1;
 /** Characters of the text that a sample goes on from. */
 const PROMPT = 16;
 
@@ -102,6 +104,11 @@ async function sample(backend: Backend, tokenizer: Tokenizer, checkpoint: Checkp
   const maxTokens = Math.min(SAMPLE.maxTokens, config.maxLength - PROMPT);
   let text = "";
   const pieces = generator.generate(tokenizer.encode(prompt), { ...SAMPLE, tokenizer, maxTokens });
-  for await (const piece of pieces) text += piece.text;
+  let ends = Number.POSITIVE_INFINITY;
+  for await (const piece of pieces) {
+    text += piece.text;
+    ends = Math.min(ends, performance.now() + 1000 * SAMPLE_TIME);
+    if (performance.now() > ends) break;
+  }
   return text;
 }

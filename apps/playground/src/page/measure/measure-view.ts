@@ -1,5 +1,6 @@
 import type { Result } from "@finegrain/bench/method";
 import type { Engine, MeasureEvent } from "../../protocol.ts";
+import { ending, stopInBackground } from "../background.ts";
 import { choices, field, one, say, sentenceOf } from "../dom.ts";
 import type { Engines } from "../engines.ts";
 import { WorkerClient } from "../worker-client.ts";
@@ -58,10 +59,7 @@ export class MeasureView {
       this.#results = [];
       this.#show();
     });
-    // A browser slows down what is in the background, so that its figures would say too little.
-    document.addEventListener("visibilitychange", () => {
-      if (document.hidden && this.#measuring) this.#measuring.abort("hidden");
-    });
+    stopInBackground(() => this.#measuring);
   }
 
   #action(name: "download" | "link" | "clear"): HTMLButtonElement {
@@ -83,7 +81,7 @@ export class MeasureView {
         device: field(this.#form, "device", HTMLInputElement).value.trim(),
       };
       await this.#client.run("measure", request, { signal: stop.signal, onEvent: (event) => this.#hear(event) });
-      say(this.#status, ended(stop.signal));
+      say(this.#status, `${ending(stop.signal)}.${stop.signal.aborted ? " Whole rounds are kept." : ""}`);
     } catch (error) {
       say(this.#status, sentenceOf(error), { isWrong: true });
     } finally {
@@ -166,12 +164,4 @@ export class MeasureView {
       client.end();
     }
   }
-}
-
-/** How a run ended, for the person. */
-function ended({ aborted, reason }: AbortSignal): string {
-  if (!aborted) return "Done.";
-  return reason === "hidden"
-    ? "Stopped, since this tab went to the background, where browsers slow it down. Whole rounds are kept."
-    : "Stopped. Whole rounds are kept.";
 }

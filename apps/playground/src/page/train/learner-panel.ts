@@ -48,7 +48,8 @@ export class LearnerPanel {
         break;
       case "step": {
         this.show(event.step, this.#steps);
-        this.#write(".speed", `${digits(event.tokensPerSecond)} <small>tokens/s</small>`);
+        // In the background a browser slows the tab down: that speed would not be the device's.
+        this.#write(".speed", document.hidden ? "–" : `${digits(event.tokensPerSecond)} <small>tokens/s</small>`);
         break;
       }
       case "sample":

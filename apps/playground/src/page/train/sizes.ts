@@ -8,6 +8,11 @@ export interface Size {
 }
 
 export const SIZES: Readonly<Record<string, Size>> = {
+  smallest: {
+    title: "Smallest: 45 k weights, for a look",
+    model: { layers: 1, dModel: 32, dFf: 512, heads: 2 },
+    training: { batch: 8, length: 32, learningRate: 0.01 },
+  },
   tiny: {
     title: "Tiny: 0.2 M weights",
     model: { layers: 2, dModel: 64, dFf: 768, heads: 2 },

@@ -2,6 +2,7 @@ import { digits, whole } from "@finegrain/bench/format";
 import { type Engine, type NewRun, RUNS, type RunName, type TrainEvent } from "../../protocol.ts";
 import { choices, field, numberIn, one, say, sentenceOf } from "../dom.ts";
 import type { Engines } from "../engines.ts";
+import { isKept } from "../storage.ts";
 import { WorkerClient } from "../worker-client.ts";
 import { Curves, type Line } from "./curves.ts";
 import { LearnerPanel } from "./learner-panel.ts";
@@ -9,18 +10,14 @@ import { BLOCK_SIZES, SIZES } from "./sizes.ts";
 
 /** Evaluations of a training. */
 const EVALUATIONS = 10;
+/** Steps between two of them, at least: each takes as long as a few. */
+const LEAST_STEPS = 5;
 const BITS = 1 / Math.log(2);
 const SEED = 0;
 /** The latest speeches, which are taken: about 1.2 MB. */
 const SPEECHES = 30;
 /** Characters that the text's field shows of a text that was taken. */
 const SHOWN = 2000;
-
-/** Whether the browser keeps a folder of a run. */
-const isKept = async (run: RunName): Promise<boolean> => {
-  const root = await navigator.storage?.getDirectory().catch(() => undefined);
-  return (await root?.getDirectoryHandle(run).catch(() => undefined)) !== undefined;
-};
 
 /** One of the two models that learn, with a worker of its own, so that they learn at the same time. */
 interface Learner {
@@ -41,6 +38,8 @@ export class TrainView {
   readonly #lossSaid: HTMLElement;
   readonly #heldSaid: HTMLElement;
   readonly #threads: number;
+  /** Whether the browser keeps runs. Where it does not, each is in the memory of its learner's worker, which stays then. */
+  readonly #keeps: boolean;
   #training: AbortController | undefined;
   /** A text that is not in its field as a whole. */
   #taken: string | undefined;
@@ -51,13 +50,15 @@ export class TrainView {
     this.#lossSaid = one(root, "#loss-said", HTMLElement);
     this.#heldSaid = one(root, "#held-said", HTMLElement);
     this.#threads = Math.max(1, Math.floor(engines.threads / RUNS.length));
+    this.#keeps = engines.keepsFiles;
     const panels = one(root, "#learners", HTMLElement);
     this.#learners = RUNS.map((run) => {
+      const client = new WorkerClient();
       const panel = new LearnerPanel(panels.appendChild(document.createElement("article")), run, {
-        onDownload: () => void this.#download(run),
+        onDownload: () => void this.#download(run, this.#keeps ? new WorkerClient() : client),
       });
       const line = (isNoisy: boolean): Line => ({ colour: `--${run}`, points: [], isNoisy });
-      return { run, client: new WorkerClient(), panel, loss: line(true), held: line(false) };
+      return { run, client, panel, loss: line(true), held: line(false) };
     });
     this.#loss = new Curves(
       one(root, "#loss", HTMLCanvasElement),
@@ -146,7 +147,7 @@ export class TrainView {
     const { model, training } = SIZES[field(this.#form, "size", HTMLSelectElement).value]!; // one of its choices
     const steps = numberIn(this.#form, "steps");
     const blockSize = Number(field(this.#form, "feedForward", HTMLSelectElement).value);
-    const evaluateEvery = Math.max(1, Math.ceil(steps / EVALUATIONS));
+    const evaluateEvery = Math.max(LEAST_STEPS, Math.ceil(steps / EVALUATIONS));
     return {
       text: this.#taken ?? field(this.#form, "text", HTMLTextAreaElement).value,
       model: {
@@ -175,14 +176,14 @@ export class TrainView {
         this.#status,
         isWhole
           ? "Both have learned. You can download them, or watch them write."
-          : "Paused. Resume goes on where they were, also after a reload.",
+          : `Paused. Resume goes on where they were${this.#keeps ? ", also after a reload" : ""}.`,
       );
       this.#enable({ isTraining: false, isKept: !isWhole });
     } catch (error) {
-      // What is kept is whole, whatever happened to a device or a worker: it can be gone on with.
+      // What the browser keeps is whole, whatever happened to a device or a worker: it can be gone on with.
       for (const { client } of this.#learners) client.end("the other model failed");
       say(this.#status, sentenceOf(error), { isWrong: true });
-      this.#enable({ isTraining: false, isKept: true });
+      this.#enable({ isTraining: false, isKept: this.#keeps });
     } finally {
       this.#training = undefined;
     }
@@ -196,13 +197,18 @@ export class TrainView {
     const own = begin && (run === "dense" ? { ...begin, model: dense as NewRun["model"], asDense: false } : begin);
     const kept = begin ? undefined : await client.run("kept", run);
     if (kept && kept.step >= kept.steps) {
-      client.end();
+      this.#release(client);
       return true;
     }
     const input = { run, engine: { name, threads: this.#threads }, ...(own && { begin: own }) };
     const { isWhole } = await client.run("train", input, { signal, onEvent: (event) => this.#hear(learner, event) });
-    client.end();
+    this.#release(client);
     return isWhole;
+  }
+
+  /** End a worker that has done its work, unless what it did is nowhere else. */
+  #release(client: WorkerClient): void {
+    if (this.#keeps) client.end();
   }
 
   #hear({ panel, loss, held }: Learner, event: TrainEvent): void {
@@ -274,8 +280,7 @@ export class TrainView {
     this.#button("resume").disabled = isTraining || !isKept;
   }
 
-  async #download(run: RunName): Promise<void> {
-    const client = new WorkerClient();
+  async #download(run: RunName, client: WorkerClient): Promise<void> {
     try {
       const link = document.createElement("a");
       link.href = URL.createObjectURL(await client.run("pack", run));
@@ -286,7 +291,7 @@ export class TrainView {
     } catch (error) {
       say(this.#status, sentenceOf(error), { isWrong: true });
     } finally {
-      client.end();
+      this.#release(client);
     }
   }
 }

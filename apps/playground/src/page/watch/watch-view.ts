@@ -1,4 +1,5 @@
 import type { Engine, ModelSource, OpenedModel } from "../../protocol.ts";
+import { ending, stopInBackground } from "../background.ts";
 import { choices, field, numberIn, one, say, sentenceOf } from "../dom.ts";
 import type { Engines } from "../engines.ts";
 import { WorkerClient } from "../worker-client.ts";
@@ -53,6 +54,7 @@ export class WatchView {
       if (this.#writing) this.#writing.abort();
       else void this.#write();
     });
+    stopInBackground(() => this.#writing);
     const input = one(root, "#watch-drop input", HTMLInputElement);
     input.addEventListener("change", () =>
       this.take([...(input.files ?? [])].map((file) => ({ path: file.name, file }))),
@@ -107,7 +109,7 @@ export class WatchView {
       };
       const onEvent = (event: Parameters<ModelPanel["add"]>[0]) => this.#panels[event.model]!.add(event);
       await this.#client.run("write", request, { onEvent, signal: stop.signal });
-      say(this.#status, `${stop.signal.aborted ? "Stopped" : "Done"}, on ${models[0]!.backend}.`);
+      say(this.#status, `${ending(stop.signal)}, on ${models[0]!.backend}.`);
     } catch (error) {
       // A device may be lost, or a worker out of memory: the next one begins anew.
       this.#client.end();
