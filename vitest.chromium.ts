@@ -1,5 +1,5 @@
 import { defineBrowserCommand, playwright } from "@vitest/browser-playwright";
-import { browserBytes as bytesOf } from "./test/browser-bytes.ts";
+import { browserBytes as bytesOf } from "./apps/playground/test/browser-bytes.ts";
 import type { ChromiumLaunch } from "./test/devices.ts";
 import { textInSources } from "./worker-text.ts";
 

@@ -3,7 +3,7 @@ import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { initialize, type ModelConfig, parameterCount, scalingLM, writeSafetensors } from "@finegrain/nn";
 import { expect, test } from "vitest";
-import { browserBytes } from "../../../test/browser-bytes.ts";
+import { browserBytes } from "./browser-bytes.ts";
 import { type EngineName, type Stage, TEST_TIME } from "./stage.ts";
 
 const LOADS = 50;
