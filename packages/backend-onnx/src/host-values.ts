@@ -21,7 +21,8 @@ export class HostValues {
    * Which output of the host graph a value is.
    * @throws FinegrainError where it is not a small integer of small integers.
    */
-  want(value: Tensor, what: string): number {
+  want(given: Tensor, what: string): number {
+    const value = beforeBarriers(given);
     if (!this.knows(value))
       throw new FinegrainError(
         `ONNX Runtime takes ${what} from the host, so it must come from a few int32 inputs, not ${typeName(value)} of larger ones`,
@@ -42,4 +43,9 @@ export class HostValues {
       inputs,
     };
   }
+}
+
+/** What the host knows before a run need not wait for anything in it. */
+function beforeBarriers(value: Tensor): Tensor {
+  return value.op === "barrier" ? beforeBarriers(value.inputs[0]!) : value;
 }

@@ -1,6 +1,6 @@
 import type { Backend } from "@finegrain/graph";
 import { afterAll, beforeAll, describe } from "vitest";
-import { describeDecode } from "./describe-decode.ts";
+import { describeDecode, describeSources } from "./describe-decode.ts";
 import { describeGolden } from "./describe-golden.ts";
 import { describeMemory } from "./describe-memory.ts";
 import { describeOps } from "./describe-ops.ts";
@@ -38,6 +38,7 @@ export function describeBackend(
     afterAll(async () => backend?.[Symbol.asyncDispose]());
     describeOps(() => backend, tolerance, drawn);
     describeDecode(() => backend, 10 * tolerance);
+    describeSources(() => backend, 10 * tolerance);
     describeSampling(() => backend);
     describeTraining(() => backend);
     describeGolden(() => backend, golden, goldenStep);

@@ -27,11 +27,32 @@ const llama: ModelConfig = {
   norm: { type: "rms", epsilon: 1e-5 },
 };
 
+/** Small models whose texts follow a source: every branch that reversible blocks have, and attention to the encoder. */
+export const sourceConfigs: Readonly<Record<string, ModelConfig>> = {
+  "a Terraformer": {
+    ...small,
+    dModel: 8,
+    dFf: 16,
+    heads: 2,
+    layers: 1,
+    feedForward: { type: "trax-sparse", blockSize: 4, rank: 4 },
+    attention: { type: "multiplicative-convolutional", modules: 2 },
+    recurrence: { layers: 1, units: 4 },
+    encoder: { type: "terraformer", layers: 1, maxLength: 12 },
+  },
+  "an encoder-decoder": { ...small, layers: 1, encoder: { type: "transformer", layers: 1, maxLength: 12 } },
+};
+
 /** Models that train as none of {@link catalogModels} does: experts that have no room for all tokens, and a masked model. */
 export const trainedConfigs: Readonly<Record<string, ModelConfig>> = {
   "a model of experts that tokens choose": modelConfigs["a model of experts that tokens choose"]!, // named above
   "a model of experts that choose": { ...small, feedForward: { type: "expert-choice", experts: 4, capacityFactor: 2 } },
   "a masked model": { ...small, objective: "masked" },
+  "a Terraformer": {
+    ...sourceConfigs["a Terraformer"]!, // named above
+    dModel: 16,
+    encoder: { type: "terraformer", layers: 1, maxLength: 2, textAttentions: 1 },
+  },
 };
 
 /** A model of layers from the catalogs, and the one whose full pass over the same weights its decoding equals. */

@@ -1,6 +1,7 @@
 import {
   add,
   type Donation,
+  FinegrainError,
   type Graph,
   graph,
   input,
@@ -15,8 +16,10 @@ import {
   type LanguageModel,
   leaves,
   mapTree,
+  type SourceReader,
   type Storage,
   storedProducts,
+  type Tree,
   traceWeights,
 } from "@finegrain/nn";
 import { drawToken } from "./draw-token.ts";
@@ -29,28 +32,89 @@ export interface DecodeShape {
   readonly tokens: number;
   /** Tokens that the caches have room for. */
   readonly capacity: number;
+  /** Tokens that a source is padded to. Default 0: there is none. */
+  readonly source?: number;
   /** Default "float32". */
   readonly storage?: Storage;
 }
 
-/** Types of a model's caches, by path. */
-export const cacheTypes = (model: LanguageModel, capacity: number): Map<string, TensorType> =>
-  new Map(leaves<TensorType>(model.caches(1, capacity)));
+/** Types of a model's caches, by path, behind a source that is padded to so many tokens. */
+export const cacheTypes = (model: LanguageModel, capacity: number, source = 0): Map<string, TensorType> =>
+  new Map(leaves<TensorType>(model.caches(1, capacity, source)));
+
+/**
+ * What a model keeps of a source, which is read once.
+ *
+ *   weights  as they are stored, by path
+ *   source   int32 [1, n]    padded at its end
+ *   memory   comes out, by path
+ */
+export function encodeGraph(model: LanguageModel, { source, storage = "float32" }: SourceShape) {
+  const { weights, stored } = traceWeights(model.params, storage);
+  const ids = input([1, source], "int32", "source");
+  const encode = graph({
+    name: `encoding of ${source}`,
+    inputs: { weights: stored, source: ids },
+    outputs: { memory: byPath(readerOf(model).encode(weights, ids)) },
+  });
+  return storedProducts(encode, storage);
+}
+
+/**
+ * The caches with `count` more of the source's vectors, of a model whose text stands behind them.
+ *
+ *   weights, memory  as of {@link encodeGraph}
+ *   caches           by path: donated
+ *   start            int32 []     which of the vectors is the first
+ */
+export function readGraph(
+  model: LanguageModel,
+  shape: SourceShape & { readonly count: number; readonly capacity: number },
+) {
+  const { count, capacity, source, storage = "float32" } = shape;
+  const { weights, stored } = traceWeights(model.params, storage);
+  const [caches, memory] = [inputsOf(model.caches(1, capacity, source)), inputsOf(readerOf(model).memory(1, source))];
+  const start = input([], "int32", "start");
+  const next = readerOf(model).read!(weights, memory, caches, start, count); // the caller made sure
+  const read = graph({
+    name: `reading of ${count} at ${capacity}`,
+    inputs: { weights: stored, memory: byPath(memory), caches: byPath(caches), start },
+    outputs: { caches: byPath(next.caches) },
+  });
+  return { graph: storedProducts(read, storage), donate: ["caches"] satisfies Donation[] };
+}
+
+export interface SourceShape {
+  /** Tokens that it is padded to. */
+  readonly source: number;
+  /** Default "float32". */
+  readonly storage?: Storage;
+}
+
+/** @throws FinegrainError where the model's texts follow no source. */
+function readerOf({ source }: LanguageModel): SourceReader {
+  if (!source) throw new FinegrainError("a language model without an encoder reads no source");
+  return source;
+}
+
+const inputsOf = (types: CacheTree): Tree<Tensor> =>
+  mapTree<TensorType, Tensor>(types, ({ shape, dtype }, path) => input(shape, dtype, path));
 
 /**
  * Logits of the token after the next ones, float32 [1, vocabulary], and the caches with those.
  *
  *   weights   as they are stored, by path
+ *   memory    by path: see {@link encodeGraph}; nothing where there is no source
  *   caches    by path: donated
  *   tokens    int32 [1, n]
  *   position  int32 []      tokens that are cached already
  */
 export function decodeGraph(model: LanguageModel, shape: DecodeShape) {
   const { tokens, capacity } = shape;
-  const { weights, before, after, ids, position, logits } = decoding(model, shape);
+  const { weights, memory, before, after, ids, position, logits } = decoding(model, shape);
   const decode = graph({
     name: `decode of ${tokens} at ${capacity}`,
-    inputs: { weights, caches: before, tokens: ids, position },
+    inputs: { weights, memory, caches: before, tokens: ids, position },
     outputs: { caches: after, logits },
   });
   return { graph: storedProducts(decode, shape.storage), donate: ["caches"] satisfies Donation[] };
@@ -65,7 +129,8 @@ export type Watch = (step: Graph, weights: Readonly<Record<string, Tensor>>) => 
 /**
  * A step that writes: it takes what the step before it made, so that nothing comes or goes between them.
  *
- *   weights, caches, position  as of {@link decodeGraph}; the position comes out one further, and is donated too
+ *   weights, memory, caches, position
+ *                              as of {@link decodeGraph}; the position comes out one further, and is donated too
  *   token                      int32 [1, 1]; the next one comes out, see `drawToken`
  *   draw                       what it is drawn with, see `drawInputs`
  *   text.marks                 int32 [vocabulary]: where there are penalties, the tokens of the text, see `marksOf`; donated too
@@ -76,7 +141,7 @@ export type Watch = (step: Graph, weights: Readonly<Record<string, Tensor>>) => 
  * step has been asked for.
  */
 export function writeGraph(model: LanguageModel, kind: DrawKind, shape: Omit<DecodeShape, "tokens">, watch?: Watch) {
-  const { weights, before, after, ids, position, logits } = decoding(model, { ...shape, tokens: 1 }, (ids) =>
+  const { weights, memory, before, after, ids, position, logits } = decoding(model, { ...shape, tokens: 1 }, (ids) =>
     max(ids, 0),
   );
   const { vocabulary } = model.config;
@@ -86,7 +151,7 @@ export function writeGraph(model: LanguageModel, kind: DrawKind, shape: Omit<Dec
   const token = drawToken(left, kind, draw, position);
   const write = graph({
     name: `write at ${shape.capacity}`,
-    inputs: { weights, caches: before, position, token: ids, draw, text },
+    inputs: { weights, memory, caches: before, position, token: ids, draw, text },
     outputs: {
       caches: after,
       position: add(position, 1),
@@ -122,16 +187,16 @@ function penalizing(
 /** @param known makes the ids that are looked up of those that are given. */
 function decoding(
   model: LanguageModel,
-  { tokens, capacity, storage = "float32" }: DecodeShape,
+  { tokens, capacity, source = 0, storage = "float32" }: DecodeShape,
   known = (ids: Tensor): Tensor => ids,
 ) {
   const { weights, stored } = traceWeights(model.params, storage);
-  const types: CacheTree = model.caches(1, capacity);
-  const caches = mapTree<TensorType, Tensor>(types, ({ shape, dtype }, path) => input(shape, dtype, path));
+  const caches = inputsOf(model.caches(1, capacity, source));
+  const memory = model.source ? inputsOf(model.source.memory(1, source)) : {};
   const [ids, position] = [input([1, tokens], "int32", "tokens"), input([], "int32", "position")];
-  const next = model.decode(weights, known(ids), caches, position);
+  const next = model.decode(weights, known(ids), caches, position, memory);
   const [before, after] = [byPath(caches), byPath(next.caches)];
-  return { weights: stored, before, after, ids, position, logits: next.logits };
+  return { weights: stored, memory: byPath(memory), before, after, ids, position, logits: next.logits };
 }
 
 const byPath = (caches: Parameters<typeof leaves<Tensor>>[0]): Readonly<Record<string, Tensor>> =>

@@ -1,6 +1,6 @@
 import { type Backend, type Buffer, FinegrainError, type HostTensor, inTurns, Once } from "@finegrain/graph";
 import { type LanguageModel, type Storage, uploadingWeights } from "@finegrain/nn";
-import { decodeGraph, type Watch, writeGraph } from "./decode-graph.ts";
+import { decodeGraph, encodeGraph, readGraph, type Watch, writeGraph } from "./decode-graph.ts";
 import type { DrawnToken } from "./likely.ts";
 import { checkSampling, type SamplingOptions } from "./sampling.ts";
 import { type Session, startSession } from "./session.ts";
@@ -37,6 +37,8 @@ export interface GenerateOptions extends SamplingOptions {
    * Default: all that, and the text ends with it.
    */
   readonly context?: number | undefined;
+  /** What the text is to follow, of a model that reads a source. */
+  readonly source?: Int32Array | undefined;
   /** An abort ends the output at once, whatever is under way. */
   readonly signal?: AbortSignal;
 }
@@ -55,8 +57,8 @@ export interface Generated extends Partial<DrawnToken> {
 
 /** A language model that writes. */
 export interface Generator extends AsyncDisposable {
-  /** A new stream of text, for those who sample themselves. */
-  start(): Session;
+  /** A new stream of text, for those who sample themselves; of a model that reads a source, behind one. */
+  start(source?: Int32Array): Session;
   /**
    * Go on from a prompt, token by token, until `maxTokens`, a stop sequence, an end token, the end of the model's context or an abort.
    * @throws FinegrainError where the prompt is empty, longer than a context that does not slide, or not of the vocabulary, or an
@@ -82,19 +84,25 @@ export async function createGenerator(options: GeneratorOptions): Promise<Genera
     model,
     weights: Object.fromEntries(buffers),
     capacity: capacityFor(capacity, model.config.maxLength),
-    decode: (tokens, capacity) =>
-      once(["decode", tokens, capacity], () => {
-        const { graph, donate } = decodeGraph(model, { tokens, capacity, storage });
+    encode: (source) => once(["encode", source], () => backend.compile(encodeGraph(model, { source, storage }))),
+    read: (count, room) =>
+      once(["read", count, room], () => {
+        const { graph, donate } = readGraph(model, { count, ...room, storage });
         return backend.compile(graph, { donate });
       }),
-    write: (kind, capacity) =>
-      once(["write", kind, capacity], () => {
-        const { graph, donate } = writeGraph(model, kind, { capacity, storage }, watch);
+    decode: (tokens, room) =>
+      once(["decode", tokens, room], () => {
+        const { graph, donate } = decodeGraph(model, { tokens, ...room, storage });
+        return backend.compile(graph, { donate });
+      }),
+    write: (kind, room) =>
+      once(["write", kind, room], () => {
+        const { graph, donate } = writeGraph(model, kind, { ...room, storage }, watch);
         return backend.compile(graph, { donate });
       }),
   };
   return {
-    start: () => startSession(decoder),
+    start: (source) => startSession(decoder, source),
     generate: (prompt, options) => generate(decoder, prompt, options),
     async [Symbol.asyncDispose]() {
       for (const executable of await executables.clear()) executable[Symbol.dispose]();
@@ -108,7 +116,7 @@ async function* generate(
   prompt: Int32Array,
   options: GenerateOptions,
 ): AsyncGenerator<Generated, void, undefined> {
-  const { maxTokens, tokenizer, stop = [], endTokens = [], context } = options;
+  const { maxTokens, tokenizer, stop = [], endTokens = [], context, source } = options;
   const { maxLength } = decoder.model.config;
   checkSampling(options);
   if (!(maxTokens >= 1)) throw new FinegrainError(`the tokens to write must be at least 1, not ${maxTokens}`);
@@ -120,7 +128,9 @@ async function* generate(
       `the prompt has ${prompt.length} tokens, more than the model's context of ${maxLength}: a window can slide over it (context, --context ${maxLength})`,
     );
   const [stream, stops] = [tokenizer.stream(), stopSequences(stop)];
-  using session = startSession(decoder);
+  if (source && context !== undefined)
+    throw new FinegrainError("a text that follows a source has no window that slides: leave the context away");
+  using session = startSession(decoder, source);
   /** What was held back in case more was to come. */
   const rest = (): string => stops.push(stream.flush()).text + stops.flush();
   let count = 0;

@@ -26,8 +26,9 @@ export interface Session extends Disposable {
   write(tokens: Int32Array, options?: WriteOptions): AsyncGenerator<DrawnToken, void, undefined>;
 }
 
-export function startSession(decoder: Decoder): Session {
-  const stream = new Stream(decoder);
+/** @param source what the text is to follow, where the model reads one. @throws FinegrainError as {@link Stream} does. */
+export function startSession(decoder: Decoder, source?: Int32Array): Session {
+  const stream = new Stream(decoder, source);
   const prefill = (tokens: Int32Array, signal?: AbortSignal) => logitsBehind(stream, tokens, signal);
   return {
     get position() {

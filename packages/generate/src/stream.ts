@@ -11,11 +11,14 @@ import {
   zeroTensor,
 } from "@finegrain/graph";
 import type { LanguageModel } from "@finegrain/nn";
-import { cacheTypes, type decodeGraph, type writeGraph } from "./decode-graph.ts";
+import { cacheTypes, type decodeGraph, type encodeGraph, type readGraph, type writeGraph } from "./decode-graph.ts";
 import type { DrawKind } from "./sampling.ts";
 
 /** Room in the smallest caches; it doubles, since a step reads all of it. */
 const SMALLEST_CAPACITY = 64;
+
+/** Vectors of a source that a run puts into the caches, longest first: every source is made of these. */
+const PIECES = [64, 8, 1] as const;
 
 /** What a stream needs of the generator that opened it. */
 export interface Decoder {
@@ -25,12 +28,24 @@ export interface Decoder {
   readonly weights: Readonly<Record<string, Buffer>>;
   /** Least room that caches are made with. */
   readonly capacity: number;
+  /** The {@link encodeGraph} of a source that is padded to so many tokens. */
+  encode(source: number): Promise<Encode>;
+  /** The {@link readGraph} of so many vectors of a source into caches with this room. */
+  read(count: number, room: Room): Promise<Read>;
   /** The {@link decodeGraph} of so many tokens over caches with this room. */
-  decode(tokens: number, capacity: number): Promise<Decode>;
+  decode(tokens: number, room: Room): Promise<Decode>;
   /** The {@link writeGraph} of a kind over caches with this room. */
-  write(kind: DrawKind, capacity: number): Promise<Write>;
+  write(kind: DrawKind, room: Room): Promise<Write>;
 }
 
+/** Tokens that caches have room for, and that a source is padded to: 0 where there is none. */
+export interface Room {
+  readonly capacity: number;
+  readonly source: number;
+}
+
+export type Encode = Compiled<ReturnType<typeof encodeGraph>>;
+export type Read = Compiled<ReturnType<typeof readGraph>["graph"]>;
 export type Decode = Compiled<ReturnType<typeof decodeGraph>["graph"]>;
 export type Write = Compiled<ReturnType<typeof writeGraph>["graph"]>;
 
@@ -52,14 +67,26 @@ export const capacityFor = (needed: number, longest: number): number =>
 /** The caches of one stream of text, and how far it is. */
 export class Stream implements Disposable {
   readonly decoder: Decoder;
-  #capacity: number;
+  /** What the text follows, until it is read. */
+  #unread: Int32Array | undefined;
+  #memory: Buffers = {};
+  #room: Room;
   #caches: Readonly<Record<string, Buffer>>;
   #position = 0;
 
-  constructor(decoder: Decoder) {
+  /**
+   * @param source what the text is to follow.
+   * @throws FinegrainError where the model's texts follow a source and there is none, or the other way round; or it is longer than the
+   *   encoder takes, or not of the vocabulary.
+   */
+  constructor(decoder: Decoder, source?: Int32Array) {
+    const { model } = decoder;
+    checkSource(model, source);
     this.decoder = decoder;
-    this.#capacity = decoder.capacity;
-    const types = cacheTypes(decoder.model, decoder.capacity);
+    this.#unread = source;
+    const longest = model.source?.maxLength ?? 0;
+    this.#room = { capacity: decoder.capacity, source: source ? capacityFor(source.length, longest) : 0 };
+    const types = cacheTypes(model, this.#room.capacity, this.#room.source);
     this.#caches = Object.fromEntries(
       [...types].map(([path, type]) => [path, decoder.backend.upload(zeroTensor(type))]),
     );
@@ -79,18 +106,22 @@ export class Stream implements Disposable {
     const end = this.#position + tokens.length;
     if (tokens.length === 0) throw new FinegrainError("there is no token to go on from: the prompt is empty");
     if (end > maxLength) throw new FinegrainError(`${end} tokens do not fit into the model's context of ${maxLength}`);
-    const foreign = tokens.find((token) => token < 0 || token >= vocabulary);
-    if (foreign !== undefined)
-      throw new FinegrainError(`token ${foreign} is outside the model's vocabulary of ${vocabulary}`);
+    expectKnown(tokens, vocabulary);
   }
 
-  /** Make room for so many tokens more: what is cached moves into larger caches where that is needed. */
+  /**
+   * Make room for so many tokens more: what is cached moves into larger caches where that is needed. A source is read before the first
+   * of them.
+   */
   async reserve(count: number): Promise<void> {
+    const source = this.#unread;
+    this.#unread = undefined;
+    if (source) await this.#readSource(source);
     const { backend, model } = this.decoder;
     const end = this.#position + count;
-    if (end <= this.#capacity) return;
+    if (end <= this.#room.capacity) return;
     const capacity = capacityFor(end, model.config.maxLength);
-    const types = [...cacheTypes(model, capacity)];
+    const types = [...cacheTypes(model, capacity, this.#room.source)];
     const larger = await Promise.all(
       types.map(async ([path, type]) => {
         using cache = this.#caches[path]!; // caches of all sizes have the same paths
@@ -98,16 +129,40 @@ export class Stream implements Disposable {
       }),
     );
     this.#caches = Object.fromEntries(larger);
-    this.#capacity = capacity;
+    this.#room = { ...this.#room, capacity };
+  }
+
+  /** Encode a source and, where the text stands behind its vectors, put those into the caches, in pieces. */
+  async #readSource(tokens: Int32Array): Promise<void> {
+    const { backend, weights, model } = this.decoder;
+    const padded = new Int32Array(this.#room.source);
+    padded.set(tokens);
+    using source = backend.upload(hostTensor("int32", [1, padded.length], padded));
+    const encode = await this.decoder.encode(padded.length);
+    this.#memory = encode.run({ weights, source }).memory;
+    if (!model.source?.read) return;
+    for (let at = 0; at < tokens.length; ) {
+      const count = PIECES.find((size) => size <= tokens.length - at)!; // the last is 1
+      const read = await this.decoder.read(count, this.#room);
+      using start = backend.upload(hostTensor("int32", [], [at]));
+      this.#caches = read.run({ weights, memory: this.#memory, caches: this.#caches, start }).caches;
+      at += count;
+    }
   }
 
   /** Read the next tokens of a prompt in one run over the caches, which have room for them. @returns their logits, see `decodeGraph`. */
   async read(tokens: Int32Array): Promise<Buffer> {
     const { backend, weights } = this.decoder;
-    const executable = await this.decoder.decode(tokens.length, this.#capacity);
+    const executable = await this.decoder.decode(tokens.length, this.#room);
     using ids = backend.upload(hostTensor("int32", [1, tokens.length], tokens));
     using position = backend.upload(hostTensor("int32", [], [this.#position]));
-    const { caches, logits } = executable.run({ weights, caches: this.#caches, tokens: ids, position });
+    const { caches, logits } = executable.run({
+      weights,
+      memory: this.#memory,
+      caches: this.#caches,
+      tokens: ids,
+      position,
+    });
     this.#caches = caches;
     this.#position += tokens.length;
     return logits;
@@ -145,16 +200,39 @@ export class Stream implements Disposable {
     kind: DrawKind,
     given: Written,
   ): Promise<Omit<Written, "draw"> & { readonly likely: Buffers; readonly watched: Buffers }> {
-    const executable = await this.decoder.write(kind, this.#capacity);
-    const { caches, ...next } = executable.run({ weights: this.decoder.weights, caches: this.#caches, ...given });
+    const executable = await this.decoder.write(kind, this.#room);
+    const { caches, ...next } = executable.run({
+      weights: this.decoder.weights,
+      memory: this.#memory,
+      caches: this.#caches,
+      ...given,
+    });
     this.#caches = caches;
     this.#position++;
     return next;
   }
 
   [Symbol.dispose](): void {
-    disposeTree(this.#caches);
+    disposeTree([this.#caches, this.#memory]);
   }
+}
+
+function checkSource({ source: reader, config }: LanguageModel, source: Int32Array | undefined): void {
+  if (!reader && source) throw new FinegrainError("a language model without an encoder reads no source");
+  if (!reader) return;
+  if (!source || source.length === 0)
+    throw new FinegrainError("this model's texts follow a source: give it one (source, --source)");
+  if (source.length > reader.maxLength)
+    throw new FinegrainError(
+      `the source has ${source.length} tokens, more than the ${reader.maxLength} that the model's encoder takes`,
+    );
+  expectKnown(source, config.vocabulary);
+}
+
+function expectKnown(tokens: Int32Array, vocabulary: number): void {
+  const foreign = tokens.find((token) => token < 0 || token >= vocabulary);
+  if (foreign !== undefined)
+    throw new FinegrainError(`token ${foreign} is outside the model's vocabulary of ${vocabulary}`);
 }
 
 /** The numbers of a cache at the same places in one that is longer along one axis, or of the same shape. */

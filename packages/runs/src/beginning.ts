@@ -5,9 +5,9 @@ import {
   type LoraConfig,
   leaves,
   type ModelConfig,
+  modelOf,
   type OwnLayers,
   type Param,
-  scalingLM,
 } from "@finegrain/nn";
 import { ofOthers, type RunConfig } from "./config.ts";
 import { fineTuningDefaults, LORA_LEARNING_RATE, type RunSizes } from "./defaults.ts";
@@ -53,7 +53,7 @@ export async function openBeginning(path: string, { lora, ...options }: Beginnin
     },
     async weights(seed) {
       const own = await run.weights();
-      const others = leaves<Param>(scalingLM(model, options.layers).params).filter(([path]) => !own.has(path));
+      const others = leaves<Param>(modelOf(model, options.layers).params).filter(([path]) => !own.has(path));
       return new Map([...own, ...(await inTurns(initializing(Object.fromEntries(others), seed)))]);
     },
   };

@@ -1,7 +1,7 @@
 import { alone, type Communicator, valueOfRank } from "@finegrain/distributed";
 import type { Backend } from "@finegrain/graph";
 import { type LanguageModel, parameterCount } from "@finegrain/nn";
-import { type Corpus, trainBatches } from "@finegrain/train";
+import { type Corpus, examplesOf } from "@finegrain/train";
 import { EVALUATIONS, type RunConfig } from "./config.ts";
 import type { RunSizes } from "./defaults.ts";
 import { EVALUATED_TOKENS, median, openTrainer } from "./training-loop.ts";
@@ -82,7 +82,7 @@ async function tokensPerSecond(
 ): Promise<number> {
   const own = config(MEASURED_STEPS + 1);
   const { accumulate } = own.training;
-  const batches = trainBatches(corpus.train, own.training);
+  const batches = examplesOf(corpus, model).train(own.training);
   await using trainer = await openTrainer({ backend, config: own, model, communicator, expertParallel });
   const speeds: number[] = [];
   for (let step = 0; step <= MEASURED_STEPS; step++) {

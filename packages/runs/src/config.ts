@@ -1,7 +1,14 @@
 import { FinegrainError, type JsonObject, jsonObject, parseJson, shownJson } from "@finegrain/graph";
-import { type ConfigWith, hiddenUnits, type ModelConfig, type OwnLayers } from "@finegrain/nn";
+import { type ConfigWith, type EncoderConfig, hiddenUnits, type ModelConfig, type OwnLayers } from "@finegrain/nn";
 import { parseSchedule, type ScheduleConfig } from "@finegrain/train";
-import { modelDefaults, type RunSizes, TRAINING_MINUTES, trainingDefaults, widthAndHeads } from "./defaults.ts";
+import {
+  modelDefaults,
+  type RunSizes,
+  sourceDefaults,
+  TRAINING_MINUTES,
+  trainingDefaults,
+  widthAndHeads,
+} from "./defaults.ts";
 import { nodeFiles } from "./node.ts";
 import { checkFingerprint, type Fingerprint } from "./text/fingerprint.ts";
 
@@ -14,6 +21,8 @@ export interface RunConfig {
   readonly data?: string;
   /** Of the lines of JSONL files there, the field that is their text, where it is another than "text". */
   readonly textField?: string;
+  /** Of the lines of JSONL files there, the field with what the text is to follow; absent where they are no pairs. */
+  readonly sourceField?: string;
   /** Of the text that it learned from; in a run folder. */
   readonly text?: Fingerprint;
   readonly training: TrainingConfig;
@@ -85,7 +94,10 @@ interface ModelContext {
 }
 
 /** Sizes that are left out are as `modelDefaults` says; the vocabulary is the tokenizer's and `maxLength` a window's length. */
-export type ModelOptions<O extends OwnLayers = Record<never, never>> = Partial<ConfigWith<O>>;
+export type ModelOptions<O extends OwnLayers = Record<never, never>> = Partial<Omit<ConfigWith<O>, "encoder">> & {
+  /** Blocks are as many as those of the text, and sources twice as long as targets, where it does not say. */
+  readonly encoder?: Partial<EncoderConfig>;
+};
 
 /** Evaluations of a run, and checkpoints, where nobody says how often. */
 export const EVALUATIONS = 5;
@@ -93,7 +105,7 @@ export const EVALUATIONS = 5;
 /** The longest windows that a model is judged by, where nobody says what it was trained with: logits of many tokens take much memory. */
 const JUDGED_LENGTH = 512;
 
-const SECTIONS = ["model", "tokenizer", "data", "textField", "text", "training"] as const;
+const SECTIONS = ["model", "tokenizer", "data", "textField", "sourceField", "text", "training"] as const;
 /** The least value of every number of `training`; what is not here is checked by its own rule. */
 const LEAST: Readonly<Record<string, { readonly least: number; readonly whole: boolean }>> = {
   steps: { least: 1, whole: true },
@@ -114,8 +126,12 @@ export interface PartialConfig {
   readonly tokenizer?: string;
   readonly data?: string;
   readonly textField?: string;
+  readonly sourceField?: string;
   readonly training?: Partial<TrainingConfig>;
 }
+
+/** Updates at the highest rate: with a rate of 0.01, the schedule of T5 and of Terraformer. */
+const T5_CONSTANT = 10_000;
 
 /**
  * The usual schedule: warm-up over a tenth of the steps, then, of a cosine, down to a tenth of the rate.
@@ -132,6 +148,7 @@ export function usualSchedule({
   readonly warmup?: number | undefined;
 }): ScheduleConfig {
   if (kind === "constant") return { kind, rate };
+  if (kind === "t5") return { kind, rate, constant: T5_CONSTANT };
   if (kind === "inverse-square-root") return { kind, rate, warmup: Math.max(1, warmup) };
   return { kind, rate, warmup, steps, floor: rate / 10 };
 }
@@ -211,8 +228,17 @@ export function modelConfig(
     layers: own.layers ?? sizes.layers,
     heads,
     positions: own.positions ?? modelDefaults.positions,
+    ...(own.encoder && { encoder: encoderConfig(own.encoder, own.layers ?? sizes.layers, own.maxLength ?? length) }),
   };
 }
+
+/** An encoder with as many blocks as the text has, and sources twice as long, where nothing else is said. */
+const encoderConfig = (encoder: Partial<EncoderConfig>, layers: number, length: number): EncoderConfig => ({
+  type: "terraformer",
+  layers,
+  maxLength: sourceDefaults.sourceRatio * length,
+  ...encoder,
+});
 
 /**
  * A config in parts, from a JSON file.
@@ -316,7 +342,7 @@ function checkSpecialTokens(value: unknown, name: string): void {
 }
 
 function checkTexts(config: JsonObject, name: string): void {
-  for (const field of ["tokenizer", "data", "textField", "init", "chatTemplate"] as const)
+  for (const field of ["tokenizer", "data", "textField", "sourceField", "init", "chatTemplate"] as const)
     if (config[field] !== undefined && typeof config[field] !== "string")
       throw new FinegrainError(`${name}: ${field} must be a text, not ${shownJson(config[field])}`);
 }

@@ -28,6 +28,9 @@ export const modelDefaults = {
   feedForward: { type: "sparse", blockSize: 8 },
 } as const;
 
+/** Of models whose texts follow a source: targets are `length` tokens at most, and sources `sourceRatio` times as many. */
+export const sourceDefaults = { length: 256, sourceRatio: 2 } as const;
+
 /** Minutes of a training for which nobody says steps. */
 export const TRAINING_MINUTES = 5;
 

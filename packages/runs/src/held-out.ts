@@ -1,14 +1,17 @@
 import { alone, type Communicator, firstRankFirst } from "@finegrain/distributed";
-import { slideOf, type Tokenizer } from "@finegrain/generate";
+import { type SentinelTokenizer, slideOf, type Tokenizer } from "@finegrain/generate";
 import { type Backend, FinegrainError, type HostTensor, inTurns } from "@finegrain/graph";
 import { type LanguageModel, type Storage, uploadingWeights } from "@finegrain/nn";
 import {
+  type BatchSize,
   type Corpus,
   type CorpusOptions,
   createEvaluator,
-  heldOutBatches,
+  type Examples,
+  examplesOf,
   type TextProgress,
   tokenizeCorpus,
+  tokenizePairs,
 } from "@finegrain/train";
 import { evaluationDefaults } from "./defaults.ts";
 import { nodeCrypto, nodePath } from "./node.ts";
@@ -47,8 +50,17 @@ export async function corpusOf(
     ...(all && { heldOutFraction: 1 }),
     ...(endOfText !== undefined && { separator: { token: endOfText } }),
   };
+  const special = "special" in tokenizer ? (tokenizer as SentinelTokenizer).special : undefined;
+  const tokenize = async (sink?: CorpusOptions["sink"]): Promise<Corpus> => {
+    if (text.sourceField === undefined) {
+      const corpus = await tokenizeCorpus(documents, loss.encoding, { ...options, ...(sink && { sink, signal }) });
+      return { ...corpus, ...(special && { special }) };
+    }
+    if (!special) throw new FinegrainError(`${source} is of pairs: they are for a model with an encoder`);
+    return tokenizePairs(documents, loss.encoding, special, options);
+  };
   const make = async (sink?: CorpusOptions["sink"]): Promise<Corpus> => {
-    const corpus = await tokenizeCorpus(documents, loss.encoding, { ...options, ...(sink && { sink, signal }) });
+    const corpus = await tokenize(sink);
     const share = loss.share();
     if (share > MOST_LOST)
       throw new FinegrainError(
@@ -56,7 +68,7 @@ export async function corpusOf(
       );
     return corpus;
   };
-  if (beside === undefined || Symbol.iterator in documents) return make();
+  if (beside === undefined || Symbol.iterator in documents || text.sourceField !== undefined) return make();
   await shareFingerprint(communicator, text);
   const { sha256 } = await fingerprintOf(text);
   const what = JSON.stringify([sha256, tokenizer.json ?? tokenizer.name, all]);
@@ -66,14 +78,15 @@ export async function corpusOf(
 }
 
 /**
- * Bits per byte of UTF-8: the cross-entropy a token, in bits, spread over the bytes of its token.
+ * Bits per byte of UTF-8: the cross-entropy a target, in bits, spread over the bytes of its token.
  *
  * @param nats summed over `tokens` targets of the held-out text, all of it or a part.
  */
 export const bitsPerByte = (
   { nats, tokens }: { readonly nats: number; readonly tokens: number },
-  { heldOut, heldOutBytes }: Pick<Corpus, "heldOut" | "heldOutBytes">,
-): number => ((nats / tokens) * heldOut.length) / heldOutBytes / Math.LN2;
+  examples: Examples,
+  size: BatchSize,
+): number => ((nats / tokens) * examples.targetsPerByte(size)) / Math.LN2;
 
 /** At most `most` of the items, evenly spaced, the first among them. */
 export function evenly<T>(items: { readonly length: number; at(index: number): T }, most: number): T[] {
@@ -112,6 +125,7 @@ export interface EvaluationProgress {
 export interface Evaluation {
   readonly bitsPerByte: number;
   readonly natsPerToken: number;
+  readonly bitsPerToken: number;
   /** Targets that it was asked for. */
   readonly tokens: number;
   /** UTF-8 bytes of the text. */
@@ -145,7 +159,11 @@ export async function evaluateHeldOut({
   onProgress,
 }: EvaluationInput): Promise<Evaluation> {
   const size = context === undefined ? { length } : { length: context, overlap: context - slideOf(context) };
-  const windows = heldOutBatches(corpus.heldOut, { batch, ...size });
+  if (model.source && context !== undefined)
+    throw new FinegrainError("a text that follows a source has no window that slides: leave the context away");
+  const examples = examplesOf(corpus, model);
+  const windows = examples.heldOut({ batch, ...size });
+  const perByte = (sum: { nats: number; tokens: number }) => bitsPerByte(sum, examples, { batch, ...size });
   const uploaded = await inTurns(uploadingWeights(backend, model, weights, storage));
   try {
     await using evaluator = createEvaluator({ backend, model, storage, asDecoded });
@@ -156,11 +174,13 @@ export async function evaluateHeldOut({
       const { nats, tokens } = await evaluator.evaluate(uploaded, [window], signal);
       sum.nats += nats;
       sum.tokens += tokens;
-      const soFar = { tokens: sum.tokens, bitsPerByte: bitsPerByte(sum, corpus) };
+      const soFar = { tokens: sum.tokens, bitsPerByte: perByte(sum) };
       onProgress?.({ done: ++done, batches: windows.length, ...soFar });
     }
     const { nats, tokens } = sum;
-    return { bitsPerByte: bitsPerByte(sum, corpus), natsPerToken: nats / tokens, tokens, bytes: corpus.heldOutBytes };
+    const natsPerToken = nats / tokens;
+    const bitsPerToken = natsPerToken / Math.LN2;
+    return { bitsPerByte: perByte(sum), natsPerToken, bitsPerToken, tokens, bytes: corpus.heldOutBytes };
   } finally {
     for (const buffer of uploaded.values()) buffer[Symbol.dispose]();
   }

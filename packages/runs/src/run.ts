@@ -7,6 +7,7 @@ import {
   type Generated,
   type GenerateOptions,
   type Generator,
+  type SentinelTokenizer,
   type Tokenizer,
 } from "@finegrain/generate";
 import { type Backend, FinegrainError, type HostTensor, inTurns, Once } from "@finegrain/graph";
@@ -15,10 +16,11 @@ import {
   type ModelConfig,
   matchTensors,
   mergingLora,
+  modelOf,
   type OwnLayers,
+  PADDING,
   paramTypes,
   type Storage,
-  scalingLM,
 } from "@finegrain/nn";
 import type { Corpus } from "@finegrain/train";
 import { type RunConfig, readSavedConfig, withSteps } from "./config.ts";
@@ -33,7 +35,7 @@ import { trainInStages } from "./stages.ts";
 import type { RunStore } from "./store.ts";
 import { type Text, textOf } from "./text/text.ts";
 import { textOfRun, withText } from "./text/text-of-run.ts";
-import { expectVocabulary, openOwnTokenizer } from "./tokenizer.ts";
+import { expectVocabulary, openOwnTokenizer, tokenizerFor } from "./tokenizer.ts";
 import { lastBitsPerByte, type Outcome, type TrainingListener } from "./training-loop.ts";
 
 /**
@@ -41,7 +43,9 @@ import { lastBitsPerByte, type Outcome, type TrainingListener } from "./training
  * the model, or with the context. A `context` may
  * be longer than the model was trained with, where its positions have no weights.
  */
-export interface RunGenerateOptions extends Partial<Omit<GenerateOptions, "tokenizer">> {
+export interface RunGenerateOptions extends Partial<Omit<GenerateOptions, "tokenizer" | "source">> {
+  /** What the text is to follow, of a model that reads a source; the prompt, which may be empty, is what the text begins with. */
+  readonly source?: string;
   /** What large weights are kept in, where the backend can. Default "float32". */
   readonly storage?: Storage;
 }
@@ -142,7 +146,9 @@ export async function openRun(path: string, { backend, tokenizer, layers = {} }:
   const { config, isWhole } = readSavedConfig(checkpoint.config, join(checkpoint.path, CHECKPOINT_FILES.config));
   // A checkpoint is in runs/<name>/checkpoints/<step>.
   const folder = dirname(dirname(resolve(checkpoint.path)));
-  const opened = tokenizer ?? (await openOwnTokenizer(config, [checkpoint.path, folder]));
+  const opened = tokenizer
+    ? tokenizerFor(config.model, tokenizer)
+    : await openOwnTokenizer(config, [checkpoint.path, folder]);
   const store = isWhole ? folderStore(folder) : undefined;
   return openedRun({ backend, config, checkpoint, tokenizer: opened, store, layers });
 }
@@ -163,14 +169,13 @@ export interface RunParts {
 /** @throws FinegrainError where config, checkpoint and tokenizer do not fit. */
 export function openedRun(parts: RunParts): Run {
   const { config, checkpoint, tokenizer, layers } = parts;
-  matchTensors(checkpoint.modelTypes, paramTypes(scalingLM(config.model, layers).params), checkpoint.path);
+  matchTensors(checkpoint.modelTypes, paramTypes(modelOf(config.model, layers).params), checkpoint.path);
   expectVocabulary(tokenizer, config.model.vocabulary);
   return new OpenedRun(parts, writingModel(config.model, layers));
 }
 
 /** The model as it writes: without the narrow matrices, which are in its weights then. */
-const writingModel = ({ lora: _, ...config }: ModelConfig, layers: OwnLayers): LanguageModel =>
-  scalingLM(config, layers);
+const writingModel = ({ lora: _, ...config }: ModelConfig, layers: OwnLayers): LanguageModel => modelOf(config, layers);
 
 class OpenedRun implements Run {
   readonly tokenizer: Tokenizer;
@@ -224,13 +229,19 @@ class OpenedRun implements Run {
 
   async *generate(
     prompt: string | readonly ChatMessage[],
-    { storage = "float32", ...options }: RunGenerateOptions = {},
+    { storage = "float32", source: given, ...options }: RunGenerateOptions = {},
   ): AsyncGenerator<Generated, void, undefined> {
     const { tokenizer } = this;
     const generator = await this.#generator(storage, this.#seeing(options.context));
-    const { end: endTokens = [] } = this.#config.specialTokens ?? {};
+    const special = "special" in tokenizer ? (tokenizer as SentinelTokenizer).special : undefined;
+    const { end: endTokens = special ? [special.end] : [] } = this.#config.specialTokens ?? {};
+    const source =
+      given === undefined
+        ? undefined
+        : Int32Array.of(...(await inTurns(encodingOf(tokenizer, given))), ...(special ? [special.end] : []));
     const ids = await this.#prompt(prompt);
-    yield* generator.generate(ids, { ...generationDefaults, endTokens, ...options, tokenizer });
+    const own = { ...generationDefaults, endTokens, ...options, tokenizer };
+    yield* generator.generate(special ? Int32Array.of(PADDING, ...ids) : ids, { ...own, ...(source && { source }) });
   }
 
   /** The tokens of a prompt. A chat template puts the token that begins a text where it belongs. */
@@ -331,7 +342,7 @@ class OpenedRun implements Run {
   #seeing(context = 0): LanguageModel {
     const { config, params } = this.model;
     if (context <= config.maxLength) return this.model;
-    const model = scalingLM({ ...config, maxLength: context }, this.#layers);
+    const model = modelOf({ ...config, maxLength: context }, this.#layers);
     if (JSON.stringify([...paramTypes(model.params)]) !== JSON.stringify([...paramTypes(params)]))
       throw new FinegrainError(
         `a context of ${context} tokens is more than the ${config.maxLength} that this model has learned positions of`,

@@ -1,5 +1,5 @@
 import type { HostTensor } from "@finegrain/graph";
-import { endingOf, type ModelEnding, type OwnLayers, scalingLM } from "@finegrain/nn";
+import { endingOf, type ModelEnding, modelOf, type OwnLayers } from "@finegrain/nn";
 import type { RunConfig } from "./config.ts";
 import type { Checkpoint } from "./folder/checkpoint.ts";
 import { type Outcome, runTraining, type TrainingInput } from "./training-loop.ts";
@@ -31,7 +31,7 @@ export async function trainInStages({ layers, ...input }: StagedInput): Promise<
   const done = checkpoint?.step ?? 0;
   const first =
     done < until || until === steps
-      ? await runTraining({ ...input, until, model: scalingLM(config.model, layers) })
+      ? await runTraining({ ...input, until, model: modelOf(config.model, layers) })
       : undefined;
   const reached = first?.checkpoint ?? checkpoint!; // where nothing was trained, that much was done before
   if (ending === undefined || until === steps || first?.outcome.interrupted) return { ...first!, config };
@@ -44,7 +44,7 @@ export async function trainInStages({ layers, ...input }: StagedInput): Promise<
     config: own,
     checkpoint: renamed(reached, ending),
     until: steps,
-    model: scalingLM(own.model, layers),
+    model: modelOf(own.model, layers),
   });
   return { ...last, config: own };
 }

@@ -1,4 +1,4 @@
-import { byteLevelJson, byteTokenizer, huggingFaceTokenizer, type Tokenizer } from "@finegrain/generate";
+import { byteLevelJson, byteTokenizer, huggingFaceTokenizer, type Tokenizer, withSentinels } from "@finegrain/generate";
 import { FinegrainError } from "@finegrain/graph";
 import type { RunConfig } from "./config.ts";
 import { exists, runPaths } from "./folder/run-folder.ts";
@@ -22,14 +22,21 @@ export async function openTokenizer(name: string): Promise<Tokenizer> {
  * The tokenizer of a run: of the first of these folders that has a tokenizer.json, or of the place where it was made from.
  * @throws FinegrainError where a checkpoint was copied without it.
  */
-export async function openOwnTokenizer({ tokenizer }: RunConfig, folders: readonly string[]): Promise<Tokenizer> {
-  if (tokenizer === "byte") return openTokenizer(tokenizer);
+export async function openOwnTokenizer(
+  { tokenizer, model }: RunConfig,
+  folders: readonly string[],
+): Promise<Tokenizer> {
+  if (tokenizer === "byte") return tokenizerFor(model, await openTokenizer(tokenizer));
   for (const path of [...folders.map((folder) => runPaths(folder).tokenizer), tokenizer])
-    if (await exists(path)) return openTokenizer(path);
+    if (await exists(path)) return tokenizerFor(model, await openTokenizer(path));
   throw new FinegrainError(
     `${folders[0]} is without its tokenizer: copy the tokenizer.json of its run into that folder`,
   );
 }
+
+/** A tokenizer with the tokens that a model needs besides: sentinels, where its texts follow a source. */
+export const tokenizerFor = ({ encoder }: { readonly encoder?: unknown }, tokenizer: Tokenizer): Tokenizer =>
+  encoder && !("special" in tokenizer) ? withSentinels(tokenizer) : tokenizer;
 
 /** @throws FinegrainError where the model has no row for some of the tokens. */
 export function expectVocabulary({ name, vocabularySize }: Tokenizer, vocabulary: number): void {

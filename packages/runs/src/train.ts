@@ -1,7 +1,7 @@
 import { alone, type Communicator } from "@finegrain/distributed";
 import type { Tokenizer } from "@finegrain/generate";
 import { type Backend, FinegrainError, type HostTensor } from "@finegrain/graph";
-import { endingOf, type LoraConfig, type ModelConfig, type OwnLayers, scalingLM } from "@finegrain/nn";
+import { endingOf, type LoraConfig, type ModelConfig, modelOf, type OwnLayers } from "@finegrain/nn";
 import type { Corpus } from "@finegrain/train";
 import { type Beginning, openBeginning } from "./beginning.ts";
 import { type Measured, withinSeconds } from "./budget.ts";
@@ -15,7 +15,7 @@ import {
   trainingMinutes,
   withSteps,
 } from "./config.ts";
-import { modelDefaults, type RunSizes, runSizes, trainingDefaults } from "./defaults.ts";
+import { modelDefaults, type RunSizes, runSizes, sourceDefaults, trainingDefaults } from "./defaults.ts";
 import { readJson } from "./folder/checkpoint.ts";
 import { checkUnused, folderStore, isBegun, runPaths } from "./folder/run-folder.ts";
 import { corpusOf } from "./held-out.ts";
@@ -26,7 +26,7 @@ import { trainInStages } from "./stages.ts";
 import { memoryStore, type RunStore } from "./store.ts";
 import { readText, type Text, textOf } from "./text/text.ts";
 import { sourceOf, textOfRun, withText } from "./text/text-of-run.ts";
-import { expectVocabulary, openOwnTokenizer, openTokenizer } from "./tokenizer.ts";
+import { expectVocabulary, openOwnTokenizer, openTokenizer, tokenizerFor } from "./tokenizer.ts";
 import type { TrainingListener } from "./training-loop.ts";
 
 export interface TrainOptions<O extends OwnLayers = Record<never, never>> extends TrainingListener {
@@ -113,7 +113,8 @@ async function trainNew({ backend, out, data, ...options }: Omit<TrainOptions<Ow
   if (lora !== undefined && init === undefined)
     throw new FinegrainError("lora needs init: it is trained beside the weights of a model that was trained before");
   const beginning = init === undefined ? undefined : await openBeginning(init, { backend, layers, lora });
-  const tokenizer = beginning?.tokenizer ?? (typeof named === "object" ? named : await openTokenizer(named ?? "byte"));
+  const ofText = typeof named === "object" ? named : await openTokenizer(named ?? "byte");
+  const tokenizer = beginning?.tokenizer ?? tokenizerFor(optionsOf(wanted) ?? {}, ofText);
   const minutes = trainingMinutes(given);
   const parts = (sizes: RunSizes | undefined, steps?: number) =>
     partsOf({
@@ -129,7 +130,7 @@ async function trainNew({ backend, out, data, ...options }: Omit<TrainOptions<Ow
   const usual = beginning ? [beginning.sizes] : runSizes;
   // What can be wrong is refused here, before the text is read, and the folder again when it is made.
   const first = parts(minutes === undefined ? undefined : usual[0]);
-  scalingLM(first.model, layers);
+  modelOf(first.model, layers);
   expectVocabulary(tokenizer, first.model.vocabulary);
   if (out !== undefined && communicator.rank === 0) await checkUnused(out);
   const text = data === undefined ? await readText(SPEECHES) : textOf(data);
@@ -137,7 +138,7 @@ async function trainNew({ backend, out, data, ...options }: Omit<TrainOptions<Ow
   const { signal, onText: onProgress } = listener;
   const corpus = await corpusOf(text, tokenizer, { signal, onProgress, beside: out, communicator });
   const candidate = (sizes: RunSizes) => ({
-    model: scalingLM(parts(sizes).model, layers),
+    model: modelOf(parts(sizes).model, layers),
     config: (steps: number) => ({ ...parts(sizes, steps), ...source }),
   });
   const measured =
@@ -182,6 +183,12 @@ async function trainFromStart({ listener, text, begin, ...parts }: FirstTraining
   return openedRun({ ...parts, ...(await trainInStages(input)) });
 }
 
+/** What a model is to be at the usual sizes, of which what kind of model it is does not depend. */
+const optionsOf = (wanted: TrainOptions<OwnLayers>["model"], sizes: RunSizes = USUAL): ModelOptions | undefined =>
+  (typeof wanted === "function" ? wanted(sizes) : wanted) as ModelOptions | undefined; // own layers are known by their names
+
+const USUAL: RunSizes = { ...modelDefaults, ...trainingDefaults };
+
 interface Asked {
   readonly wanted: TrainOptions<OwnLayers>["model"];
   readonly given: TrainingOptions | undefined;
@@ -198,9 +205,13 @@ interface Asked {
 function partsOf(asked: Asked): RunConfig {
   const { wanted, given, layers, tokenizer, beginning, sizes = beginning?.sizes, steps, ranks } = asked;
   const ofSizes = sizes && { batch: sizes.batch, length: sizes.length, learningRate: sizes.learningRate };
-  const training = trainingOfRanks(trainingConfig({ ...ofSizes, ...given, ...(steps && { steps }) }), ranks);
-  const usual = sizes ?? { ...modelDefaults, ...trainingDefaults };
-  const options = typeof wanted === "function" ? wanted({ ...usual, batch: training.batch }) : wanted;
+  const ofSource = sizes === undefined && optionsOf(wanted)?.encoder && { length: sourceDefaults.length };
+  const training = trainingOfRanks(
+    trainingConfig({ ...ofSizes, ...ofSource, ...given, ...(steps && { steps }) }),
+    ranks,
+  );
+  const usual = sizes ?? USUAL;
+  const options = optionsOf(wanted, { ...usual, batch: training.batch });
   const model =
     beginning?.model ??
     modelConfig(options as Partial<ModelConfig>, {
@@ -263,7 +274,7 @@ async function beginAgain(path: string, { backend, layers, data, newData, steps,
   const file = runPaths(path).config;
   const saved = checkRunConfig(await readJson(file), file);
   const config = { ...saved, training: withSteps(saved.training, steps, 0) };
-  const tokenizer = given ?? (await openOwnTokenizer(config, [path]));
+  const tokenizer = given ? tokenizerFor(config.model, given) : await openOwnTokenizer(config, [path]);
   expectVocabulary(tokenizer, config.model.vocabulary);
   const { signal, onText: onProgress, communicator } = listener;
   const text = await textOfRun(config, { data, newData, communicator });

@@ -7,13 +7,13 @@ import {
   adamW,
   type Corpus,
   createTrainer,
+  type Examples,
+  examplesOf,
   type HeldOutBatch,
-  heldOutBatches,
   schedule,
   type TextProgress,
   type TrainBatches,
   type Trainer,
-  trainBatches,
 } from "@finegrain/train";
 import type { RunConfig, TrainingConfig } from "./config.ts";
 import type { Checkpoint } from "./folder/checkpoint.ts";
@@ -117,8 +117,9 @@ export async function runTraining(input: TrainingInput): Promise<{ outcome: Outc
   const { config, corpus, communicator = alone() } = input;
   const store = storeOfRanks(communicator, input.store);
   // What can be wrong with the input is known before a folder is made or a model compiled.
-  const batches = trainBatches(corpus.train, config.training);
-  const heldOut = heldOutWindows(corpus, config.training);
+  const examples = examplesOf(corpus, input.model);
+  const batches = examples.train(config.training);
+  const heldOut = heldOutWindows(corpus, examples, config.training);
   expectSameTraining(communicator, config, corpus);
   await using trainer = await openTrainer(input);
   if (communicator.rank === 0) await input.begin?.();
@@ -126,7 +127,7 @@ export async function runTraining(input: TrainingInput): Promise<{ outcome: Outc
   await using metrics = await store.openMetrics(trainer.step);
   const evaluated = targets(heldOut);
   input.onStart?.({ config, corpus, model: input.model, step: trainer.step, folder: store.folder, evaluated });
-  const loop = new Loop({ ...input, store, communicator }, trainer, metrics, batches, heldOut);
+  const loop = new Loop({ ...input, examples, store, communicator }, trainer, metrics, batches, heldOut);
   // Awaited here: trainer and metrics are closed when this function returns.
   return await loop.run();
 }
@@ -168,18 +169,15 @@ export async function openTrainer({
   });
 }
 
-function heldOutWindows(corpus: Corpus, { batch, length }: TrainingConfig): HeldOutBatch[] {
+function heldOutWindows(corpus: Corpus, examples: Examples, { batch, length }: TrainingConfig): HeldOutBatch[] {
   if (corpus.heldOut.length < 2) return [];
-  return evenly(
-    heldOutBatches(corpus.heldOut, { batch, length }),
-    Math.max(1, Math.floor(EVALUATED_TOKENS / (batch * length))),
-  );
+  return evenly(examples.heldOut({ batch, length }), Math.max(1, Math.floor(EVALUATED_TOKENS / (batch * length))));
 }
 
 /** Tokens that windows ask for. */
 const targets = (windows: readonly HeldOutBatch[]): number => windows.reduce((sum, { count }) => sum + count, 0);
 
-type LoopInput = TrainingInput & { readonly communicator: Communicator };
+type LoopInput = TrainingInput & { readonly communicator: Communicator; readonly examples: Examples };
 
 class Loop {
   readonly #input: LoopInput;
@@ -263,13 +261,13 @@ class Loop {
   async #evaluate(): Promise<void> {
     if (this.#heldOut.length === 0) return;
     const { step } = this.#trainer;
-    const { signal, corpus } = this.#input;
+    const { signal, examples, config } = this.#input;
     const sum = await this.#trainer.evaluate(this.#heldOut, signal).catch((error: unknown) => {
       if (signal?.aborted) return undefined;
       throw error;
     });
     if (sum === undefined) return;
-    const found = bitsPerByte(sum, corpus);
+    const found = bitsPerByte(sum, examples, config.training);
     this.#evaluated = { step, bitsPerByte: found };
     this.#metrics.append({ step: step - 1, heldOutBitsPerByte: found });
     this.#input.onEvaluation?.({ step, bitsPerByte: found });

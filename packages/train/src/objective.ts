@@ -3,16 +3,25 @@ import {
   constant,
   crossEntropy,
   div,
+  equal,
   floor,
   less,
   max,
   mul,
+  not,
   reduceSum,
   select,
   slice,
   type Tensor,
 } from "@finegrain/graph";
-import { type Context, type LanguageModel, type RandomSource, randomSource, type Weights } from "@finegrain/nn";
+import {
+  type Context,
+  type LanguageModel,
+  PADDING,
+  type RandomSource,
+  randomSource,
+  type Weights,
+} from "@finegrain/nn";
 
 /** What a model says of a batch: how surprised it is of every token that it should tell. */
 export interface Surprise {
@@ -33,6 +42,8 @@ const REPLACED = 0.1;
  * every batch. Devlin et al. 2018, "BERT", 3.1.
  *
  *   tokens  int32 [batch, length + 1]    a masked model has no use for the last
+ *
+ * Of a model whose texts follow a source, rows have that first, and padding is no target.
  */
 export function surprise(
   model: LanguageModel,
@@ -40,10 +51,14 @@ export function surprise(
   tokens: Tensor,
   context: Context,
 ): Surprise {
-  const [batch, length] = tokens.shape as [number, number];
-  const cut = (start: number) => slice(tokens, { starts: [0, start], ends: [batch, start + length - 1] });
-  if (model.config.objective !== "masked") return { nats: crossEntropy(model.logits(w, cut(0), context), cut(1)) };
-  const text = cut(0);
+  const [batch, width] = tokens.shape as [number, number];
+  const cut = (start: number, end: number) => slice(tokens, { starts: [0, start], ends: [batch, end] });
+  if (model.config.objective !== "masked") {
+    const targets = cut((model.source?.maxLength ?? 0) + 1, width);
+    const nats = crossEntropy(model.logits(w, cut(0, width - 1), context), targets);
+    return { nats, ...(model.source && { isTarget: cast(not(equal(targets, PADDING)), "float32") }) };
+  }
+  const text = cut(0, width - 1);
   const { seen, isTold } = hide(
     text,
     model.config.vocabulary,

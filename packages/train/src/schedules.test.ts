@@ -28,6 +28,12 @@ test("inverse square root: continuous at the end of the warm-up, halved at four 
   expect(at(39)).toBeCloseTo(0.25, 12);
 });
 
+test("T5's: 1 / sqrt(max(step, 10000)), steps counted from 1", () => {
+  const at = schedule({ kind: "t5", rate: 0.01, constant: 10_000 });
+  for (const step of [1, 100, 10_000]) expect(at(step - 1)).toBeCloseTo(0.01, 12);
+  for (const step of [10_001, 40_000]) expect(at(step - 1)).toBeCloseTo(step ** -0.5, 12);
+});
+
 describe("parsing", () => {
   test("valid configs come back", () => {
     for (const config of [
@@ -35,6 +41,7 @@ describe("parsing", () => {
       { kind: "cosine", rate: 1e-3, warmup: 0, steps: 10 },
       { kind: "cosine", rate: 1e-3, warmup: 5, steps: 10, floor: 1e-4 },
       { kind: "inverse-square-root", rate: 1, warmup: 1 },
+      { kind: "t5", rate: 0.01, constant: 1 },
     ]) {
       expect(parseSchedule(config)).toEqual(config);
     }
@@ -42,7 +49,7 @@ describe("parsing", () => {
 
   const cases: [config: unknown, message: string][] = [
     [3, 'a schedule must be an object with a "kind", not 3'],
-    [{ kind: "toString" }, 'schedule kind must be one of constant, cosine, inverse-square-root, not "toString"'],
+    [{ kind: "toString" }, 'schedule kind must be one of constant, cosine, inverse-square-root, t5, not "toString"'],
     [{ kind: "constant" }, 'schedule "constant": rate must be a number, not missing'],
     [{ kind: "constant", rate: "1" }, 'schedule "constant": rate must be a number, not "1"'],
     [{ kind: "constant", rate: 1, warmup: 2 }, 'schedule "constant" has no field "warmup": it has rate'],

@@ -34,7 +34,19 @@ export interface InverseSquareRootConfig {
   readonly warmup: number;
 }
 
-export type ScheduleConfig = ConstantConfig | CosineConfig | InverseSquareRootConfig;
+/**
+ * `rate` for the first steps, then rate * sqrt(constant / step): with the defaults 1 / sqrt(max(step, 10000)), as T5 and Terraformer were
+ * trained by Adafactor. Raffel et al. 2020, 3.1.2.
+ */
+export interface T5Config {
+  readonly kind: "t5";
+  /** The highest rate. */
+  readonly rate: number;
+  /** Updates at the highest rate, at least 1. */
+  readonly constant: number;
+}
+
+export type ScheduleConfig = ConstantConfig | CosineConfig | InverseSquareRootConfig | T5Config;
 
 /** The schedule of a valid config (see {@link parseSchedule}). The warm-up's first update has rate / warmup, not 0. */
 export function schedule(config: ScheduleConfig): Schedule {
@@ -55,6 +67,10 @@ export function schedule(config: ScheduleConfig): Schedule {
       const { warmup } = config;
       return (step) => rate * Math.min((step + 1) / warmup, Math.sqrt(warmup / (step + 1)));
     }
+    case "t5": {
+      const { constant } = config;
+      return (step) => rate * Math.sqrt(constant / Math.max(constant, step + 1));
+    }
   }
 }
 
@@ -62,6 +78,7 @@ const FIELDS: Readonly<Record<ScheduleConfig["kind"], { readonly needed: string[
   constant: { needed: ["rate"], optional: [] },
   cosine: { needed: ["rate", "warmup", "steps"], optional: ["floor"] },
   "inverse-square-root": { needed: ["rate", "warmup"], optional: [] },
+  t5: { needed: ["rate", "constant"], optional: [] },
 };
 
 /**
@@ -107,6 +124,12 @@ function checkRanges(config: ScheduleConfig): void {
   };
   require(config.rate >= 0, `rate must be at least 0, not ${config.rate}`);
   if (config.kind === "constant") return;
+  if (config.kind === "t5") {
+    const { constant } = config;
+    require(Number.isInteger(constant) &&
+      constant >= 1, `constant must be a whole number of at least 1, not ${constant}`);
+    return;
+  }
   const least = config.kind === "cosine" ? 0 : 1;
   require(Number.isInteger(config.warmup) &&
     config.warmup >= least, `warmup must be a whole number of at least ${least}, not ${config.warmup}`);

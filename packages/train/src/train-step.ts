@@ -130,9 +130,12 @@ const slotInputs = (params: ReadonlyMap<string, TensorType>, optimizer: Optimize
 
 const ownSlotInputs = ({ model, optimizer }: StepConfig) => slotInputs(trainedTypes(model), optimizer);
 
+/** Tokens of a row: a source where the model reads one, and of a text one more than there are targets. */
+const rowWidth = ({ source }: LanguageModel, length: number): number => (source?.maxLength ?? 0) + length + 1;
+
 /** Inputs that say which batch it is. */
-const batchInputs = ({ batch, length }: BatchSize) => ({
-  tokens: input([batch, length + 1], "int32", "tokens"),
+const batchInputs = ({ model, batch, length }: Pick<StepConfig, "model"> & BatchSize) => ({
+  tokens: input([batch, rowWidth(model, length)], "int32", "tokens"),
   key: input([2], "int32", "key"),
   counter: input([], "int32", "counter"),
 });
@@ -315,7 +318,10 @@ export function evaluationGraph(config: EvaluationConfig) {
   const { model, batch, length, asDecoded = false, storage = "float32", experts } = config;
   const { weights: traced, stored } = traceWeights(model.params, storage);
   const weights = experts?.apart ? weightsApart(model, stored, experts) : traced;
-  const [tokens, mask] = [input([batch, length + 1], "int32", "tokens"), input([batch, length], "float32", "mask")];
+  const [tokens, mask] = [
+    input([batch, rowWidth(model, length)], "int32", "tokens"),
+    input([batch, length], "float32", "mask"),
+  ];
   const { nats, isTarget } = surprise(model, weights, tokens, {
     ...evaluation,
     asDecoded,

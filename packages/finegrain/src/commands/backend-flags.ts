@@ -40,6 +40,10 @@ export const expertRanksFlag = {
 
 export const textFieldFlag = {
   "text-field": { type: "text", value: "NAME", help: 'the field of JSONL lines that is their text (default "text")' },
+  pairs: {
+    type: "switch",
+    help: "the data is JSONL of pairs: lines with what is read, source, and what follows it, target",
+  },
 } as const satisfies Flags;
 
 export const jsonFlag = {

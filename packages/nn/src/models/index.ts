@@ -10,7 +10,7 @@ export { type EncoderConfig, hiddenUnits, type ModelConfig, type SizedConfig } f
 export { type DenseLMConfig, denseLM } from "./dense-lm.ts";
 export { type EncoderDecoderConfig, type EncoderDecoderParams, encoderDecoder } from "./encoder-decoder.ts";
 export { equalParameters } from "./equal-parameters.ts";
-export { type LanguageModel, PADDING, type SourceReader } from "./language-model.ts";
+export { type LanguageModel, PADDING, type SourceReader, type SourceTokens } from "./language-model.ts";
 export { mergingLora } from "./lora.ts";
 export { LORA_MATRICES, type LoraConfig, type LoraMatrix } from "./lora-config.ts";
 export { modelOf } from "./model-of.ts";

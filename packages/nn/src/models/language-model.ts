@@ -33,6 +33,14 @@ export interface SourceReader<P extends Params = Params> {
 /** The token that is no token: what sources and targets are filled up with, and what a text that follows a source begins with. */
 export const PADDING = 0;
 
+/** Tokens that stand for no text: what ends sources and targets, and what stands for a span that a source is without. */
+export interface SourceTokens {
+  readonly end: number;
+  /** The first of `sentinels`. */
+  readonly sentinel: number;
+  readonly sentinels: number;
+}
+
 /** A language model as training and generation see it. */
 export interface LanguageModel<P extends Params = Params> {
   readonly config: ModelConfig;

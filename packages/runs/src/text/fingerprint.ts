@@ -32,7 +32,8 @@ export async function shareFingerprint(communicator: Communicator, text: Text): 
 async function readFingerprint({ documents }: Text): Promise<Fingerprint> {
   const hash = nodeCrypto().createHash("sha256");
   let bytes = 0;
-  for await (const { text, continued } of documents) {
+  for await (const { text, source, continued } of documents) {
+    if (source !== undefined) hash.update(`${source}\0`);
     const encoded = new TextEncoder().encode(text);
     bytes += encoded.length;
     hash.update(encoded);

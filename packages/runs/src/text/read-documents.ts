@@ -7,11 +7,19 @@ import { decodeUtf8 } from "./utf8.ts";
 export interface ReadTextOptions {
   /** Name of the field that holds the text of a JSONL line. Default "text". */
   readonly field?: string | undefined;
+  /** Name of the field that holds what the text of a JSONL line is to follow. Default: there is none. */
+  readonly sourceField?: string | undefined;
 }
 
 /** Endings of the files that a folder is searched for. A single file is read whatever its ending. */
 export const TEXT_ENDINGS: readonly string[] = [".txt", ".text", ".md", ".rst", ".tex", ".org", ".jsonl", ".ndjson"];
 const JSONL_ENDINGS = [".jsonl", ".ndjson"];
+
+/** Fields of a JSONL line. */
+interface Fields {
+  readonly field: string;
+  readonly sourceField: string | undefined;
+}
 
 /** Sizes in bytes. */
 interface Sizes {
@@ -33,13 +41,13 @@ const SIZES: Sizes = { inMemory: 2 ** 26, atOnce: 2 ** 24 };
  */
 export async function readDocuments(
   path: string,
-  { field = "text" }: ReadTextOptions = {},
+  { field = "text", sourceField }: ReadTextOptions = {},
   { inMemory, atOnce } = SIZES,
 ): Promise<Documents> {
   const files = await textFiles(path);
   let bytes = 0;
   for (const file of files) bytes += (await nodeFiles().stat(file)).size;
-  const documents = { [Symbol.asyncIterator]: () => walk(path, files, { field, atOnce }) };
+  const documents = { [Symbol.asyncIterator]: () => walk(path, files, { fields: { field, sourceField }, atOnce }) };
   if (bytes > inMemory) return documents;
   const all: TextDocument[] = [];
   for await (const document of documents) all.push(document);
@@ -49,14 +57,14 @@ export async function readDocuments(
 async function* walk(
   path: string,
   files: readonly string[],
-  { field, atOnce }: { field: string; atOnce: number },
+  { fields, atOnce }: { fields: Fields; atOnce: number },
 ): AsyncGenerator<TextDocument, void> {
   let isEmpty = true;
   for (const file of files) {
     const isLines = JSONL_ENDINGS.includes(nodePath().extname(file).toLowerCase());
     for await (const document of isLines
-      ? lines(file, pieces(file, atOnce), field)
-      : parts(file, pieces(file, atOnce))) {
+      ? lines(file, pieces(file, atOnce), fields)
+      : parts(expectNoPairs(file, fields), pieces(file, atOnce))) {
       if (document.text.length === 0) continue;
       isEmpty = false;
       yield document;
@@ -153,7 +161,11 @@ function joined(a: Uint8Array, b: Uint8Array): Uint8Array<ArrayBuffer> {
 }
 
 /** The documents of a JSONL file, decoded line by line, so that the file may be longer than a string. */
-async function* lines(file: string, from: AsyncIterable<Piece>, field: string): AsyncGenerator<TextDocument, void> {
+async function* lines(
+  file: string,
+  from: AsyncIterable<Piece>,
+  { field, sourceField }: Fields,
+): AsyncGenerator<TextDocument, void> {
   let rest = new Uint8Array();
   let line = 0;
   for await (const { bytes, offset, isLast } of from) {
@@ -166,11 +178,22 @@ async function* lines(file: string, from: AsyncIterable<Piece>, field: string): 
       line++;
       const source = decodeUtf8(whole.subarray(begin, end), file, start + begin);
       const name = `${file}:${line}`;
-      if (source.trim().length > 0) yield { name, text: textField(source, name, field) };
+      if (source.trim().length > 0)
+        yield {
+          name,
+          ...(sourceField !== undefined && { source: textField(source, name, sourceField) }),
+          text: textField(source, name, field),
+        };
       begin = end + 1;
     }
     rest = whole.slice(until);
   }
+}
+
+/** @throws FinegrainError where lines of a source and a target are asked for, and the file has none. */
+function expectNoPairs(file: string, { sourceField }: Fields): string {
+  if (sourceField !== undefined) throw new FinegrainError(`${file} has no pairs: they are lines of a JSONL file`);
+  return file;
 }
 
 function textField(source: string, name: string, field: string): string {

@@ -10,7 +10,7 @@ import { type Text, textOf, textOfConfig } from "./text.ts";
  * @throws FinegrainError where it cannot be read, or is another and may not be.
  */
 export async function textOfRun(
-  { data, textField, text: known }: RunConfig,
+  config: RunConfig,
   {
     data: given,
     newData = false,
@@ -21,7 +21,8 @@ export async function textOfRun(
     readonly communicator?: Communicator | undefined;
   },
 ): Promise<Text> {
-  const text = given === undefined ? await textOfConfig(data, textField) : textOf(given);
+  const { text: known } = config;
+  const text = given === undefined ? await textOfConfig(config) : textOf(given);
   await shareFingerprint(communicator, text);
   if (known !== undefined && !newData) await expectFingerprint(text, known, ADVICE);
   return text;
@@ -30,14 +31,19 @@ export async function textOfRun(
 const ADVICE = "bring that back, name it by --data, or learn on from this one by --new-data (newData)";
 
 /** Where a text is, as a config says it. */
-export const sourceOf = ({ source, field }: Text): Pick<RunConfig, "data" | "textField"> => ({
+export const sourceOf = ({
+  source,
+  field,
+  sourceField,
+}: Text): Pick<RunConfig, "data" | "textField" | "sourceField"> => ({
+  ...(sourceField !== undefined && { sourceField }),
   ...(source !== undefined && { data: source }),
   ...(field !== undefined && { textField: field }),
 });
 
 /** A config that says which text a run learns from. */
 export async function withText<C extends Partial<RunConfig>>(
-  { data: _data, textField: _field, ...config }: C,
+  { data: _data, textField: _field, sourceField: _source, ...config }: C,
   text: Text,
   communicator: Communicator = alone(),
 ) {

@@ -1,5 +1,6 @@
 import { FinegrainError } from "@finegrain/graph";
 import type { Documents } from "@finegrain/train";
+import type { RunConfig } from "../config.ts";
 import { nodePath } from "../node.ts";
 import { SPEECHES, speeches } from "../speeches.ts";
 import { type ReadTextOptions, readDocuments } from "./read-documents.ts";
@@ -11,6 +12,8 @@ export interface Text {
   readonly source?: string;
   /** Of the lines of JSONL files there, the field that was read; left out where it is the usual one. */
   readonly field?: string;
+  /** Of the lines of JSONL files there, the field with what the text is to follow: they are pairs. Left out where there is none. */
+  readonly sourceField?: string;
 }
 
 /**
@@ -22,9 +25,14 @@ export interface Text {
  */
 export async function readText(path: string, options: ReadTextOptions = {}): Promise<Text> {
   if (path === SPEECHES) return { source: SPEECHES, documents: await speeches() };
-  const { field } = options;
+  const { field, sourceField } = options;
   const documents = await readDocuments(path, options);
-  return { source: nodePath().resolve(path), ...(field !== undefined && { field }), documents };
+  return {
+    source: nodePath().resolve(path),
+    ...(field !== undefined && { field }),
+    ...(sourceField !== undefined && { sourceField }),
+    documents,
+  };
 }
 
 /** A string is one document: the text itself, and not a path. */
@@ -35,10 +43,10 @@ export const textOf = (given: Text | string): Text =>
  * The text that a run's config names.
  * @throws FinegrainError where it names none, or that cannot be read.
  */
-export function textOfConfig(source: string | undefined, field: string | undefined): Promise<Text> {
+export function textOfConfig({ data: source, textField: field, sourceField }: Partial<RunConfig>): Promise<Text> {
   if (source === undefined)
     throw new FinegrainError(
       "this run has no copy of the text that it was trained on, and does not say where it is: say which text (data, --data)",
     );
-  return readText(source, { field });
+  return readText(source, { field, sourceField });
 }

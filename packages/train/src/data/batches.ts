@@ -16,7 +16,7 @@ export interface TrainBatches extends BatchSize {
   /** Epoch (from 0) that the first window of this step belongs to. */
   epoch(step: number): number;
   /**
-   * The batch of step number `step` (from 0): int32 [batch, length + 1]. A pure function of the step and the seed, so
+   * The batch of step number `step` (from 0), as a trainer takes it: int32 [batch, length + 1], or behind sources more. A pure function of the step and the seed, so
    * that a run that resumes at step N sees exactly what it would have seen.
    */
   at(step: number): HostTensor;
@@ -68,20 +68,23 @@ export function trainBatches(
     }
     return hostTensor("int32", [batch, length + 1], data);
   };
-  return {
-    batch,
-    length,
-    windows,
-    epoch: (step) => Math.floor((step * batch) / windows),
-    at,
-    ofStep: (step, accumulate, { start, end } = { start: 0, end: accumulate }) =>
-      Array.from({ length: end - start }, (_, k) => at(step * accumulate + start + k)),
-  };
+  return listed({ batch, length }, windows, at);
 }
+
+/** Batches by their number, of so many windows in an epoch. */
+export const listed = ({ batch, length }: BatchSize, windows: number, at: TrainBatches["at"]): TrainBatches => ({
+  batch,
+  length,
+  windows,
+  epoch: (step) => Math.floor((step * batch) / windows),
+  at,
+  ofStep: (step, accumulate, { start, end } = { start: 0, end: accumulate }) =>
+    Array.from({ length: end - start }, (_, k) => at(step * accumulate + start + k)),
+});
 
 /** A batch of held-out windows. */
 export interface HeldOutBatch {
-  /** int32 [batch, length + 1]; zeros where there is no more text. */
+  /** int32 [batch, length + 1], or behind sources more; zeros where there is no more text. */
   readonly tokens: HostTensor;
   /** float32 [batch, length]: 1 for a target that counts, 0 for filling. */
   readonly mask: HostTensor;

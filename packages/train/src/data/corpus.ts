@@ -1,4 +1,5 @@
 import { FinegrainError, Hold, inTurns, type StopSignal, type Turns } from "@finegrain/graph";
+import type { SourceTokens } from "@finegrain/nn";
 
 /** Tokens of a text, in memory or not: an Int32Array is one. */
 export interface Tokens {
@@ -11,6 +12,8 @@ export interface Tokens {
 export interface TextDocument {
   readonly name: string;
   readonly text: string;
+  /** What the text is to follow, of a pair. */
+  readonly source?: string;
   /** Whether the next document is the rest of this one. Default false. */
   readonly continued?: boolean;
 }
@@ -29,6 +32,10 @@ export interface Corpus {
   readonly heldOutBytes: number;
   /** UTF-8 bytes of the text that is trained on. */
   readonly trainBytes: number;
+  /** Tokens that stand for no text, of a tokenizer that has them. */
+  readonly special?: SourceTokens;
+  /** Whether its tokens are pairs of a source and a target: see `tokenizePairs`. Bytes are those of targets. Default false. */
+  readonly isPairs?: boolean;
 }
 
 /** Where tokens go. */

@@ -16,3 +16,7 @@ export {
   type Tokens,
   tokenizeCorpus,
 } from "./corpus.ts";
+export { type Examples, examplesOf } from "./examples.ts";
+export { tokenizePairs } from "./pairs.ts";
+export { type Example, rowsOf, type SourceSize } from "./sources.ts";
+export { corrupted, corruptedLength, corruptedSizes } from "./span-corruption.ts";

@@ -50,7 +50,8 @@ export async function evaluate(flags: Flags, [path]: readonly string[]): Promise
     const facts = { run: run.path, step: run.step, data, ...plain, ...Object.fromEntries(costs) };
     out.write(`${JSON.stringify({ ...facts, ...ranOn(backend) })}\n`);
   }
-  out.print(`${plain.bitsPerByte.toFixed(4)} bits per byte on ${whole(plain.bytes)} bytes of ${data}`);
+  const perTarget = run.model.source ? `${plain.bitsPerToken.toFixed(4)} bits per target token, ` : "";
+  out.print(`${perTarget}${plain.bitsPerByte.toFixed(4)} bits per byte on ${whole(plain.bytes)} bytes of ${data}`);
   for (const [k, { name }] of changed.entries()) {
     const { bitsPerByte } = others[k]!;
     const cost = bitsPerByte - plain.bitsPerByte;

@@ -5,6 +5,11 @@ import { runOperand } from "../run-operand.ts";
 
 export const generateFlags = {
   prompt: { type: "text", value: "TEXT", short: "p", help: "what the text begins with; default what stdin holds" },
+  source: {
+    type: "text",
+    value: "TEXT",
+    help: "what the text is to follow, of a model with an encoder; --prompt is then what the text begins with, if it is said",
+  },
   "max-tokens": {
     type: "whole",
     value: "N",

@@ -19,8 +19,9 @@ export async function generate(flags: Flags, [path]: readonly string[]): Promise
   if (flags["log-probabilities"] !== undefined && !flags.json)
     throw new UsageError("--log-probabilities is for --json");
   if (flags.system !== undefined && !flags.chat) throw new UsageError("--system is for --chat");
-  const prompt = flags.prompt ?? (await standardInput());
-  if (prompt === "") throw new UsageError("the prompt is empty: give some text with --prompt or on stdin");
+  const prompt = flags.prompt ?? (flags.source === undefined ? await standardInput() : "");
+  if (prompt === "" && flags.source === undefined)
+    throw new UsageError("the prompt is empty: give some text with --prompt or on stdin");
   const out = terminal({ quiet: flags.json });
   await using backend = await openNoting(out, backendOptions(flags.backend, flags.device));
   await using run = await openRun(path!, { backend }); // the operand is required
@@ -84,6 +85,7 @@ const contextEnded = (path: string, tokens: number) =>
 
 const generateOptions = (flags: Flags, signal: AbortSignal): RunGenerateOptions => ({
   signal,
+  ...(flags.source !== undefined && { source: flags.source }),
   maxTokens: flags["max-tokens"],
   temperature: flags.greedy ? 0 : flags.temperature,
   seed: flags.seed,

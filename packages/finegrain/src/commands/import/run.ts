@@ -1,5 +1,5 @@
 import { basename, extname, join } from "node:path";
-import { parameterCount, scalingLM } from "@finegrain/nn";
+import { modelOf, parameterCount } from "@finegrain/nn";
 import { importPretrained, unusedFolder } from "@finegrain/runs";
 import type { Values } from "../../arguments.ts";
 import { EXIT, type ExitCode } from "../../exit.ts";
@@ -17,7 +17,7 @@ export async function importModel(
   const terminalOut = terminal({ quiet: json });
   const out = named ?? (await unusedFolder(join("runs", nameOf(path))));
   const { family, model } = await importPretrained(path, { out });
-  const parameters = parameterCount(scalingLM(model).params);
+  const parameters = parameterCount(modelOf(model).params);
   if (json) terminalOut.write(`${JSON.stringify({ run: out, family, parameters, model })}\n`);
   const { layers, dModel, maxLength } = model;
   terminalOut.print(

@@ -1,4 +1,4 @@
-import { modelDefaults, TRAINING_MINUTES, trainingDefaults } from "@finegrain/runs/defaults";
+import { modelDefaults, sourceDefaults, TRAINING_MINUTES, trainingDefaults } from "@finegrain/runs/defaults";
 import { command } from "../../command.ts";
 import { backendFlags, expertRanksFlag, jsonFlag, ranksFlag, textFieldFlag, threadsFlag } from "../backend-flags.ts";
 
@@ -49,8 +49,8 @@ export const trainFlags = {
   },
   model: {
     type: "choice",
-    choices: ["dense", "sparse"],
-    help: "the dense baseline or the Scaling Transformer (default sparse)",
+    choices: ["dense", "sparse", "language-model", "terraformer", "encoder-decoder"],
+    help: "the dense baseline or the Scaling Transformer (default sparse, which is language-model too); or what writes behind a source: Terraformer, or the dense encoder-decoder",
   },
   layers: {
     type: "whole",
@@ -82,6 +82,43 @@ export const trainFlags = {
     choices: ["causal", "masked"],
     help: "tell the next token, or hidden ones from both sides as BERT does (default causal)",
   },
+  "source-length": {
+    type: "whole",
+    value: "N",
+    least: 1,
+    help: `terraformer, encoder-decoder: tokens of the longest source (default ${sourceDefaults.sourceRatio} x length)`,
+  },
+  "encoder-layers": {
+    type: "whole",
+    value: "N",
+    least: 1,
+    help: "the same: blocks of the encoder (default as many as layers)",
+  },
+  "encoder-attention": {
+    type: "text",
+    value: "NAME",
+    help: "the same: which attention the encoder has, in both directions where it can (default dense)",
+  },
+  "text-attentions": {
+    type: "whole",
+    value: "N",
+    least: 1,
+    help: "terraformer: attention layers of a block of the text (default 2)",
+  },
+  "both-streams": { type: "switch", help: "terraformer: the encoder is reversible to its end" },
+  "forget-every": {
+    type: "whole",
+    value: "N",
+    least: 1,
+    help: "terraformer: after so many blocks both streams become one (default never)",
+  },
+  "recurrent-layers": {
+    type: "whole",
+    value: "N",
+    least: 1,
+    help: "simple recurrent units beside every feed-forward layer (default none)",
+  },
+  "recurrent-units": { type: "whole", value: "N", least: 1, help: "features of each of them (default 32)" },
   minutes: {
     type: "number",
     value: "X",
@@ -114,7 +151,7 @@ export const trainFlags = {
   },
   schedule: {
     type: "choice",
-    choices: ["cosine", "inverse-sqrt", "constant"],
+    choices: ["cosine", "inverse-sqrt", "constant", "t5"],
     help: `how the rate goes down (default ${trainingDefaults.schedule})`,
   },
   warmup: { type: "whole", value: "N", least: 0, help: "steps until the highest rate (default a tenth of the steps)" },
@@ -171,10 +208,23 @@ export const train = command({
   operands: [],
   flags: trainFlags,
   sections: [
-    ["The run", ["out", "resume", "new-data", "init", "config", "data", "text-field", "tokenizer"]],
+    ["The run", ["out", "resume", "new-data", "init", "config", "data", "text-field", "pairs", "tokenizer"]],
     ["Fine-tuning", ["lora", "lora-alpha", "lora-matrices"]],
     ["How long it learns", ["minutes", "steps", "evaluate-every", "checkpoint-every"]],
     ["The model's size", ["model", "layers", "d-model", "d-ff", "heads", "length", "objective"]],
+    [
+      "Behind a source",
+      [
+        "source-length",
+        "encoder-layers",
+        "encoder-attention",
+        "text-attentions",
+        "both-streams",
+        "forget-every",
+        "recurrent-layers",
+        "recurrent-units",
+      ],
+    ],
     [
       "How it learns",
       [
@@ -194,6 +244,10 @@ export const train = command({
   examples: [
     ["finegrain train --out runs/first", "a small sparse model on the speeches that come along"],
     ["finegrain train --data texts/ --model dense --layers 6 --steps 2000", "a dense one on your own text"],
+    [
+      "finegrain train --model terraformer --optimizer adafactor --schedule t5 --learning-rate 0.01 --steps 2000",
+      "spans of a text behind the text without them, as T5 and Terraformer were trained",
+    ],
     ["finegrain train --feed-forward grouped --experts 8 --out runs/grouped", "experts that share the work of a group"],
     [
       "finegrain train --init runs/smollm2 --data mine.txt --out runs/mine",

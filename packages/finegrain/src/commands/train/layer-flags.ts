@@ -155,7 +155,7 @@ function sparseParts(flags: Values, own: (field: Field, usual: string) => unknow
   if (hasFile && flags.model === undefined && asked.length === 0) return {};
   const cutsLoss = Number(flags["loss-sparsity"] ?? 1) > 1;
   return {
-    feedForward: own("feedForward", "sparse"),
+    feedForward: own("feedForward", flags.model === "encoder-decoder" ? "dense" : "sparse"),
     attention: own("attention", flags["qkv-sparsity"] === undefined ? "dense" : "multiplicative-convolutional"),
     loss: flags["loss-sparsity"] === 1 ? { type: "dense" } : own("loss", cutsLoss ? "multiplicative" : "dense"),
   };

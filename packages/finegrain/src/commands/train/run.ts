@@ -86,7 +86,7 @@ async function trainAsRank(flags: Flags, communicator: Communicator): Promise<Ex
 
 async function newRun(flags: Flags, communicator: Communicator): Promise<Omit<TrainOptions, "backend">> {
   const file = flags.config === undefined ? {} : await readPartialConfig(flags.config);
-  const { data, field, model, tokenizer, training } = optionsFromFlags(flags, file);
+  const { data, fields, model, tokenizer, training } = optionsFromFlags(flags, file);
   if (flags.init !== undefined) onlyBeside("init", flags, WITH_INIT, "the model and the tokenizer that it names hold");
   const out = valueOfRank(communicator, flags.out ?? (await unusedFolder(`runs/${timestamp()}`)));
   // Refused before the text is read.
@@ -95,7 +95,7 @@ async function newRun(flags: Flags, communicator: Communicator): Promise<Omit<Tr
   const idle = (["lora", "lora-alpha", "lora-matrices"] as const).find((name) => flags[name] !== undefined);
   if (idle !== undefined && own.lora === undefined)
     throw new UsageError(`--${idle} needs ${flags.init === undefined ? "--init" : "--lora"}`);
-  return { ...own, training, out, data: await readText(data, { field }) };
+  return { ...own, training, out, data: await readText(data, fields) };
 }
 
 function loraOf({ lora: rank, "lora-alpha": alpha, "lora-matrices": named }: Flags): LoraConfig | undefined {
@@ -113,13 +113,13 @@ function timestamp(): string {
 
 /** What may be said beside --resume: the run's own config holds for the rest. */
 const WITH_RESUME = [
-  ...["resume", "steps", "data", "text-field", "new-data"],
+  ...["resume", "steps", "data", "text-field", "pairs", "new-data"],
   ...["backend", "device", "threads", "distributed", "expert-parallel", "json"],
 ];
 
 /** What may be said beside --init: how it learns, and not what it is. */
 const WITH_INIT = [
-  ...["text-field", "lora", "lora-alpha", "lora-matrices"],
+  ...["text-field", "pairs", "lora", "lora-alpha", "lora-matrices"],
   ...["init", "out", "data", "minutes", "steps", "evaluate-every", "checkpoint-every", "length", "batch", "accumulate"],
   ...["optimizer", "learning-rate", "schedule", "warmup", "weight-decay", "clip", "transition", "seed"],
   ...["deterministic", "backend", "device", "threads", "distributed", "expert-parallel", "json"],
@@ -205,5 +205,5 @@ function report(out: Terminal, { path: folder, config, outcome, tokenizer }: Run
     );
   const prompt = firstWords(tokenizer.decode(start.corpus.train.slice(0, Math.min(LOOKED_AT, config.training.length))));
   if (config.model.objective !== "masked" && prompt !== undefined)
-    out.print(`next: ${hint("generate", folder!, "--prompt", prompt)}`);
+    out.print(`next: ${hint("generate", folder!, config.model.encoder ? "--source" : "--prompt", prompt)}`);
 }

@@ -12,6 +12,7 @@ const SCHEDULES: Readonly<Record<NonNullable<Flags["schedule"]>, ScheduleConfig[
   cosine: "cosine",
   "inverse-sqrt": "inverse-square-root",
   constant: "constant",
+  t5: "t5",
 };
 
 /** How to train: what flags say over what the file says. A flag about the schedule, or the steps, makes a new one. */
