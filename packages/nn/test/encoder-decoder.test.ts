@@ -51,6 +51,17 @@ const variants: Record<string, ModelConfig> = {
     positions: { type: "fixed-base", digits: 4 },
     encoder: { ...terraformer.encoder!, textAttentions: 1, attention: sparse.attention! },
   },
+  "a Terraformer of hashed attention, whose encoder attends in chunks": {
+    ...terraformer,
+    positions: "rotary",
+    attention: { type: "lsh", chunk: 16, hashes: 1, buckets: 4 },
+    encoder: { ...terraformer.encoder!, attention: { type: "lsh", chunk: 4, buckets: 4 } },
+  },
+  "an encoder-decoder by features": {
+    ...transformer,
+    attention: { type: "favor" },
+    encoder: { ...transformer.encoder!, attention: { type: "favor" } },
+  },
   "a dense encoder-decoder": transformer,
   "a sparse encoder-decoder": { ...transformer, ...sparse },
 };

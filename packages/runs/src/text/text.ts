@@ -1,6 +1,5 @@
 import { FinegrainError } from "@finegrain/graph";
 import type { Documents } from "@finegrain/train";
-import type { RunConfig } from "../config.ts";
 import { nodePath } from "../node.ts";
 import { SPEECHES, speeches } from "../speeches.ts";
 import { type ReadTextOptions, readDocuments } from "./read-documents.ts";
@@ -43,7 +42,15 @@ export const textOf = (given: Text | string): Text =>
  * The text that a run's config names.
  * @throws FinegrainError where it names none, or that cannot be read.
  */
-export function textOfConfig({ data: source, textField: field, sourceField }: Partial<RunConfig>): Promise<Text> {
+export function textOfConfig({
+  data: source,
+  textField: field,
+  sourceField,
+}: {
+  readonly data?: string;
+  readonly textField?: string;
+  readonly sourceField?: string;
+}): Promise<Text> {
   if (source === undefined)
     throw new FinegrainError(
       "this run has no copy of the text that it was trained on, and does not say where it is: say which text (data, --data)",

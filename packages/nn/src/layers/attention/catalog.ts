@@ -1,5 +1,7 @@
 import { catalog } from "../../definition/catalog.ts";
 import { denseAttention } from "./dense-attention.ts";
+import { featureAttention } from "./favor-attention.ts";
+import { hashedAttention } from "./hashed-attention.ts";
 import { lowRankAttention } from "./low-rank-attention.ts";
 import { convolutionalAttention, modularAttention } from "./modular-attention.ts";
 import { multiplicativeAttention, multiplicativeModularAttention } from "./multiplicative-attention.ts";
@@ -14,4 +16,6 @@ export const attentions = catalog(
   modularAttention,
   convolutionalAttention,
   lowRankAttention,
+  hashedAttention,
+  featureAttention,
 );

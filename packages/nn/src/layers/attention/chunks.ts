@@ -55,7 +55,8 @@ export interface ChunkAttending extends ChunkConfig {
   readonly avoidSelf: boolean;
 }
 
-const ITSELF = -1e5;
+/** What is taken from the score of a token's own key: it then attends to itself only where there is nothing else. */
+export const ITSELF = -1e5;
 
 /**
  * Attention of every chunk's tokens to their own chunk and its neighbours; beyond the first chunk is the last one, and the other way

@@ -18,11 +18,13 @@ import {
   type Tensor,
 } from "@finegrain/graph";
 import { type Context, evaluation } from "../../context.ts";
+import { number } from "../../definition/option.ts";
 import type { CachedLayer, Weights } from "../../layer.ts";
 import { type DenseParams, dense } from "../projections/dense.ts";
 import { causally } from "./attend-heads.ts";
 import type { AttentionParams } from "./attention.ts";
-import { type HeadDimensions, headWidth, join, split } from "./heads.ts";
+import { type AttentionLayer, defineAttention } from "./definition.ts";
+import { type HeadsConfig, headWidth, join, split, turn } from "./heads.ts";
 
 /** Queries and keys as positive features, float32 [batch, heads, time, features], and values [batch, heads, time, width]. */
 export interface FeatureHeads {
@@ -141,7 +143,7 @@ function sumOfEarlier(x: Tensor, before: Tensor | undefined): Tensor {
   return before ? add(sums, reshape(before, [batch, heads, 1, ...rest])) : sums;
 }
 
-export interface FavorAttentionConfig extends HeadDimensions {
+export interface FavorAttentionConfig extends Omit<HeadsConfig, "kvHeads" | "dropout" | "causal"> {
   /** Added to every feature. Default 1e-3. */
   readonly stabilizer?: number;
 }
@@ -157,9 +159,9 @@ function aroundFeatures(config: FavorAttentionConfig) {
   return {
     params: { query: into.params, key: into.params, value: into.params, output: output.params },
     width,
-    features: (w: Weights<FavorParams>, x: Tensor, context: Context): FeatureHeads => ({
-      query: reluFeatures(split(into.apply(w.query, x, context), width), stabilizer),
-      key: reluFeatures(split(into.apply(w.key, x, context), width), stabilizer),
+    features: (w: Weights<FavorParams>, x: Tensor, context: Context, position: Tensor | number = 0): FeatureHeads => ({
+      query: reluFeatures(turn(into.apply(w.query, x, context), config, position), stabilizer),
+      key: reluFeatures(turn(into.apply(w.key, x, context), config, position), stabilizer),
       value: split(into.apply(w.value, x, context), width),
     }),
     output: (w: Weights<FavorParams>, found: Tensor, context: Context) => output.apply(w.output, join(found), context),
@@ -180,8 +182,8 @@ export function favorAttention(config: FavorAttentionConfig): CachedLayer<FavorP
       memory: { dtype: "float32", shape: [batch, heads, width, width] },
       total: { dtype: "float32", shape: [batch, heads, width] },
     }),
-    decode(w, x, caches) {
-      const { y, after } = attendFeaturesCausally(features(w, x, evaluation), caches);
+    decode(w, x, caches, position) {
+      const { y, after } = attendFeaturesCausally(features(w, x, evaluation, position), caches);
       return { y: output(w, y, evaluation), caches: { memory: after.memory, total: after.total } };
     },
   };
@@ -209,3 +211,16 @@ export function bidirectionalFavorAttention(config: FavorAttentionConfig): Bidir
     },
   };
 }
+
+/** Attention by relu features in a model: {@link favorAttention}, or in both directions {@link bidirectionalFavorAttention}. */
+export const featureAttention = defineAttention({
+  name: "favor",
+  summary: "attend by positive features: in time that grows with the length, and decoding in constant memory",
+  bothDirections: true,
+  options: { stabilizer: number({ above: 0, doc: "added to every feature", default: 1e-3 }) },
+  build({ causal = true, ...config }): AttentionLayer<FavorParams> {
+    const oneWay = favorAttention(config);
+    return causal ? oneWay : { ...oneWay, ...bidirectionalFavorAttention(config) };
+  },
+  cases: [{ options: {} }],
+});

@@ -65,7 +65,8 @@ export function join(x: Tensor): Tensor {
 
 const scale = (config: HeadsConfig) => ({ scale: headWidth(config) ** -0.5 });
 
-function turn(x: Tensor, config: HeadsConfig, position: Tensor | number): Tensor {
+/** Heads, [B, T, H d] -> [B, H, T, d], turned by their places from `position` on where the config says so. */
+export function turn(x: Tensor, config: HeadsConfig, position: Tensor | number): Tensor {
   const heads = split(x, headWidth(config));
   return config.rotary ? rotary(heads, position, config.rotary) : heads;
 }

@@ -50,7 +50,9 @@ export interface LshAttentionConfig extends Omit<SelfAttentionConfig, "shareQK" 
  *   bucket = argmax [x R, -x R];  over the rounds r  y = Σ_r softmax_r(evidence_r) y_r
  *
  * Kitaev et al. 2020, "Reformer", section 2; Trax `LSHSelfAttention`. Which chunk a token is in depends on later ones, even where none
- * of them is attended to: there is no decode that equals it.
+ * of them is attended to: there is no decode that equals it. In a reversible block the backward pass computes a branch's input anew, with
+ * another rounding: a vector that lies on the border of two buckets may then fall into the other one, so that the gradient is that of a
+ * neighbouring choice.
  *
  * @throws FinegrainError where the buckets are not even, or a chunk, the rounds or the buckets are none.
  */
@@ -61,7 +63,7 @@ export function lshAttention(config: LshAttentionConfig): SelfAttention {
   const shape = [headWidth(config), hashes, expectDivisible("LSH attention", "buckets", buckets, "directions", 2)];
   return ofHeads({ ...config, shareQK: true }, (heads, isToken, context) => {
     const sequence = padded(heads, isToken, chunks.chunk);
-    const rotations = config.rotations ?? normal(context, shape);
+    const rotations = config.rotations ?? rotationsOf(context, shape);
     const order = sortedByBucket(sequence.query, rotations);
     const sorted = (x: Tensor) => inOrder(x, order);
     const found = attendChunks(
@@ -79,21 +81,27 @@ export function lshAttention(config: LshAttentionConfig): SelfAttention {
 }
 
 /** Places of tokens in the order of their buckets, round by round: query [rows, time, width] -> int32 [rows, hashes, time]. */
-function sortedByBucket(query: Tensor, rotations: Tensor): Tensor {
+const sortedByBucket = (query: Tensor, rotations: Tensor): Tensor => ascending(bucketsOf(query, rotations));
+
+/** Of each round the bucket of every token: query [rows, time, width] -> int32 [rows, hashes, time]. */
+export function bucketsOf(query: Tensor, rotations: Tensor): Tensor {
   const turned = einsum(stopGradient(query), rotations, "N T F, F H R -> N H T R");
-  const bucket = argMax(concat(turned, neg(turned), { axis: 3 }));
-  return ascending(bucket);
+  return argMax(concat(turned, neg(turned), { axis: 3 }));
 }
 
 /** Where along the last axis the numbers are from the least on, equal ones in their order: int32 -> int32 of the same shape. */
 const ascending = (x: Tensor): Tensor => topK(neg(cast(x, "float32")), { k: x.shape.at(-1)! });
 
-/** Rows of all rounds by their places: x [rows, time, ...] and order [rows, hashes, time] -> [rows, hashes time, ...]. */
-function inOrder(x: Tensor, order: Tensor): Tensor {
-  const [rows, hashes, time] = order.shape as [number, number, number];
-  const rest = x.shape.slice(2);
-  const start = mul(iota({ shape: [x.shape[0]!, 1, 1], axis: 0 }), time);
-  return reshape(gather(reshape(x, [x.shape[0]! * time, ...rest]), add(order, start)), [rows, hashes * time, ...rest]);
+/** Rows by their places, as many as there are in each round: x [rows, length, ...] and order [rows, rounds, n] -> [rows, rounds n, ...]. */
+export function inOrder(x: Tensor, order: Tensor): Tensor {
+  const [rows, length, ...rest] = x.shape as [number, number, ...number[]];
+  const [, rounds, count] = order.shape as [number, number, number];
+  const start = mul(iota({ shape: [rows, 1, 1], axis: 0 }), length);
+  return reshape(gather(reshape(x, [rows * length, ...rest]), add(order, start)), [
+    order.shape[0]!,
+    rounds * count,
+    ...rest,
+  ]);
 }
 
 /** What the rounds found, back in the text's order, each with its part of the evidence: float32 [rows, time, width]. */
@@ -110,7 +118,7 @@ function joinRounds({ y, evidence }: { y: Tensor; evidence: Tensor }, order: Ten
 }
 
 /** Normally distributed, by Box and Muller. In evaluation the same ones every time. */
-function normal({ mode, random }: Context, shape: Shape): Tensor {
+export function rotationsOf({ mode, random }: Context, shape: Shape): Tensor {
   const source = mode === "train" ? random : fixed();
   const length = sqrt(mul(log(source.uniform(shape)), -2));
   return mul(length, cos(mul(source.uniform(shape), 2 * Math.PI)));

@@ -1,11 +1,14 @@
 import { add, broadcastTo, div, iota, less, mean, mul, pad, reshape, slice, sqrt, type Tensor } from "@finegrain/graph";
 import type { Context } from "../../context.ts";
 import type { Weights } from "../../layer.ts";
+import type { Rotation } from "../positions/rotary.ts";
 import { type DenseParams, dense } from "../projections/dense.ts";
 import { attendChunks, type ChunkConfig, expectChunks, type Sequence } from "./chunks.ts";
-import { type HeadDimensions, headWidth, join, split } from "./heads.ts";
+import { type HeadDimensions, headWidth, join, split, turn } from "./heads.ts";
 
 export interface SelfAttentionConfig extends HeadDimensions {
+  /** How queries and keys are turned by their places; left out where they are not. */
+  readonly rotary?: Rotation;
   /** A token attends to itself and earlier ones; else to all. Default true. */
   readonly causal?: boolean;
   /** Keys are the queries, of one length: a token then avoids itself. Default false. */
@@ -56,30 +59,48 @@ export function selfAttention(config: SelfAttentionConfig): SelfAttention {
 /** Queries, keys and values of all heads, float32 [batch heads, time, width], keys scaled. */
 export type HeadRows = Pick<Sequence, "query" | "key" | "value">;
 
-/**
- * The projections around an attention of heads.
- *
- * @param attend gets bool [batch heads, time] or undefined, and returns float32 [batch heads, time, width].
- */
+/** The projections around an attention of heads. */
+export interface AroundHeads {
+  readonly params: SelfAttentionParams;
+  /** Heads of tokens from `position` on: x float32 [batch, time, dModel]. */
+  heads(w: Weights<SelfAttentionParams>, x: Tensor, context: Context, position?: Tensor | number): HeadRows;
+  /** What heads found, float32 [batch heads, time, width] -> [batch, time, dModel]. */
+  output(w: Weights<SelfAttentionParams>, found: Tensor, context: Context): Tensor;
+}
+
+/** @param attend gets bool [batch heads, time] or undefined, and returns float32 [batch heads, time, width]. */
 export function ofHeads(
   config: SelfAttentionConfig,
   attend: (heads: HeadRows, isToken: Tensor | undefined, context: Context) => Tensor,
 ): SelfAttention {
+  const { params, heads, output } = aroundHeads(config);
+  return {
+    params,
+    apply(w, x, context, isToken) {
+      const everyHead = isToken && overHeads(isToken, config.heads);
+      return output(w, attend(heads(w, x, context), everyHead, context), context);
+    },
+  };
+}
+
+export function aroundHeads(config: SelfAttentionConfig): AroundHeads {
   const { dModel, heads, shareQK = false, bias = false } = config;
   const width = headWidth(config);
   const into = dense({ dIn: dModel, dOut: heads * width, bias });
   const output = dense({ dIn: heads * width, dOut: dModel, bias: false });
   return {
     params: { query: into.params, ...(shareQK ? {} : { key: into.params }), value: into.params, output: output.params },
-    apply(w, x, context, isToken) {
+    heads(w, x, context, position = 0) {
       const [batch, time] = x.shape as [number, number];
-      const rows = (of: Weights<DenseParams>) =>
-        reshape(split(into.apply(of, x, context), width), [batch * heads, time, width]);
-      const query = rows(w.query);
-      const key = mul(w.key ? rows(w.key) : ofOneLength(query), width ** -0.5);
-      const everyHead = isToken && overHeads(isToken, heads);
-      const found = attend({ query, key, value: rows(w.value) }, everyHead, context);
-      return output.apply(w.output, join(reshape(found, [batch, heads, time, width])), context);
+      const rows = (all: Tensor) => reshape(all, [batch * heads, time, width]);
+      const turned = (of: Weights<DenseParams>) => rows(turn(into.apply(of, x, context), config, position));
+      const query = turned(w.query);
+      const key = mul(w.key ? turned(w.key) : ofOneLength(query), width ** -0.5);
+      return { query, key, value: rows(split(into.apply(w.value, x, context), width)) };
+    },
+    output(w, found, context) {
+      const [rows, time] = found.shape as [number, number];
+      return output.apply(w.output, join(reshape(found, [rows / heads, heads, time, width])), context);
     },
   };
 }

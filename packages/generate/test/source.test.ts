@@ -1,7 +1,7 @@
 import { evaluate, graph, hostTensor, input, referenceBackend, type Tensor } from "@finegrain/graph";
 import { evaluation, initialize, type ModelConfig, mapParams, modelOf, type Params, type Weights } from "@finegrain/nn";
 import { describe, expect, test } from "vitest";
-import { createGenerator } from "./generator.ts";
+import { createGenerator } from "../src/index.ts";
 
 const base = { vocabulary: 24, dModel: 8, dFf: 16, layers: 2, heads: 2, maxLength: 80 } as const;
 const configs: Record<string, ModelConfig> = {
