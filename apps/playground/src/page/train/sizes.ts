@@ -9,7 +9,7 @@ export interface Size {
 
 export const SIZES: Readonly<Record<string, Size>> = {
   smallest: {
-    title: "Smallest: 45 k weights, for a look",
+    title: "Smallest: 46 k weights, for a look",
     model: { layers: 1, dModel: 32, dFf: 512, heads: 2 },
     training: { batch: 8, length: 32, learningRate: 0.01 },
   },
