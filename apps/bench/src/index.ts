@@ -1,6 +1,7 @@
 export { timeDecode } from "./cases/decode-case.ts";
 export { interleave } from "./measure/method.ts";
 export { type Profile, profileSuite } from "./measure/profile-suite.ts";
+export { runScaling, type ScalingOptions } from "./measure/run-scaling.ts";
 export { casesOf, type Progress, type RunOptions, runSuite } from "./measure/run-suite.ts";
 export { interquartile, isWide, mean, median, quantile, ratio, type Spread } from "./measure/statistics.ts";
 export { openPeers, peersNamed } from "./peers/open.ts";

@@ -19,6 +19,10 @@ export function valueOfRank<T>(communicator: Communicator, value: T, root = 0): 
   return JSON.parse(new TextDecoder().decode(bytes)) as T; // as `root` wrote it
 }
 
+/** The values of all ranks on all of them, in their order, as JSON keeps them. */
+export const valuesOfRanks = <T>(communicator: Communicator, value: T): T[] =>
+  Array.from({ length: communicator.size }, (_, rank) => valueOfRank(communicator, value, rank));
+
 /** Whether any rank says so. */
 export function anyOf(communicator: Communicator, said: boolean): boolean {
   const flag = Int32Array.of(said ? 1 : 0);

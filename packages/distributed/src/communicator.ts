@@ -29,6 +29,8 @@ export interface Communicator extends AsyncDisposable {
   reduceScatter<N extends Numbers>(all: N, mine: N): void;
   /** Part r of `send`, [size × n], goes to rank r; part r of `received`, [size × n], becomes what rank r sent here. */
   allToAll<N extends Numbers>(send: N, received: N): void;
+  /** The first so many of these processes, as one of them sees them; undefined on the others. All make the call. */
+  first(ranks: number): Communicator | undefined;
   /** Resolves when all ranks are here. Until then it leaves the processor to others, and this process its other work. */
   barrier(): Promise<void>;
   /** End all ranks at once, as failed. */
@@ -47,7 +49,7 @@ export function expectParts(part: Numbers, whole: Numbers, size: number): void {
 
 /** The communicator of a process that has no others. */
 export function alone(): Communicator {
-  return {
+  const self: Communicator = {
     name: "alone",
     rank: 0,
     size: 1,
@@ -66,8 +68,10 @@ export function alone(): Communicator {
       expectParts(send, received, 1);
       received.set(send);
     },
+    first: () => self,
     barrier: async () => {},
     abort: (exitCode) => process.exit(exitCode),
     [Symbol.asyncDispose]: async () => {},
   };
+  return self;
 }

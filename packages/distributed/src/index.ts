@@ -1,4 +1,4 @@
-export { anyOf, expectAlike, firstRankFirst, RanksDiffer, valueOfRank } from "./agreement.ts";
+export { anyOf, expectAlike, firstRankFirst, RanksDiffer, valueOfRank, valuesOfRanks } from "./agreement.ts";
 export {
   type CompiledAmongRanks,
   compileAmongRanks,

@@ -1,5 +1,5 @@
 import { strict as assert } from "node:assert";
-import { expectAlike, firstRankFirst, valueOfRank } from "../src/index.ts";
+import { expectAlike, firstRankFirst, valueOfRank, valuesOfRanks } from "../src/index.ts";
 import { openMpi } from "../src/mpi/index.ts";
 
 /*
@@ -40,10 +40,20 @@ async function collectives(): Promise<void> {
     world.allReduce(most, "max");
     assert.deepEqual([least[0], most[0]], [3, size + 2]);
   }
+  const some = world.first(2);
+  assert.equal(some === undefined, rank >= 2);
+  if (some) {
+    assert.deepEqual([some.rank, some.size, some.local], [rank, 2, 2]);
+    const sum = Float32Array.of(rank + 1);
+    some.allReduce(sum);
+    assert.deepEqual(sum, Float32Array.of(3));
+    await some[Symbol.asyncDispose]();
+  }
   assert.throws(() => world.allGather(new Float32Array(2), new Float32Array(1)), /ranks with 2 numbers each/);
 }
 
 async function agreement(): Promise<void> {
+  assert.deepEqual(valuesOfRanks(world, rank), ranks);
   assert.deepEqual(valueOfRank(world, { of: rank, text: "é".repeat(rank + 1) }), { of: 0, text: "é" });
   expectAlike(world, { version: "1", config: "same" });
   assert.throws(

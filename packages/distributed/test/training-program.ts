@@ -26,6 +26,7 @@ function counting(world: Communicator) {
       sent.bytes += (send.byteLength / size) * (size - 1);
       world.allToAll(send, received);
     },
+    first: (ranks) => world.first(ranks),
     barrier: () => world.barrier(),
     abort: (exitCode) => world.abort(exitCode),
     [Symbol.asyncDispose]: () => world[Symbol.asyncDispose](),

@@ -18,6 +18,8 @@ export interface Line {
   /** What the backend's device calls itself. */
   readonly device: string;
   readonly variant: string;
+  /** The machine's name, where several measured at once. */
+  readonly host?: string;
   /** Of finegrain, of node or the browser, and of the backend's provider. */
   readonly versions: Readonly<Record<string, string>>;
   readonly machine: Machine;
@@ -34,6 +36,8 @@ export interface Measured extends Line {
   readonly deviceMemoryBytes?: number | null;
 }
 
+export type Scaling = "strong" | "weak";
+
 /** What was measured of a model. */
 export interface ModelFigures {
   readonly phase: ModelPhase;
@@ -45,7 +49,7 @@ export interface ModelFigures {
   readonly bytesPerToken: number | null;
   /**
    * Share of the limit that was reached. Decode: bytesPerToken x tokens/s over the machine's bandwidth. Training: time that
-   * the step's matrix products take alone on the same backend, over the step's time.
+   * the step's matrix products take alone on the same backend, over the step's time. By ranks: tokens/s over those of one rank, times the machines.
    */
   readonly rooflineShare: number;
   /** Of the CPU package while the variant ran; null where the system does not expose it. */
@@ -54,6 +58,14 @@ export interface ModelFigures {
   readonly dispatches?: number | null;
   /** Decode: tokens in the cache before the first measured one. */
   readonly context?: number;
+  /** Training by several ranks: how many; left out where it is measured for itself. */
+  readonly ranks?: number;
+  /** Whether a step is as large for any number of ranks, or a rank's part of it. */
+  readonly scaling?: Scaling;
+  /** Tokens/s over those of one rank, with a 95 % bootstrap interval. */
+  readonly overOneRank?: Spread;
+  /** Part of the steps' time that rank 0 spent in messages and in waiting for others. */
+  readonly communicationShare?: number;
 }
 
 /** One variant of a case, measured. */

@@ -61,7 +61,12 @@ function line({ suite, entry, backend, limits }: LineOf, variant: string): Line 
   };
 }
 
-function measuredLine(measured: MeasuredCase, variant: Prepared, figures: ModelFigures | OpFigures): Result {
+/** The line of what has rounds. */
+export function measuredLine(
+  measured: LineOf & Pick<MeasuredCase, "rounds" | "memory">,
+  variant: Pick<Prepared, "name" | "productRate">,
+  figures: ModelFigures | OpFigures,
+): Result {
   const { rounds } = measured;
   const { seconds } = rounds.get(variant.name)!;
   const { phase: _, ...common } = line(measured, variant.name);

@@ -30,6 +30,7 @@ export interface Calls {
   version(text: Uint8Array, length: Out): void;
   rank(world: unknown, rank: Out): void;
   size(world: unknown, size: Out): void;
+  split(world: unknown, color: number, key: number, made: [unknown]): void;
   startAllReduce(...given: Reduced): void;
   startBroadcast(values: Memory, count: number, type: unknown, root: number, world: unknown, request: Memory): void;
   startAllGather(...given: Exchanged): void;
@@ -53,6 +54,7 @@ export function callsOf(library: LibraryHandle, { handle: H }: Flavor): Calls {
     version: f("Get_library_version", "(void*, _Out_ int*)"),
     rank: f("Comm_rank", `(${H}, _Out_ int*)`),
     size: f("Comm_size", `(${H}, _Out_ int*)`),
+    split: f("Comm_split", `(${H}, int, int, _Out_ ${H}*)`),
     startAllReduce: f("Iallreduce", reduction),
     startBroadcast: f("Ibcast", `(void*, int, ${H}, int, ${H}, void*)`),
     startAllGather: f("Iallgather", exchange),

@@ -39,7 +39,7 @@ export async function openMpi({ library: named }: MpiOptions = {}): Promise<Comm
     throw new FinegrainError(
       `${launched} processes were started, of which ${path} sees ${size}: it belongs to another MPI than their launcher`,
     );
-  return new MpiCommunicator(calls, flavor);
+  return new MpiCommunicator(calls, flavor, flavor.world);
 }
 
 function out(call: (place: [number]) => void): number {
@@ -55,6 +55,8 @@ class MpiCommunicator implements Communicator {
   readonly local: number;
   readonly #calls: Calls;
   readonly #flavor: Flavor;
+  /** The ranks that these are: all, or some of them. */
+  readonly #group: unknown;
   /** What nobody writes, to rest on. */
   readonly #never = new Int32Array(new SharedArrayBuffer(4));
   readonly #onExit = (exitCode: number) => this.abort(exitCode || 1);
@@ -62,43 +64,45 @@ class MpiCommunicator implements Communicator {
   readonly #onError = (error: unknown) =>
     void writeSync(2, `rank ${this.rank} of ${this.size} failed: ${error instanceof Error ? error.stack : error}\n`);
 
-  constructor(calls: Calls, flavor: Flavor) {
+  constructor(calls: Calls, flavor: Flavor, group: unknown) {
     this.#calls = calls;
     this.#flavor = flavor;
+    this.#group = group;
     this.name = versionOf(calls);
-    this.rank = out((place) => calls.rank(flavor.world, place));
-    this.size = out((place) => calls.size(flavor.world, place));
+    this.rank = out((place) => calls.rank(group, place));
+    this.size = out((place) => calls.size(group, place));
     this.local = this.#countLocal();
+    if (!this.#isAll) return;
     process.on("exit", this.#onExit);
     process.on("uncaughtExceptionMonitor", this.#onError);
   }
 
   allReduce(values: Numbers, reduction: Reduction = "sum"): void {
-    const { inPlace, reductions, world } = this.#flavor;
+    const { inPlace, reductions } = this.#flavor;
     const [length, type] = [count(values), this.#type(values)];
     this.#finish((request) =>
-      this.#calls.startAllReduce(inPlace, values, length, type, reductions[reduction], world, request),
+      this.#calls.startAllReduce(inPlace, values, length, type, reductions[reduction], this.#group, request),
     );
   }
 
   broadcast(values: Numbers, root: number): void {
     const [length, type] = [count(values), this.#type(values)];
-    this.#finish((request) => this.#calls.startBroadcast(values, length, type, root, this.#flavor.world, request));
+    this.#finish((request) => this.#calls.startBroadcast(values, length, type, root, this.#group, request));
   }
 
   allGather<N extends Numbers>(mine: N, all: N): void {
     expectParts(mine, all, this.size);
     const [length, type] = [count(mine), this.#type(mine)];
-    this.#finish((request) =>
-      this.#calls.startAllGather(mine, length, type, all, length, type, this.#flavor.world, request),
-    );
+    this.#finish((request) => this.#calls.startAllGather(mine, length, type, all, length, type, this.#group, request));
   }
 
   reduceScatter<N extends Numbers>(all: N, mine: N): void {
     expectParts(mine, all, this.size);
-    const { reductions, world } = this.#flavor;
+    const { reductions } = this.#flavor;
     const [length, type] = [count(mine), this.#type(mine)];
-    this.#finish((request) => this.#calls.startReduceScatter(all, mine, length, type, reductions.sum, world, request));
+    this.#finish((request) =>
+      this.#calls.startReduceScatter(all, mine, length, type, reductions.sum, this.#group, request),
+    );
   }
 
   allToAll<N extends Numbers>(send: N, received: N): void {
@@ -107,12 +111,19 @@ class MpiCommunicator implements Communicator {
     expectParts(part, received, this.size);
     const [length, type] = [count(part), this.#type(send)];
     this.#finish((request) =>
-      this.#calls.startAllToAll(send, length, type, received, length, type, this.#flavor.world, request),
+      this.#calls.startAllToAll(send, length, type, received, length, type, this.#group, request),
     );
   }
 
+  first(ranks: number): Communicator | undefined {
+    const made: [unknown] = [undefined];
+    const isAmong = this.rank < ranks;
+    this.#calls.split(this.#group, isAmong ? 0 : 1, this.rank, made);
+    return isAmong ? new MpiCommunicator(this.#calls, this.#flavor, made[0]) : undefined;
+  }
+
   async barrier(): Promise<void> {
-    const isDone = this.#start((request) => this.#calls.startBarrier(this.#flavor.world, request));
+    const isDone = this.#start((request) => this.#calls.startBarrier(this.#group, request));
     while (!isDone()) await new Promise((resolve) => setTimeout(resolve, BARRIER_MILLISECONDS));
   }
 
@@ -143,8 +154,13 @@ class MpiCommunicator implements Communicator {
   async [Symbol.asyncDispose](): Promise<void> {
     if (out(this.#calls.finalized)) return;
     await this.barrier();
+    if (!this.#isAll) return;
     this.#forgetProcess();
     this.#calls.finalize();
+  }
+
+  get #isAll(): boolean {
+    return this.#group === this.#flavor.world;
   }
 
   #forgetProcess(): void {

@@ -1,5 +1,5 @@
 import { command } from "../../command.ts";
-import { backendFlags, quantizeFlag } from "../backend-flags.ts";
+import { backendFlags, quantizeFlag, ranksFlag } from "../backend-flags.ts";
 
 export const benchFlags = {
   backend: {
@@ -26,6 +26,14 @@ export const benchFlags = {
   },
   quick: { type: "switch", help: "fewer rounds: done within a minute" },
   profile: { type: "switch", help: "no comparison: the time of every kernel of a round, where the backend can tell" },
+  distributed: {
+    ...ranksFlag.distributed,
+    help: `${ranksFlag.distributed.help}; training is measured by 1, 2, 4, ... of them`,
+  },
+  "each-host": {
+    type: "switch",
+    help: "with --distributed: every rank measures the whole suite by itself, all at once; start one on each machine",
+  },
   rounds: { type: "whole", value: "N", least: 1, help: "rounds to measure; default the suite's own number" },
 } as const;
 
@@ -45,6 +53,7 @@ export const bench = command({
       "single operations on three backends, against the machine's limits",
     ],
     ["finegrain bench train-small --peers pytorch,jax-js", "other libraries in the same rounds"],
+    ["mpirun -n 4 finegrain bench train-small --distributed mpi", "training by 1, 2 and 4 ranks, and their messages"],
     ["finegrain bench train-small --against results.jsonl", "what changed since then: for use in CI"],
   ],
   load: async () => (await import("./run.ts")).bench,

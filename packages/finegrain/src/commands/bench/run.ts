@@ -18,16 +18,18 @@ import {
 } from "@finegrain/bench";
 import { FinegrainError } from "@finegrain/graph";
 import type { Values } from "../../arguments.ts";
-import { EXIT, type ExitCode } from "../../exit.ts";
+import { EXIT, type ExitCode, UsageError } from "../../exit.ts";
 import { interruptible } from "../../interrupt.ts";
 import { type Terminal, terminal } from "../../output/terminal.ts";
 import { backendLabel, readBackendNames } from "../backend-names.ts";
 import { openNoting } from "../open-backend.ts";
+import { withRanks } from "../ranks.ts";
 import { changesTable } from "./changes.ts";
 import type { benchFlags } from "./flags.ts";
+import { printCase } from "./print-case.ts";
 import { printProfiles } from "./profile.ts";
 import { benchProgress } from "./progress.ts";
-import { caseTable, machineLine } from "./table.ts";
+import { benchOfRanks } from "./ranks.ts";
 
 type BenchValues = Values<typeof benchFlags>;
 
@@ -36,8 +38,14 @@ type BenchValues = Values<typeof benchFlags>;
  * ends. With `--json` results are appended to the file as their case ends, so that an interruption keeps them. With
  * `--against` what changed is printed at the end.
  */
-export async function bench(values: BenchValues, [name]: readonly string[]): Promise<ExitCode> {
-  const suite = await loadSuite(name!); // the operand is required
+export const bench = (values: BenchValues, [name]: readonly string[]): Promise<ExitCode> =>
+  values.distributed === undefined
+    ? benchAlone(values, name!) // the operand is required
+    : withRanks(values.distributed, (communicator) => benchOfRanks(values, name!, communicator));
+
+async function benchAlone(values: BenchValues, name: string): Promise<ExitCode> {
+  if (values["each-host"]) throw new UsageError("--each-host needs --distributed");
+  const suite = await loadSuite(name);
   const backends = readBackendNames(values.backend, values.device);
   const { json, against } = values;
   const peers = values.peers === undefined ? [] : peersNamed(values.peers);
@@ -120,14 +128,6 @@ const absent = (asked: BackendOptions) => ({
   name: backendLabel(asked),
   device: { kind: "none", description: "not opened", provider: "none" },
 });
-
-function printCase(out: Terminal, results: readonly Result[]): void {
-  const [first] = results;
-  if (first === undefined) return;
-  out.print(`\n${out.style.bold(`${first.case} (${first.phase}, ${first.backend})`)}`);
-  for (const line of caseTable(results)) out.print(line);
-  out.print(out.style.dim(machineLine(results)));
-}
 
 /** @returns whether something got slower, or fails that did not. */
 function printChanges(out: Terminal, before: readonly Result[], now: readonly Result[]): boolean {

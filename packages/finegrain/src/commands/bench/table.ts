@@ -25,7 +25,7 @@ export function caseTable(lines: readonly Result[]): string[] {
   const models = results.filter(isMeasurement);
   const ops = results.filter(isOpMeasurement);
   return [
-    ...(models.length > 0 ? [models[0]!.phase === "decode" ? decodeTable(models) : trainTable(models)] : []),
+    ...(models.length > 0 ? [modelTable(models)] : []),
     ...(ops.length > 0 ? [opTable(ops)] : []),
     ...results.filter(isFailure).map(sentence),
     ...([...models, ...ops].some(({ wide }) => wide) ? [WIDE] : []),
@@ -54,6 +54,29 @@ const speedCells = (result: Measurement): string[] => [
   digits(result.millisecondsPerToken),
   overDense(result),
 ];
+
+function modelTable(models: readonly Measurement[]): string {
+  const [{ phase, ranks }] = models as readonly [Measurement, ...Measurement[]]; // there are some
+  if (ranks !== undefined) return ranksTable(models);
+  return phase === "decode" ? decodeTable(models) : trainTable(models);
+}
+
+function ranksTable(results: readonly Measurement[]): string {
+  const columns = ["tokens/s", "quartiles", "over one rank (95 %)", "of the machines", "in messages", "rounds"];
+  return table(
+    [left("variant"), left("scaling"), ...columns.map(right)],
+    results.map((result) => [
+      result.variant,
+      result.scaling ?? "-",
+      digits(result.tokensPerSecond.median),
+      range(result.tokensPerSecond),
+      result.overOneRank ? `${digits(result.overOneRank.median)} (${range(result.overOneRank)})` : "-",
+      share(result.rooflineShare),
+      result.communicationShare === undefined ? "-" : share(result.communicationShare),
+      rounds(result),
+    ]),
+  );
+}
 
 function decodeTable(results: readonly Measurement[]): string {
   const columns = [...SPEED_COLUMNS, "bytes/token", "of bandwidth", "parameters", "rounds"];
