@@ -63,7 +63,7 @@ export function encodeGraph(model: LanguageModel, { source, storage = "float32" 
 /**
  * The caches with `count` more of the source's vectors, of a model whose text stands behind them.
  *
- *   weights, memory  as of {@link encodeGraph}
+ *   weights, memory  as of `encodeGraph`
  *   caches           by path: donated
  *   start            int32 []     which of the vectors is the first
  */
@@ -104,7 +104,7 @@ const inputsOf = (types: CacheTree): Tree<Tensor> =>
  * Logits of the token after the next ones, float32 [1, vocabulary], and the caches with those.
  *
  *   weights   as they are stored, by path
- *   memory    by path: see {@link encodeGraph}; nothing where there is no source
+ *   memory    by path: see `encodeGraph`; nothing where there is no source
  *   caches    by path: donated
  *   tokens    int32 [1, n]
  *   position  int32 []      tokens that are cached already
