@@ -1,6 +1,6 @@
 import { cacheTypes, createGenerator, type Generator } from "@finegrain/generate";
 import { type Backend, byteSize, bytesRead, FinegrainError, type Graph } from "@finegrain/graph";
-import { type LanguageModel, parameterCount, type Storage } from "@finegrain/nn";
+import { type LanguageModel, type ModelConfig, PADDING, parameterCount, type Storage } from "@finegrain/nn";
 import { energyMeter } from "../measure/energy.ts";
 import { expectRoom } from "../measure/memory.ts";
 import { median } from "../measure/statistics.ts";
@@ -15,6 +15,7 @@ import { type Prepared, tokenSpeed } from "./variant.ts";
  * each is under way when it comes: so on every backend it sees as many steps as tokens.
  *
  * @param onPrompt called when the first token is there and the clock starts.
+ * @param source what the text follows, of a model that reads a source.
  * @returns seconds a token, without the prompt's.
  * @throws FinegrainError where the model's context is too short for a token more than these.
  */
@@ -23,8 +24,9 @@ export async function timeDecode(
   prompt: Int32Array,
   units: number,
   onPrompt?: () => void,
+  source?: Int32Array,
 ): Promise<number> {
-  using session = generator.start();
+  using session = generator.start(source);
   let started = 0;
   let count = 0;
   for await (const _ of session.write(prompt, { maxTokens: units + 2 })) {
@@ -40,6 +42,10 @@ export async function timeDecode(
     `the model's context has no room for ${units + 1} tokens behind a prompt of ${prompt.length}`,
   );
 }
+
+/** Tokens that are no padding. */
+const tokensOf = (count: number, { vocabulary }: Pick<ModelConfig, "vocabulary">): Int32Array =>
+  Int32Array.from({ length: count }, (_, i) => 1 + ((i * 7919) % (vocabulary - 1)));
 
 /** Tokens that a step's attention sees, on average over `units` steps behind a prompt. */
 export const meanTokens = ({ prompt, units }: Pick<Measure, "prompt" | "units">): number => prompt + (units + 1) / 2;
@@ -58,7 +64,8 @@ export interface DecodeOptions extends Pick<Measure, "prompt" | "units"> {
 
 /**
  * A model that decodes, one token at a time, through what `finegrain generate` uses. Every round begins anew behind a
- * prompt, so that all rounds see caches of the same length; the prompt is not in the time.
+ * prompt, so that all rounds see caches of the same length; the prompt is not in the time. Where a text follows a source, that is as long
+ * as the prompt is elsewhere, and the text begins with nothing.
  */
 export async function prepareDecode(
   backend: Backend,
@@ -68,13 +75,15 @@ export async function prepareDecode(
   { prompt, units, storage }: DecodeOptions,
 ): Promise<Prepared<ModelFigures>> {
   const record = recording(backend);
-  const capacity = prompt + units + 1; // the step behind the last
-  expectRoom(backend, [...pool.missing(model.params, storage), ...cacheTypes(model, capacity).values()]);
+  const source = model.source && tokensOf(prompt, model.config);
+  const begin = source ? Int32Array.of(PADDING) : tokensOf(prompt, model.config);
+  const capacity = begin.length + units + 1; // the step behind the last
+  const caches = cacheTypes(model, capacity, source?.length).values();
+  expectRoom(backend, [...pool.missing(model.params, storage), ...caches]);
   const weights = pool.of(model.params, storage);
   const generator = await createGenerator({ backend: record.backend, model, weights, capacity, storage });
-  const tokens = Int32Array.from({ length: prompt }, (_, position) => (position * 7919) % model.config.vocabulary);
   try {
-    await timeDecode(generator, tokens, 1); // compiles what a round needs
+    await timeDecode(generator, begin, 1, undefined, source); // compiles what a round needs
   } catch (error) {
     await generator[Symbol.asyncDispose]();
     throw error;
@@ -83,10 +92,11 @@ export async function prepareDecode(
   let bytes = 0;
   let dispatches: number | null = null;
   const round = async () => {
-    const seconds = await timeDecode(generator, tokens, units, () => {
+    const onPrompt = () => {
       record.reset();
       energy.start();
-    });
+    };
+    const seconds = await timeDecode(generator, begin, units, onPrompt, source);
     energy.stop(units);
     const seen = meanTokens({ prompt, units });
     bytes = [...record.runs()].reduce((sum, [graph, runs]) => sum + (stepBytes(graph, seen) * runs) / units, 0);

@@ -1,5 +1,5 @@
 import type { Backend } from "@finegrain/graph";
-import { type ModelConfig, type Storage, scalingLM } from "@finegrain/nn";
+import { type ModelConfig, modelOf, type Storage } from "@finegrain/nn";
 import { errorSentence } from "../results/error-sentence.ts";
 import type { Case, ModelCase, Variant } from "../suites/suite.ts";
 import { prepareDecode } from "./decode-case.ts";
@@ -65,9 +65,9 @@ function prepareModel(
   const config = json as unknown as ModelConfig; // the layers and models refuse what is none
   switch (phase) {
     case "decode":
-      return prepareDecode(backend, pool, name, scalingLM(config), { ...measure, storage: storage ?? otherwise });
+      return prepareDecode(backend, pool, name, modelOf(config), { ...measure, storage: storage ?? otherwise });
     case "train":
-      return prepareTraining(backend, name, scalingLM(config), measure);
+      return prepareTraining(backend, name, modelOf(config), measure);
     case "layer":
       return prepareLayer(backend, pool, name, config, measure);
   }

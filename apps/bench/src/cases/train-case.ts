@@ -33,8 +33,10 @@ export async function prepareTraining(
     length,
     seed: 0,
   });
-  const ids = Int32Array.from({ length: batch * (length + 1) }, (_, i) => (i * 7919) % model.config.vocabulary);
-  const tokens = hostTensor("int32", [batch, length + 1], ids);
+  const width = (model.source?.maxLength ?? 0) + length + 1;
+  // None of them is padding.
+  const ids = Int32Array.from({ length: batch * width }, (_, i) => 1 + ((i * 7919) % (model.config.vocabulary - 1)));
+  const tokens = hostTensor("int32", [batch, width], ids);
   let products: ProductsBeside;
   try {
     await trainer.run([tokens]); // compiles the step, and records its graph

@@ -38,7 +38,7 @@ export const benchFlags = {
 } as const;
 
 const SUITES =
-  "paper-800m, paper-800m-storage, paper-17b-block, train-small, train-layers, quality, ops, context, scale, widths, or the path of a suite's JSON file";
+  "paper-800m, paper-800m-storage, paper-17b-block, train-small, train-layers, quality, ops, context, scale, widths, terraformer, train-depth, or the path of a suite's JSON file";
 
 export const bench = command({
   name: "bench",
