@@ -3,7 +3,7 @@ import { browserBytes as bytesOf } from "./apps/playground/test/browser-bytes.ts
 import type { ChromiumLaunch } from "./test/devices.ts";
 import { textInSources } from "./worker-text.ts";
 
-/** Milliseconds after which a test hangs: those on a software GPU take a minute where other tests have the cores. */
+/** Milliseconds after which a test, or what is done before it, hangs: those on a software GPU take a minute where other tests have the cores. */
 export const TEST_TIMEOUT = 120_000;
 
 /** See {@link bytesOf}. */
@@ -30,6 +30,7 @@ export const inChromium = (name: string, path: string, root: string, chromium: C
     root: path,
     include: ["test/**/*.browser.ts"],
     testTimeout: TEST_TIMEOUT,
+    hookTimeout: TEST_TIMEOUT,
     browser: {
       enabled: true,
       headless: true,

@@ -53,6 +53,7 @@ const packages = ["packages", "apps"].flatMap((folder) =>
           // Tests that run the built command build it first; turbo's cache makes that a moment where nothing changed.
           globalSetup: existsSync(build) ? [build] : [],
           testTimeout: TEST_TIMEOUT,
+          hookTimeout: TEST_TIMEOUT,
         },
       };
       return chromium && hasBrowserTests(path) ? [inNode, inChromium(name, path, root, chromium)] : [inNode];
@@ -63,7 +64,7 @@ const workspace = {
   plugins: [textInSources],
   resolve,
   ssr: { resolve },
-  test: { name: "workspace", root, include: ["test/*.test.ts"], testTimeout: TEST_TIMEOUT },
+  test: { name: "workspace", root, include: ["test/*.test.ts"], testTimeout: TEST_TIMEOUT, hookTimeout: TEST_TIMEOUT },
 };
 
 const workspaceInChromium = chromium ? [inChromium("workspace", root, root, chromium)] : [];

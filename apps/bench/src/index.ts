@@ -22,6 +22,7 @@ export {
   type Result,
 } from "./results/result.ts";
 export { failed } from "./results/results.ts";
+export { modelFigures } from "./study/figures.ts";
 export { runCount, runsToMake, type StudyRun } from "./study/plan.ts";
 export type { StudyResult } from "./study/result.ts";
 export { runStudy, type StudyOptions, trainingOf } from "./study/run-study.ts";

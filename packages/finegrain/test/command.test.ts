@@ -16,7 +16,19 @@ const metricsOf = async (run: string) =>
     .split("\n")
     .map((line) => JSON.parse(line) as Record<string, number>);
 
-const COMMANDS = ["demo", "train", "generate", "evaluate", "import", "export", "bench", "study", "report", "devices"];
+const COMMANDS = [
+  "demo",
+  "train",
+  "generate",
+  "evaluate",
+  "import",
+  "export",
+  "sparsify",
+  "bench",
+  "study",
+  "report",
+  "devices",
+];
 
 test("--help lists the commands, and loads nothing that takes time", async () => {
   const runs = [await finegrain(["--help"]), await finegrain(["--help"]), await finegrain(["--help"])];

@@ -1,6 +1,6 @@
 import { atOnce, evaluate, graph, type HostTensor, hostTensor, input } from "@finegrain/graph";
 import { describe, expect, test } from "vitest";
-import { evaluation, initialize, type LanguageModel, mergingLora, scalingLM, traceWeights } from "../src/index.ts";
+import { evaluation, initialize, type LanguageModel, scalingLM, traceWeights, writtenWeights } from "../src/index.ts";
 
 const plain = { vocabulary: 11, dModel: 8, dFf: 12, layers: 2, heads: 2, maxLength: 6 } as const;
 const tokens = hostTensor("int32", [1, 6], [1, 5, 2, 7, 3, 9]);
@@ -48,7 +48,7 @@ describe.each<[string, object, number]>([
 
   test("merged is the model with it", () => {
     const [before, after] = [weights, moved(weights)];
-    const merged = atOnce(mergingLora(lora, after));
+    const merged = atOnce(writtenWeights({ ...plain, lora }, after));
     expect([...merged.keys()]).toEqual([...initialize(scalingLM(plain).params, 3).keys()]);
     const [with_, without] = [logitsOf(model, after), logitsOf(scalingLM(plain), merged)];
     for (const [i, value] of without.entries()) expect(with_[i]).toBeCloseTo(value, 5);

@@ -2,15 +2,15 @@ import type { Tokenizer } from "@finegrain/generate";
 import { type Backend, type HostTensor, inTurns } from "@finegrain/graph";
 import {
   initializing,
-  type LoraConfig,
   leaves,
   type ModelConfig,
   modelOf,
   type OwnLayers,
   type Param,
+  studentStart,
 } from "@finegrain/nn";
 import { ofOthers, type RunConfig } from "./config.ts";
-import { fineTuningDefaults, LORA_LEARNING_RATE, type RunSizes } from "./defaults.ts";
+import { fineTuningDefaults, LORA_LEARNING_RATE, type RunSizes, STUDENT_LEARNING_RATE } from "./defaults.ts";
 import { nodePath } from "./node.ts";
 import { openRun } from "./run.ts";
 
@@ -29,15 +29,18 @@ export interface Beginning {
 export interface BeginningOptions {
   readonly backend: Backend;
   readonly layers: OwnLayers;
-  /** Narrow matrices that are trained in place of the model's own. */
-  readonly lora?: LoraConfig | undefined;
+  /** What is trained in place of the model's own weights. */
+  readonly beside?: Beside | undefined;
 }
 
+/** What is trained beside a model's own weights, which stay as they are. */
+export type Beside = Pick<ModelConfig, "lora" | "student">;
+
 /** @throws FinegrainError where there is no such model. */
-export async function openBeginning(path: string, { lora, ...options }: BeginningOptions): Promise<Beginning> {
+export async function openBeginning(path: string, { beside = {}, ...options }: BeginningOptions): Promise<Beginning> {
   const run = await openRun(path, options);
   const { config } = run.model;
-  const model = lora ? { ...config, lora } : config;
+  const model = { ...config, ...beside };
   const { layers, dModel, heads, maxLength } = model;
   return {
     model,
@@ -45,7 +48,8 @@ export async function openBeginning(path: string, { lora, ...options }: Beginnin
     config: { init: nodePath().resolve(path), ...ofOthers(run.config) },
     sizes: {
       ...fineTuningDefaults,
-      ...(lora && { learningRate: LORA_LEARNING_RATE }),
+      ...(beside.lora && { learningRate: LORA_LEARNING_RATE }),
+      ...(beside.student && { learningRate: STUDENT_LEARNING_RATE }),
       layers,
       dModel,
       heads,
@@ -53,8 +57,10 @@ export async function openBeginning(path: string, { lora, ...options }: Beginnin
     },
     async weights(seed) {
       const own = await run.weights();
-      const others = leaves<Param>(modelOf(model, options.layers).params).filter(([path]) => !own.has(path));
-      return new Map([...own, ...(await inTurns(initializing(Object.fromEntries(others), seed)))]);
+      const { params } = modelOf(model, options.layers);
+      const known = new Map([...own, ...studentStart(params, own)]);
+      const others = leaves<Param>(params).filter(([path]) => !known.has(path));
+      return new Map([...known, ...(await inTurns(initializing(Object.fromEntries(others), seed)))]);
     },
   };
 }

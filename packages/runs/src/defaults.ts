@@ -69,6 +69,8 @@ export const runSizes: readonly RunSizes[] = [
 export const fineTuningDefaults = { batch: 8, length: 256, learningRate: 1e-4 } as const;
 /** The rate where only narrow matrices beside its own are trained, one of which begins as zeros. */
 export const LORA_LEARNING_RATE = 1e-3;
+/** The rate of feed-forward layers that learn to do what a model's own do. */
+export const STUDENT_LEARNING_RATE = 2e-3;
 
 export const generationDefaults = { maxTokens: 200, temperature: 0.8, seed: 0 } as const;
 

@@ -106,6 +106,8 @@ export interface EvaluateOptions {
   readonly context?: number | undefined;
   /** Routed feed-forwards: every token by itself, as when the model writes. Default false. */
   readonly asDecoded?: boolean;
+  /** The most batches of windows that are looked at, evenly spaced. Default: all. */
+  readonly batches?: number;
   /** An abort ends the evaluation with the signal's reason as its error. */
   readonly signal?: AbortSignal;
   onProgress?(progress: EvaluationProgress): void;
@@ -142,7 +144,7 @@ export interface EvaluationInput extends Omit<EvaluateOptions, "onText"> {
 }
 
 /**
- * Judge a model by all of a corpus's held-out text.
+ * Judge a model by a corpus's held-out text.
  * @throws FinegrainError where that has fewer than 2 tokens, or the backend cannot keep weights as is asked.
  */
 export async function evaluateHeldOut({
@@ -155,6 +157,7 @@ export async function evaluateHeldOut({
   storage = "float32",
   context,
   asDecoded = false,
+  batches = Number.POSITIVE_INFINITY,
   signal,
   onProgress,
 }: EvaluationInput): Promise<Evaluation> {
@@ -162,7 +165,7 @@ export async function evaluateHeldOut({
   if (model.source && context !== undefined)
     throw new FinegrainError("a text that follows a source has no window that slides: leave the context away");
   const examples = examplesOf(corpus, model);
-  const windows = examples.heldOut({ batch, ...size });
+  const windows = evenly(examples.heldOut({ batch, ...size }), batches);
   const perByte = (sum: { nats: number; tokens: number }) => bitsPerByte(sum, examples, { batch, ...size });
   const uploaded = await inTurns(uploadingWeights(backend, model, weights, storage));
   try {

@@ -14,7 +14,13 @@ export {
 } from "./config.ts";
 export type { RunSizes } from "./defaults.ts";
 export * from "./folder/index.ts";
-export type { EvaluateOptions, Evaluation, EvaluationProgress } from "./held-out.ts";
+export {
+  type EvaluateOptions,
+  type Evaluation,
+  type EvaluationInput,
+  type EvaluationProgress,
+  evaluateHeldOut,
+} from "./held-out.ts";
 export { type ExportOptions, exportToGguf, exportToHuggingFace } from "./pretrained/export.ts";
 export type { ForeignTensor } from "./pretrained/foreign-tensors.ts";
 export { type GgufContent, type GgufEntry, ggufChunks } from "./pretrained/gguf/chunks.ts";

@@ -15,12 +15,13 @@ import {
   type LanguageModel,
   type ModelConfig,
   matchTensors,
-  mergingLora,
   modelOf,
   type OwnLayers,
   PADDING,
   paramTypes,
   type Storage,
+  writtenConfig,
+  writtenWeights,
 } from "@finegrain/nn";
 import type { Corpus } from "@finegrain/train";
 import { type RunConfig, readSavedConfig, withSteps } from "./config.ts";
@@ -174,8 +175,8 @@ export function openedRun(parts: RunParts): Run {
   return new OpenedRun(parts, writingModel(config.model, layers));
 }
 
-/** The model as it writes: without the narrow matrices, which are in its weights then. */
-const writingModel = ({ lora: _, ...config }: ModelConfig, layers: OwnLayers): LanguageModel => modelOf(config, layers);
+/** The model as it writes. */
+const writingModel = (config: ModelConfig, layers: OwnLayers): LanguageModel => modelOf(writtenConfig(config), layers);
 
 class OpenedRun implements Run {
   readonly tokenizer: Tokenizer;
@@ -317,9 +318,7 @@ class OpenedRun implements Run {
   }
 
   async weights(): Promise<ReadonlyMap<string, HostTensor>> {
-    const { lora } = this.#config.model;
-    const weights = await this.#checkpoint.readModel();
-    return lora ? inTurns(mergingLora(lora, weights)) : weights;
+    return inTurns(writtenWeights(this.#config.model, await this.#checkpoint.readModel()));
   }
 
   async close(): Promise<void> {

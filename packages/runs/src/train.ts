@@ -1,7 +1,14 @@
 import { alone, type Communicator } from "@finegrain/distributed";
 import type { Tokenizer } from "@finegrain/generate";
 import { type Backend, FinegrainError, type HostTensor } from "@finegrain/graph";
-import { endingOf, type LoraConfig, type ModelConfig, modelOf, type OwnLayers } from "@finegrain/nn";
+import {
+  endingOf,
+  type LoraConfig,
+  type ModelConfig,
+  modelOf,
+  type OwnLayers,
+  type StudentConfig,
+} from "@finegrain/nn";
 import type { Corpus } from "@finegrain/train";
 import { type Beginning, openBeginning } from "./beginning.ts";
 import { type Measured, withinSeconds } from "./budget.ts";
@@ -55,6 +62,11 @@ export interface TrainOptions<O extends OwnLayers = Record<never, never>> extend
    * back as the sum of both. The rate is 1e-3 where nothing else is said.
    */
   readonly lora?: LoraConfig | undefined;
+  /**
+   * With `init`: feed-forward layers that learn to do what the model's own do, all at once and each by itself, and leave its other weights as they are. The
+   * run writes with them in the others' place; a run that it is the `init` of trains them all. The rate is 2e-3 where nothing else is said.
+   */
+  readonly student?: StudentConfig | undefined;
   /** Layers that do not come with finegrain, made by `defineFeedForward` and its like: `model` may choose them by their names. */
   readonly layers?: O;
   /** "byte", the path of a tokenizer.json, or a tokenizer. Default "byte". */
@@ -101,6 +113,7 @@ async function trainNew({ backend, out, data, ...options }: Omit<TrainOptions<Ow
     training: given,
     init,
     lora,
+    student,
     onMeasured,
     newData: _,
     ...listener
@@ -110,9 +123,13 @@ async function trainNew({ backend, out, data, ...options }: Omit<TrainOptions<Ow
     throw new FinegrainError(
       `${wanted !== undefined ? "model" : "tokenizer"} cannot be given with init: the new run has that of ${init}`,
     );
-  if (lora !== undefined && init === undefined)
-    throw new FinegrainError("lora needs init: it is trained beside the weights of a model that was trained before");
-  const beginning = init === undefined ? undefined : await openBeginning(init, { backend, layers, lora });
+  const beside = { ...(lora && { lora }), ...(student && { student }) };
+  const [extra] = Object.keys(beside);
+  if (extra !== undefined && init === undefined)
+    throw new FinegrainError(
+      `${extra} needs init: it is trained beside the weights of a model that was trained before`,
+    );
+  const beginning = init === undefined ? undefined : await openBeginning(init, { backend, layers, beside });
   const ofText = typeof named === "object" ? named : await openTokenizer(named ?? "byte");
   const tokenizer = beginning?.tokenizer ?? tokenizerFor(optionsOf(wanted) ?? {}, ofText);
   const minutes = trainingMinutes(given);
@@ -228,7 +245,7 @@ function partsOf(asked: Asked): RunConfig {
 }
 
 /** What a run that goes on has of its own. */
-const OWN = ["out", "store", "model", "init", "lora"] as const;
+const OWN = ["out", "store", "model", "init", "lora", "student"] as const;
 
 async function trainOn(path: string, options: Omit<TrainOptions<OwnLayers>, "resume">): Promise<Run> {
   const {
@@ -242,6 +259,7 @@ async function trainOn(path: string, options: Omit<TrainOptions<OwnLayers>, "res
     model: _model,
     init: _init,
     lora: _lora,
+    student: _student,
     training,
     ...rest
   } = options;
@@ -280,7 +298,9 @@ async function beginAgain(path: string, { backend, layers, data, newData, steps,
   const text = await textOfRun(config, { data, newData, communicator });
   const corpus = await corpusOf(text, tokenizer, { signal, onProgress, beside: path, communicator });
   const { init, model, training } = config;
-  const beginning = init === undefined ? undefined : await openBeginning(init, { backend, layers, lora: model.lora });
+  const { lora, student } = model;
+  const beside = { ...(lora && { lora }), ...(student && { student }) };
+  const beginning = init === undefined ? undefined : await openBeginning(init, { backend, layers, beside });
   const weights = await beginning?.weights(training.seed);
   return trainFromStart({
     listener,

@@ -32,6 +32,8 @@ export interface Step {
   readonly steps: number;
   /** Nats a token. */
   readonly loss: number;
+  /** What the layers say of the step, by name: auxiliary losses as `loss.NAME`, and metrics. */
+  readonly metrics: Readonly<Record<string, number>>;
   readonly tokensPerSecond: number;
   /** Seconds since this training began with step `first`. */
   readonly seconds: number;
@@ -247,15 +249,15 @@ class Loop {
   async #step(): Promise<void> {
     const { steps, accumulate } = this.#input.config.training;
     const micro = this.#batches.ofStep(this.#trainer.step, accumulate, this.#trainer.share);
-    const { step: index, metrics: routing, ...report } = await this.#trainer.run(micro);
+    const { step: index, metrics, ...report } = await this.#trainer.run(micro);
     const { loss, tokens, milliseconds } = report;
     const tokensPerSecond = (1000 * tokens) / milliseconds;
     this.#speeds.push(tokensPerSecond);
     this.#spent.all += milliseconds;
     this.#spent.communication += report.communicationMilliseconds ?? 0;
-    this.#metrics.append({ step: index, ...report, ...routing });
+    this.#metrics.append({ step: index, ...report, ...metrics });
     const seconds = (performance.now() - this.#started) / 1000;
-    this.#input.onStep?.({ step: index + 1, steps, loss, tokensPerSecond, seconds, first: this.#first });
+    this.#input.onStep?.({ step: index + 1, steps, loss, metrics, tokensPerSecond, seconds, first: this.#first });
   }
 
   async #evaluate(): Promise<void> {

@@ -111,6 +111,31 @@ test("LoRA learns beside a model's weights, goes on as if it had not stopped, an
   expect(await (await openPretrained(given)).weights()).toEqual(await run.weights());
 });
 
+test("a student of every feed-forward layer learns to do the same, and is the model that the run writes with", async () => {
+  const out = join(folder, "run");
+  const student = { feedForward: { type: "sparse", blockSize: 4, rank: 4 } } as const;
+  const options = { backend, init: LLAMA, data: TEXT, student };
+  const missed: number[] = [];
+  const onStep = ({ metrics }: { metrics: Readonly<Record<string, number>> }) =>
+    void missed.push(metrics["loss.imitation"]!);
+  const learning = { ...training, steps: 30, learningRate: 0.01 };
+  await using taught = await train({ ...options, out, training: learning, onStep });
+  expect(missed.at(-1)).toBeLessThan(0.7 * missed[0]!);
+  expect(taught.model.config).toMatchObject({ feedForward: student.feedForward });
+  expect(taught.model.config.student).toBeUndefined();
+
+  const checkpoint = await openCheckpoint(join(out, "checkpoints"));
+  const kept = await checkpoint.readModel();
+  await using first = await openRun(LLAMA, { backend });
+  for (const [path, weight] of await first.weights()) expect(kept.get(path)).toEqual(weight);
+  await using again = await openRun(out, { backend });
+  expect(await again.weights()).toEqual(await taught.weights());
+  const before = (await again.evaluate(TEXT)).bitsPerByte;
+  await using tuned = await train({ backend, init: out, data: TEXT, training: learning });
+  expect(tuned.config.model).toEqual(taught.model.config);
+  expect((await tuned.evaluate(TEXT)).bitsPerByte).toBeLessThan(before - 0.5);
+});
+
 test("LoRA without a model to begin with is refused", async () => {
   await expect(train({ backend, data: TEXT, lora: { rank: 2 } })).rejects.toThrow("lora needs init");
 });

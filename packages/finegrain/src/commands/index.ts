@@ -7,6 +7,7 @@ import { exportCommand } from "./export/flags.ts";
 import { generate } from "./generate/flags.ts";
 import { importCommand } from "./import/flags.ts";
 import { report } from "./report/flags.ts";
+import { sparsify } from "./sparsify/flags.ts";
 import { study } from "./study/flags.ts";
 import { train } from "./train/flags.ts";
 
@@ -18,6 +19,7 @@ export const commands: readonly Command[] = [
   evaluate,
   importCommand,
   exportCommand,
+  sparsify,
   bench,
   study,
   report,

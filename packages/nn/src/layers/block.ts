@@ -29,11 +29,14 @@ export interface FeedForwardParts {
   readonly recurrence?: CachedLayer<RecurrentBranchParams> | undefined;
 }
 
+/** What a layer without caches decodes: its output in evaluation, where it has no decode of its own. */
+export const decodedBy = (layer: Layer | DecodedLayer, w: Weights<Params>, x: Tensor): Tensor =>
+  "decode" in layer ? layer.decode(w, x) : layer.apply(w, x, evaluation);
+
 /** feedForward(norm(x)), and beside it recurrence(x): a residual branch of tokens by themselves, which may remember earlier ones. */
 export function feedForwardBranch(parts: FeedForwardParts): CachedLayer<FeedForwardBranchParams> {
   const { norm, feedForward, recurrence } = parts;
-  const decoded = (w: Weights<Params>, x: Tensor): Tensor =>
-    "decode" in feedForward ? feedForward.decode(w, x) : feedForward.apply(w, x, evaluation);
+  const decoded = (w: Weights<Params>, x: Tensor): Tensor => decodedBy(feedForward, w, x);
   return {
     params: {
       feedForwardNorm: norm.params,

@@ -4,6 +4,7 @@ import type { Activation } from "../layers/feed-forward/activation.ts";
 import type { RecurrenceConfig } from "../layers/recurrence/recurrent-branch.ts";
 import type { AttentionConfig, FeedForwardConfig, LossConfig, NormConfig, PositionsConfig } from "./catalogs.ts";
 import { checkLora, type LoraConfig } from "./lora-config.ts";
+import type { StudentConfig } from "./student-config.ts";
 
 /** A language model's architecture: plain data, saved beside its checkpoint. */
 export interface ModelConfig {
@@ -38,6 +39,8 @@ export interface ModelConfig {
   readonly encoder?: EncoderConfig;
   /** Narrow matrices beside those of the blocks, which alone are trained. Default: there are none, and all weights are trained. */
   readonly lora?: LoraConfig;
+  /** Feed-forward layers that learn to do what the model's own do, and alone are trained. Default: there are none. */
+  readonly student?: StudentConfig;
 }
 
 /** The encoder of a model whose texts follow a source, and how the two are joined. Layers are those of the text's blocks. */
@@ -83,6 +86,7 @@ const FIELDS = {
   recurrence: true,
   encoder: true,
   lora: true,
+  student: true,
 } as const satisfies Readonly<Record<keyof ModelConfig, true>>;
 
 const ENCODER_FIELDS = {
@@ -111,6 +115,8 @@ export function checkConfig(config: ModelConfig): void {
   if (config.recurrence) checkRecurrence(config.recurrence);
   if (config.encoder) checkEncoder(config, config.encoder, at);
   if (config.lora) checkLora(config.lora);
+  if (config.lora && config.student)
+    at.refuse("either lora or a student is trained beside a model's weights, not both");
 }
 
 function expectKnown(at: Place, prefix: string, given: object, fields: object): void {
@@ -119,7 +125,7 @@ function expectKnown(at: Place, prefix: string, given: object, fields: object): 
     at.refuse(`there is no "${prefix}${strange}": known are ${Object.keys(fields).join(", ")}`);
 }
 
-function checkEncoder({ dModel, objective, lora }: ModelConfig, encoder: EncoderConfig, at: Place): void {
+function checkEncoder({ dModel, objective, lora, student }: ModelConfig, encoder: EncoderConfig, at: Place): void {
   expectKnown(at, "encoder.", encoder, ENCODER_FIELDS);
   if (encoder.type !== "terraformer" && encoder.type !== "transformer")
     at.refuse(`encoder.type must be one of transformer, terraformer, not "${encoder.type}"`);
@@ -127,7 +133,7 @@ function checkEncoder({ dModel, objective, lora }: ModelConfig, encoder: Encoder
   for (const name of ["textAttentions", "forgetEvery"] as const)
     if (encoder[name] !== undefined) expectPositive(at.owner, `encoder.${name}`, encoder[name]);
   if (objective === "masked") at.refuse("a masked language model has no encoder: it is one");
-  if (lora) at.refuse("lora is for language models without an encoder");
+  if (lora || student) at.refuse(`${lora ? "lora" : "a student"} is for language models without an encoder`);
   if (encoder.type === "terraformer") {
     if (dModel % 2 !== 0) at.refuse(`the two streams of a reversible model have an even dModel, not ${dModel}`);
     return;

@@ -11,7 +11,6 @@ export { type DenseLMConfig, denseLM } from "./dense-lm.ts";
 export { type EncoderDecoderConfig, type EncoderDecoderParams, encoderDecoder } from "./encoder-decoder.ts";
 export { equalParameters } from "./equal-parameters.ts";
 export { type LanguageModel, PADDING, type SourceReader, type SourceTokens } from "./language-model.ts";
-export { mergingLora } from "./lora.ts";
 export { LORA_MATRICES, type LoraConfig, type LoraMatrix } from "./lora-config.ts";
 export { modelOf } from "./model-of.ts";
 export {
@@ -26,4 +25,7 @@ export {
 } from "./parts.ts";
 export { presets } from "./presets.ts";
 export { type LanguageModelParams, scalingLM } from "./scaling-lm.ts";
+export type { StudentConfig } from "./student-config.ts";
+export { studentStart } from "./students.ts";
 export { type TerraformerConfig, type TerraformerParams, terraformer } from "./terraformer.ts";
+export { writtenConfig, writtenWeights } from "./written.ts";

@@ -6,6 +6,7 @@ import { type EndsParams, endsOf } from "./ends.ts";
 import type { LanguageModel } from "./language-model.ts";
 import { withLora } from "./lora.ts";
 import { attentionOf, type ConfigWith, feedForwardOf, normOf, type OwnLayers, recurrenceOf } from "./parts.ts";
+import { graduatedConfig, isStudent, taught } from "./students.ts";
 
 export type LanguageModelParams = EndsParams & {
   /** Blocks by number: "0", "1", ... */
@@ -42,7 +43,9 @@ function wholeModel(config: ModelConfig, own: OwnLayers | undefined): LanguageMo
   const parts = {
     norm: normOf(config, own),
     attention: attentionOf(config, own),
-    feedForward: feedForwardOf(config, own),
+    feedForward: config.student
+      ? taught(feedForwardOf(config, own), feedForwardOf(graduatedConfig(config), own))
+      : feedForwardOf(config, own),
     recurrence: recurrenceOf(config, own),
   };
   if (!isMasked) expectCausal(config, parts.feedForward);
@@ -52,6 +55,7 @@ function wholeModel(config: ModelConfig, own: OwnLayers | undefined): LanguageMo
 
   return {
     config,
+    ...(config.student && { isTrained: isStudent }),
     params: {
       embedding,
       ...(positions ? { positions } : {}),

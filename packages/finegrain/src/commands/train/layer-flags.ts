@@ -1,4 +1,4 @@
-import { catalogs, type ModelConfig, type Option, type Options } from "@finegrain/nn";
+import { catalogs, type FeedForwardConfig, type ModelConfig, type Option, type Options } from "@finegrain/nn";
 import { modelDefaults } from "@finegrain/runs/defaults";
 import type { Flag, Flags } from "../../arguments.ts";
 import type { FlagGroup } from "../../command.ts";
@@ -71,9 +71,9 @@ const flagged = (field: Field, { options }: Layer): [flag: string, name: string,
     return flag === null ? [] : [[flag, name, option]];
   });
 
-/** The flags of every kind of layer, as help shows them. */
-export const layerFlags = (): FlagGroup[] =>
-  fields.map((field) => {
+/** The flags of these kinds of layers, of every kind by default, as help shows them. */
+export const layerFlags = (of: readonly Field[] = fields): FlagGroup[] =>
+  of.map((field) => {
     const { title, flag, help, aliases = {} } = families[field];
     const layers = layersOf(field);
     const choices = [...layers.map(({ name }) => name), ...Object.keys(aliases)];
@@ -140,6 +140,10 @@ export function layersFromFlags(flags: Values, known: Known, hasFile: boolean): 
     .map((field) => [field, nameAlone(own(field, field === "norm" ? "layer" : modelDefaults.positions))]);
   return { ...Object.fromEntries(sides), ...sparseParts(flags, own, hasFile) } as Partial<ModelConfig>; // as the catalogs have it
 }
+
+/** The feed-forward layer that flags ask for. @throws UsageError where a flag is not one of the layer's. */
+export const feedForwardFromFlags = (flags: Values, known: Known): FeedForwardConfig =>
+  part("feedForward", flags, known, "sparse") as unknown as FeedForwardConfig; // as the catalog has it
 
 /** A part without options as its name, which is how these fields are usually written. */
 const nameAlone = (chosen: Values): unknown => (Object.keys(chosen).length === 1 ? chosen.type : chosen);

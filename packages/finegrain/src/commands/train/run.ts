@@ -154,9 +154,9 @@ function describeBudget(out: Terminal, { config, tokensPerSecond, seconds }: Mea
 
 function describe(out: Terminal, { config, corpus, model, step, folder, evaluated }: Start): void {
   const { training, data = "the text given" } = config;
-  const { layers, dModel, heads, feedForward, attention, lora } = config.model;
+  const { layers, dModel, heads, feedForward, attention, lora, student } = config.model;
   const trained = leaves<Param>(model.params).filter(([path]) => model.isTrained?.(path) ?? true);
-  const learning = lora && `, of which ${count(parameterCount(Object.fromEntries(trained)))} learn`;
+  const learning = (lora ?? student) && `, of which ${count(parameterCount(Object.fromEntries(trained)))} learn`;
   out.print(
     `${count(parameterCount(model.params))} parameters${learning ?? ""}: ${layers} layers of width ${dModel}, ${heads} heads, ` +
       `feed-forward ${hiddenUnits(config.model)} (${inWords(feedForward)}), attention ${attention?.type ?? "dense"}`,

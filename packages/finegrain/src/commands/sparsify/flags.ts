@@ -1,0 +1,48 @@
+import { TRAINING_MINUTES } from "@finegrain/runs/defaults";
+import { command } from "../../command.ts";
+import { backendFlags, jsonFlag, textFieldFlag, threadsFlag } from "../backend-flags.ts";
+import { runOperand } from "../run-operand.ts";
+import { trainFlags } from "../train/flags.ts";
+
+const { batch, length, seed, "learning-rate": learningRate, "evaluate-every": evaluateEvery } = trainFlags;
+
+export const sparsifyFlags = {
+  out: { type: "text", value: "DIR", help: "the run folder to make; default the run's name and -sparse" },
+  data: {
+    type: "text",
+    value: "PATH",
+    help: "what it learns on: a text file, a JSONL file or a folder of them; default the speeches that come along",
+  },
+  ...textFieldFlag,
+  minutes: {
+    type: "number",
+    value: "X",
+    least: 0,
+    help: `how long the layers learn (default ${TRAINING_MINUTES})`,
+  },
+  steps: { type: "whole", value: "N", least: 1, help: "optimizer steps, in place of --minutes" },
+  ...{ batch, length, seed, "learning-rate": learningRate, "evaluate-every": evaluateEvery },
+  ...backendFlags,
+  ...threadsFlag,
+  ...jsonFlag,
+} as const;
+
+export const sparsify = command({
+  name: "sparsify",
+  summary: "let sparse feed-forward layers learn to do what a trained model's do, in their place",
+  operands: [runOperand],
+  flags: sparsifyFlags,
+  examples: [
+    [
+      "finegrain sparsify runs/dense --out runs/sparse",
+      "1 unit of every 8, taught by the dense layers in five minutes",
+    ],
+    [
+      "finegrain sparsify runs/smollm2 --block-size 4 --data mine.txt --minutes 60",
+      "an imported model, on your own text",
+    ],
+    ["finegrain train --init runs/sparse --out runs/tuned", "and then let all of its weights learn together"],
+  ],
+  layerFlags: async () => (await import("../train/layer-flags.ts")).layerFlags(["feedForward"]),
+  load: async () => (await import("./run.ts")).sparsify,
+});

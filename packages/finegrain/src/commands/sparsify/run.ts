@@ -1,0 +1,135 @@
+import { backendOptions } from "@finegrain/backends";
+import { interleave, median, modelFigures, timeDecode } from "@finegrain/bench";
+import { createGenerator, type Generator } from "@finegrain/generate";
+import { type Backend, ranOn } from "@finegrain/graph";
+import {
+  checkUnused,
+  evaluateHeldOut,
+  openRun,
+  type Run,
+  readText,
+  SPEECHES,
+  type Start,
+  train,
+  unusedFolder,
+} from "@finegrain/runs";
+import { trainingDefaults } from "@finegrain/runs/defaults";
+import type { Values } from "../../arguments.ts";
+import { EXIT, type ExitCode } from "../../exit.ts";
+import { interruptible } from "../../interrupt.ts";
+import { bytes, digits } from "../../output/format.ts";
+import { hint } from "../../output/hint.ts";
+import { table } from "../../output/table.ts";
+import { type Terminal, terminal } from "../../output/terminal.ts";
+import { left, right } from "../bench/table.ts";
+import { openNoting } from "../open-backend.ts";
+import { feedForwardFromFlags } from "../train/layer-flags.ts";
+import { trainingProgress } from "../train/progress.ts";
+import { given } from "../train/training-flags.ts";
+import type { sparsifyFlags } from "./flags.ts";
+
+type Flags = Values<typeof sparsifyFlags>;
+
+/** Batches of held-out text that both models are judged by. */
+const BATCHES = 16;
+/** Tokens behind the prompt of a round in which decode is timed, and rounds. */
+const TIMED = { prompt: 8, units: 24, rounds: 5, warmup: 1 };
+
+/** `finegrain sparsify RUN`: sparse feed-forward layers that a trained model's own teach, and what that gained and lost. */
+export async function sparsify(flags: Flags, [path]: readonly string[]): Promise<ExitCode> {
+  const teacherPath = path!; // the operand is required
+  const screen = terminal({ quiet: flags.json });
+  const out = flags.out ?? (await unusedFolder(`${teacherPath.replace(/[/\\]+$/, "")}-sparse`));
+  await checkUnused(out);
+  await using backend = await openNoting(screen, {
+    ...backendOptions(flags.backend, flags.device),
+    ...given({ threads: flags.threads }),
+  });
+  await using teacher = await openRun(teacherPath, { backend });
+  const { dModel, heads } = teacher.model.config;
+  const student = { feedForward: feedForwardFromFlags(flags, { dModel, heads, batch: trainingDefaults.batch }) };
+  using interrupt = interruptible(() =>
+    screen.note("finishing this step and writing a checkpoint; Ctrl-C again stops at once"),
+  );
+  let start: Start | undefined;
+  const { batch, length, seed, steps, minutes } = flags;
+  await using run = await train({
+    ...{ backend, init: teacherPath, out, student, signal: interrupt.signal },
+    ...trainingProgress(screen),
+    data: await readText(flags.data ?? SPEECHES, { field: flags["text-field"] }),
+    training: given({
+      ...{ batch, length, seed, steps, minutes },
+      learningRate: flags["learning-rate"],
+      evaluateEvery: flags["evaluate-every"],
+    }),
+    onStart(begun) {
+      start = begun;
+    },
+  });
+  screen.clear();
+  if (run.outcome?.interrupted) {
+    screen.print(`stopped after step ${run.step}; go on with: ${hint("train", "--resume", out)}`);
+    return EXIT.interrupted;
+  }
+  const found = await compared(backend, { teacher, sparse: run }, start!); // it ended, so it began
+  if (flags.json) screen.write(`${JSON.stringify({ folder: out, ...found, ...ranOn(backend) })}\n`);
+  else report(screen, found, out);
+  return EXIT.ok;
+}
+
+/** What is known of one of the two models. */
+interface Figures {
+  /** On a part of the held-out text. */
+  readonly bitsPerByte: number;
+  /** Of weights. */
+  readonly bytesPerToken: number;
+  readonly feedForwardBytesPerToken: number;
+  /** Decoded, one text at a time. */
+  readonly tokensPerSecond: number;
+}
+type Names = "teacher" | "sparse";
+
+async function compared(
+  backend: Backend,
+  runs: Readonly<Record<Names, Run>>,
+  { corpus, config }: Start,
+): Promise<Record<Names, Figures>> {
+  const prompt = Int32Array.from(corpus.heldOut.slice(0, TIMED.prompt));
+  const generators = new Map<string, Generator>();
+  const judged = new Map<string, number>();
+  try {
+    for (const [name, run] of Object.entries(runs)) {
+      const [{ model }, weights] = [run, await run.weights()];
+      const { length } = config.training;
+      const { bitsPerByte } = await evaluateHeldOut({ backend, model, weights, corpus, length, batches: BATCHES });
+      judged.set(name, bitsPerByte);
+      generators.set(name, await createGenerator({ backend, model, weights }));
+    }
+    const contestants = [...generators].map(([name, generator]) => ({
+      name,
+      round: () => timeDecode(generator, prompt, TIMED.units),
+    }));
+    const samples = await interleave(contestants, TIMED);
+    const figures = (name: Names): Figures => ({
+      bitsPerByte: judged.get(name)!,
+      ...modelFigures(runs[name].model.config),
+      tokensPerSecond: 1 / median(samples.get(name)!.seconds),
+    });
+    return { teacher: figures("teacher"), sparse: figures("sparse") };
+  } finally {
+    for (const generator of generators.values()) await generator[Symbol.asyncDispose]();
+  }
+}
+
+function report(out: Terminal, found: Readonly<Record<Names, Figures>>, folder: string): void {
+  const titles = ["bits per byte", "a token reads", "of it feed-forward", "tokens/s"];
+  const rows = Object.entries(found).map(([name, figures]) => [
+    name,
+    figures.bitsPerByte.toFixed(4),
+    bytes(figures.bytesPerToken),
+    bytes(figures.feedForwardBytesPerToken),
+    digits(figures.tokensPerSecond),
+  ]);
+  out.print(`\n${table([left("model"), ...titles.map(right)], rows)}`);
+  out.print(`in ${folder}; to let all of its weights learn together: ${hint("train", "--init", folder)}`);
+}
