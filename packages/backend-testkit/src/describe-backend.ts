@@ -19,6 +19,8 @@ export interface ConformanceOptions {
   readonly golden?: string;
   /** Run every so many-th of the cases of `trax-wide`, where a device takes seconds to compile one. Default 1: all of them. */
   readonly goldenStep?: number;
+  /** Run every so many-th of the models that decode and are trained, where another device of the same kernels runs all. Default 1. */
+  readonly modelStep?: number;
 }
 
 /**
@@ -28,7 +30,7 @@ export interface ConformanceOptions {
 export function describeBackend(
   name: string,
   open: () => Promise<Backend>,
-  { tolerance = 2e-5, drawn = 20, storage = false, golden, goldenStep }: ConformanceOptions = {},
+  { tolerance = 2e-5, drawn = 20, storage = false, golden, goldenStep, modelStep = 1 }: ConformanceOptions = {},
 ): void {
   describe(`${name} conforms`, () => {
     let backend: Backend;
@@ -37,10 +39,10 @@ export function describeBackend(
     });
     afterAll(async () => backend?.[Symbol.asyncDispose]());
     describeOps(() => backend, tolerance, drawn);
-    describeDecode(() => backend, 10 * tolerance);
-    describeSources(() => backend, 10 * tolerance);
+    describeDecode(() => backend, 10 * tolerance, modelStep);
+    describeSources(() => backend, 10 * tolerance, modelStep);
     describeSampling(() => backend);
-    describeTraining(() => backend);
+    describeTraining(() => backend, modelStep);
     describeGolden(() => backend, golden, goldenStep);
     describeMemory(() => backend);
     if (storage) describeStorage(() => backend, 10 * tolerance);

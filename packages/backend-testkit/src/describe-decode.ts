@@ -12,6 +12,7 @@ import {
   type Weights,
 } from "@finegrain/nn";
 import { describe, it } from "vitest";
+import { everyNth } from "./every-nth.ts";
 import { expectClose } from "./expect-close.ts";
 import { catalogModels, sourceConfigs } from "./model-configs.ts";
 import { randomValue } from "./random-value.ts";
@@ -21,9 +22,9 @@ const TIME = 14;
 const PREFILL = 9;
 
 /** Decoding over donated caches, a chunk and then token by token, gives the logits of a full forward pass, whatever layers a model has. */
-export function describeDecode(backend: () => Backend, tolerance: number): void {
+export function describeDecode(backend: () => Backend, tolerance: number, step: number): void {
   describe("decodes as a full forward pass", () => {
-    it.each(Object.entries(catalogModels))("%s", async (_, { config, decodes }) => {
+    it.each(everyNth(Object.entries(catalogModels), step))("%s", async (_, { config, decodes }) => {
       const model = scalingLM(config);
       const weights = initialize(model.params, 3);
       const tokens = randomValue({ dtype: "int32", shape: [1, TIME], below: config.vocabulary }, 1);
@@ -42,9 +43,9 @@ export function describeDecode(backend: () => Backend, tolerance: number): void 
 }
 
 /** Behind a source, padded, that is read once, token by token; against a full pass of both. */
-export function describeSources(backend: () => Backend, tolerance: number): void {
+export function describeSources(backend: () => Backend, tolerance: number, step: number): void {
   describe("decodes behind a source as a full forward pass", () => {
-    it.each(Object.entries(sourceConfigs))("%s", async (_, config) => {
+    it.each(everyNth(Object.entries(sourceConfigs), step))("%s", async (_, config) => {
       const model = modelOf(config);
       const weights = initialize(model.params, 3);
       const { vocabulary, encoder } = config;

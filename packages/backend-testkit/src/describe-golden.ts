@@ -1,5 +1,6 @@
 import type { Backend } from "@finegrain/graph";
 import { expect, it } from "vitest";
+import { everyNth } from "./every-nth.ts";
 import type { CaseFile } from "./golden/case.ts";
 import { outcomeLine, runCase } from "./golden/runner.ts";
 import { openHost } from "./host.ts";
@@ -9,7 +10,7 @@ export function describeGolden(backend: () => Backend, folder?: string, step = 1
   it("agrees with the golden cases", { timeout: 300_000 }, async ({ skip }) => {
     const all = (await openHost()).goldenCases(folder);
     const wide = all.filter(isWide);
-    const files = [...all.filter((file) => !isWide(file)), ...wide.filter((_, i) => i % step === 0)];
+    const files = [...all.filter((file) => !isWide(file)), ...everyNth(wide, step)];
     if (files.length === 0)
       skip("the golden cases are in finegrain's repository, not in the package: give their folder, { golden: FOLDER }");
     const outcomes = [];

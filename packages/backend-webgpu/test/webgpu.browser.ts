@@ -5,4 +5,5 @@ describeBackend("webgpu in Chromium", () => webgpuBackend({ kernelsPerDispatch: 
   storage: true,
   drawn: 5,
   goldenStep: 12,
+  modelStep: 3, // the kernels are those that conformance.test.ts runs in Node, on all models
 });
