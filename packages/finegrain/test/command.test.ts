@@ -142,7 +142,8 @@ test("trains for so many minutes, measuring included, where nobody says steps", 
   ]);
   expect(ended).toMatchObject({ code: 0, stderr: "" });
   expect(ended.stdout).toMatch(/^[\d,]+ tokens\/s here, measured in \d+ s: 0\.\d+ minutes of steps\n/);
-  expect(milliseconds).toBeLessThan(1.5 * 0.2 * 60_000);
+  // Of other tests that take the processors after it measured it knows nothing.
+  expect(milliseconds).toBeLessThan(2.5 * 0.2 * 60_000);
   const both = await finegrain(["train", "--minutes", "1", "--steps", "2", "--data", text, "--out", run]);
   expect(both).toMatchObject({ code: 2 });
   expect(both.stderr).toContain("--minutes cannot be given with --steps");
