@@ -65,7 +65,10 @@ function ranks(
 /** The step of a run's last checkpoint; 0 where there is none. */
 const lastStep = async (out: string): Promise<number> => {
   const names = await readdir(join(out, "checkpoints")).catch(() => []);
-  return Math.max(0, ...names.filter((name) => name.startsWith("step-")).map((name) => Number(name.slice(5))));
+  return Math.max(
+    0,
+    ...names.filter((name) => name.startsWith("step-")).map((name) => Number.parseInt(name.slice(5), 10)),
+  );
 };
 
 const modelOf = (folder: string, step: string) =>
@@ -154,6 +157,8 @@ test(`a rank that is killed at any of ${KILLS} moments leaves a run that goes on
     const { code, output } = await ranks("openmpi", ["-n", "2", ...rank(args)], (output, launcher) => {
       if (!output.includes("2 ranks, 2 of them")) return false;
       setTimeout(async () => {
+        // One of them has to leave a run.
+        while (kill === KILLS - 1 && !(await isBegun())) await new Promise((wait) => setTimeout(wait, 50));
         const { stdout } = await promisify(execFile)("pgrep", ["-P", String(launcher)]);
         killed = performance.now();
         process.kill(Number(stdout.trim().split("\n").at(victim)), "SIGKILL");

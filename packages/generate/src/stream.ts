@@ -10,7 +10,7 @@ import {
   type TensorType,
   zeroTensor,
 } from "@finegrain/graph";
-import type { LanguageModel } from "@finegrain/nn";
+import { type LanguageModel, PADDING } from "@finegrain/nn";
 import { cacheTypes, type decodeGraph, type encodeGraph, type readGraph, type writeGraph } from "./decode-graph.ts";
 import type { DrawKind } from "./sampling.ts";
 
@@ -226,6 +226,7 @@ function checkSource({ source: reader, config }: LanguageModel, source: Int32Arr
     throw new FinegrainError(
       `the source has ${source.length} tokens, more than the ${reader.maxLength} that the model's encoder takes`,
     );
+  if (source.includes(PADDING)) throw new FinegrainError(`token ${PADDING} is padding, which no source has`);
   expectKnown(source, config.vocabulary);
 }
 

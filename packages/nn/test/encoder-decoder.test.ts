@@ -15,6 +15,7 @@ import {
 } from "@finegrain/graph";
 import { describe, expect, test } from "vitest";
 import {
+  endingOf,
   evaluation,
   initialize,
   type ModelConfig,
@@ -64,6 +65,7 @@ const variants: Record<string, ModelConfig> = {
   },
   "a dense encoder-decoder": transformer,
   "a sparse encoder-decoder": { ...transformer, ...sparse },
+  "an encoder-decoder of experts that choose": { ...transformer, feedForward: { type: "expert-choice", experts: 4 } },
 };
 
 const zeros = (types: Tree<TensorType>): Tree<Tensor> =>
@@ -95,7 +97,8 @@ function bothWays(config: ModelConfig): { full: HostTensor; decoded: readonly Ho
     caches = step.caches;
     return step.logits;
   });
-  const outputs = [model.logits(w, rows, evaluation), ...logits];
+  // Experts have no other tokens to choose among where one is decoded.
+  const outputs = [model.logits(w, rows, { ...evaluation, asDecoded: true }), ...logits];
   const values = [...initialize(model.params, 5).values()];
   const [full, ...decoded] = evaluate(graph({ inputs: [...inputs, rows], outputs }), [
     ...values,
@@ -163,4 +166,9 @@ test.each([terraformer, transformer])("a source that is too long is refused", (c
   expect(() => model.source!.encode(w, input([1, 8], "int32"))).toThrow(
     "a source of 8 tokens is longer than the encoder's maxLength of 7",
   );
+});
+
+test("groups in reversible blocks end their training without losses of their own", () => {
+  const { config } = endingOf({ ...terraformer, feedForward: { type: "grouped", experts: 4, groupSize: 2 } })!;
+  expect(config.feedForward).toMatchObject({ type: "token-choice", loadBalancing: 0, zLoss: 0 });
 });

@@ -83,6 +83,12 @@ test.each<[object, string]>([
     { student: { feedForward: { type: "sparse", blockSize: 5 } } },
     "dFf 16 is not a multiple of feedForward.blockSize 5",
   ],
+  [{ student: {} }, "student.feedForward is missing"],
+  [{ student: { type: "sparse" } }, 'there is no "student.type": known are feedForward, dFf'],
+  [
+    { student: { feedForward: { type: "grouped", experts: 2, groupSize: 2 } } },
+    "a student cannot be grouped, which ends its training as another layer",
+  ],
   [{ ...taught, lora: { rank: 2 } }, "either lora or a student is trained beside a model's weights, not both"],
 ])("%j is refused", (own, says) => {
   expect(() => scalingLM({ ...dense, ...own } as ModelConfig)).toThrow(says);

@@ -71,7 +71,7 @@ export async function corpusOf(
   if (beside === undefined || Symbol.iterator in documents || text.sourceField !== undefined) return make();
   await shareFingerprint(communicator, text);
   const { sha256 } = await fingerprintOf(text);
-  const what = JSON.stringify([sha256, tokenizer.json ?? tokenizer.name, all]);
+  const what = JSON.stringify([sha256, tokenizer.json ?? tokenizer.name, tokenizer.vocabularySize, all]);
   const name = nodeCrypto().createHash("sha256").update(what).digest("hex").slice(0, 16);
   const folder = nodePath().join(`${nodePath().resolve(beside)}.tokens`, name);
   return firstRankFirst(communicator, () => corpusInFiles(folder, tokenizer.vocabularySize, make));
@@ -166,7 +166,8 @@ export async function evaluateHeldOut({
     throw new FinegrainError("a text that follows a source has no window that slides: leave the context away");
   const examples = examplesOf(corpus, model);
   const windows = evenly(examples.heldOut({ batch, ...size }), batches);
-  const perByte = (sum: { nats: number; tokens: number }) => bitsPerByte(sum, examples, { batch, ...size });
+  const targetsPerByte = examples.targetsPerByte({ batch, ...size });
+  const perByte = ({ nats, tokens }: { nats: number; tokens: number }) => ((nats / tokens) * targetsPerByte) / Math.LN2;
   const uploaded = await inTurns(uploadingWeights(backend, model, weights, storage));
   try {
     await using evaluator = createEvaluator({ backend, model, storage, asDecoded });

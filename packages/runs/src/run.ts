@@ -239,10 +239,13 @@ class OpenedRun implements Run {
     const source =
       given === undefined
         ? undefined
-        : Int32Array.of(...(await inTurns(encodingOf(tokenizer, given))), ...(special ? [special.end] : []));
+        : Int32Array.from([...(await inTurns(encodingOf(tokenizer, given))), ...(special ? [special.end] : [])]);
     const ids = await this.#prompt(prompt);
     const own = { ...generationDefaults, endTokens, ...options, tokenizer };
-    yield* generator.generate(special ? Int32Array.of(PADDING, ...ids) : ids, { ...own, ...(source && { source }) });
+    yield* generator.generate(special ? Int32Array.from([PADDING, ...ids]) : ids, {
+      ...own,
+      ...(source && { source }),
+    });
   }
 
   /** The tokens of a prompt. A chat template puts the token that begins a text where it belongs. */

@@ -46,6 +46,6 @@ export function expectVocabulary({ name, vocabularySize }: Tokenizer, vocabulary
     );
 }
 
-/** The tokenizer.json of a tokenizer, which other programs read; undefined where it is a program's own. */
-export const tokenizerJson = ({ name, json }: Tokenizer): string | undefined =>
-  json ?? (name === "byte" ? byteLevelJson() : undefined);
+/** The tokenizer.json of a tokenizer, which other programs read; undefined where it is a program's own, or its tokens have other numbers here. */
+export const tokenizerJson = (tokenizer: Tokenizer): string | undefined =>
+  "special" in tokenizer ? undefined : (tokenizer.json ?? (tokenizer.name === "byte" ? byteLevelJson() : undefined));

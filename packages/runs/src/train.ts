@@ -200,7 +200,7 @@ async function trainFromStart({ listener, text, begin, ...parts }: FirstTraining
   return openedRun({ ...parts, ...(await trainInStages(input)) });
 }
 
-/** What a model is to be at the usual sizes, of which what kind of model it is does not depend. */
+/** What a model is to be. Whether it has an encoder does not depend on the sizes. */
 const optionsOf = (wanted: TrainOptions<OwnLayers>["model"], sizes: RunSizes = USUAL): ModelOptions | undefined =>
   (typeof wanted === "function" ? wanted(sizes) : wanted) as ModelOptions | undefined; // own layers are known by their names
 
@@ -236,6 +236,8 @@ function partsOf(asked: Asked): RunConfig {
       length: training.length,
       sizes: usual,
     });
+  if (!beginning && (model.lora || model.student))
+    throw new FinegrainError("a model's lora and student need init: they are trained beside the weights of another");
   if (training.length > model.maxLength)
     throw new FinegrainError(
       `windows of ${training.length} tokens are longer than the ${model.maxLength} that the model takes`,

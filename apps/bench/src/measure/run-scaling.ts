@@ -1,7 +1,8 @@
 import { type Communicator, valueOfRank, valuesOfRanks } from "@finegrain/distributed";
-import { type Backend, FinegrainError, hostTensor } from "@finegrain/graph";
-import { type LanguageModel, type ModelConfig, parameterCount, scalingLM } from "@finegrain/nn";
+import { type Backend, FinegrainError } from "@finegrain/graph";
+import { type LanguageModel, type ModelConfig, modelOf, parameterCount } from "@finegrain/nn";
 import { adamW, createTrainer, schedule } from "@finegrain/train";
+import { anyTokens } from "../cases/train-case.ts";
 import { tokenSpeed } from "../cases/variant.ts";
 import { errorSentence } from "../results/error-sentence.ts";
 import type { ModelFigures, Result, Scaling } from "../results/result.ts";
@@ -53,7 +54,7 @@ export async function* runScaling(suite: Suite, options: ScalingOptions): AsyncG
   try {
     for (const entry of cases)
       for (const { name, model } of entry.variants)
-        yield await measured(suite.name, entry, name, scalingLM(model as unknown as ModelConfig), teams, options); // the model refuses what is none
+        yield await measured(suite.name, entry, name, modelOf(model as unknown as ModelConfig), teams, options); // the model refuses what is none
   } finally {
     for (const { backend } of teams) await backend?.[Symbol.asyncDispose]();
   }
@@ -133,8 +134,7 @@ async function openTraining(
   const trainer = typeof made === "string" ? undefined : made;
   const close = async () => await trainer?.[Symbol.asyncDispose]();
   if (error !== undefined) return { error, communicationShare: () => null, [Symbol.asyncDispose]: close };
-  const ids = Int32Array.from({ length: batch * (length + 1) }, (_, i) => (i * 7919) % model.config.vocabulary);
-  const tokens = hostTensor("int32", [batch, length + 1], ids);
+  const tokens = anyTokens(model, { batch, length });
   await trainer?.run([tokens]); // compiles the step
   const spent = { all: 0, communication: 0 };
   const steps = async (): Promise<number> => {

@@ -115,6 +115,10 @@ export function checkConfig(config: ModelConfig): void {
   if (config.recurrence) checkRecurrence(config.recurrence);
   if (config.encoder) checkEncoder(config, config.encoder, at);
   if (config.lora) checkLora(config.lora);
+  if (config.student) {
+    expectKnown(at, "student.", config.student, { feedForward: true, dFf: true });
+    if (!config.student.feedForward) at.refuse("student.feedForward is missing");
+  }
   if (config.lora && config.student)
     at.refuse("either lora or a student is trained beside a model's weights, not both");
 }

@@ -107,7 +107,7 @@ export function encoderDecoder(config: EncoderDecoderConfig, own?: OwnLayers): L
         };
       },
       encode(w, source): Tree<Tensor> {
-        const keys = read(w, source, evaluation);
+        const keys = read(w, source, { ...evaluation, asDecoded: true });
         const blocks = names(config.layers).map((name): [string, Tree<Tensor>] => {
           const own = w.blocks[name]!.cross as CrossWeights;
           return [name, { ...cross.remember(own, { keys }) }];

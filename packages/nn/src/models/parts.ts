@@ -154,8 +154,10 @@ export function endingOf(config: ModelConfig, own: OwnLayers = {}): ModelEnding 
         to,
       ] as const,
   );
+  // Reversible blocks have no losses of their own.
+  const lossless = config.encoder?.type === "terraformer" ? { loadBalancing: 0, zLoss: 0 } : {};
   return {
-    config: { ...config, feedForward: ending.layer as NonNullable<ModelConfig["feedForward"]> },
+    config: { ...config, feedForward: { ...ending.layer, ...lossless } as NonNullable<ModelConfig["feedForward"]> },
     rename: (path) => renames.reduce((name, [from, to]) => name.replace(from, `$1${to}`), path),
   };
 }

@@ -5,7 +5,15 @@ import { checkConfig, type ModelConfig } from "./config.ts";
 import { type EndsParams, endsOf } from "./ends.ts";
 import type { LanguageModel } from "./language-model.ts";
 import { withLora } from "./lora.ts";
-import { attentionOf, type ConfigWith, feedForwardOf, normOf, type OwnLayers, recurrenceOf } from "./parts.ts";
+import {
+  attentionOf,
+  type ConfigWith,
+  endingOf,
+  feedForwardOf,
+  normOf,
+  type OwnLayers,
+  recurrenceOf,
+} from "./parts.ts";
 import { graduatedConfig, isStudent, taught } from "./students.ts";
 
 export type LanguageModelParams = EndsParams & {
@@ -48,7 +56,11 @@ function wholeModel(config: ModelConfig, own: OwnLayers | undefined): LanguageMo
       : feedForwardOf(config, own),
     recurrence: recurrenceOf(config, own),
   };
-  if (!isMasked) expectCausal(config, parts.feedForward);
+  if (config.student && endingOf(graduatedConfig(config), own))
+    throw new FinegrainError(
+      `model config: a student cannot be ${config.student.feedForward.type}, which ends its training as another layer`,
+    );
+  if (!isMasked) expectCausal(graduatedConfig(config), parts.feedForward);
   const one = block(parts);
   const names = Array.from({ length: layers }, (_, i) => `${i}`);
   const { embedding, positions, ...behind } = ends.params;

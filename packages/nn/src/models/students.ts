@@ -9,6 +9,7 @@ import {
   sub,
   type Tensor,
 } from "@finegrain/graph";
+import { evaluation } from "../context.ts";
 import { type DecodedLayer, type Layer, leaves, type Param, type Params, type Weights } from "../layer.ts";
 import { decodedBy } from "../layers/block.ts";
 import { addLoss } from "../layers/feed-forward/experts/routing.ts";
@@ -22,7 +23,7 @@ const PREFIX = new RegExp(`^(blocks\\.\\d+\\.feedForward\\.)${NAME}\\.`);
 export const isStudent = (path: string): boolean => PREFIX.test(path);
 
 /**
- * A feed-forward layer and a student that learns to do the same. In training the teacher's output goes on, so that every student sees what
+ * A feed-forward layer and a student that learns to do the same. In training the teacher's output goes on, as it is in evaluation, so that every student sees what
  * its teacher sees, and the loss "imitation" is added: the part of the output's mean square that the student misses. In evaluation and in
  * decoding the student has taken the teacher's place.
  */
@@ -35,7 +36,7 @@ export function taught(teacher: Layer | DecodedLayer, student: Layer | DecodedLa
     apply(w, x, context) {
       const own = (w as W)[NAME];
       if (context.mode === "evaluate") return student.apply(own, x, context);
-      const y = stopGradient(teacher.apply(w, x, context));
+      const y = stopGradient(teacher.apply(w, x, evaluation));
       const missed = sub(student.apply(own, stopGradient(x), context), y);
       addLoss(context, "imitation", 1, div(meanSquare(missed), meanSquare(y)));
       return y;
@@ -57,8 +58,10 @@ export function studentStart(params: Params, weights: ReadonlyMap<string, HostTe
     leaves<Param>(params).flatMap(([path, { shape }]) => {
       const own = isStudent(path) ? weights.get(path.replace(PREFIX, "$1")) : undefined;
       if (own === undefined) return [];
-      if (sameShape(own.shape, shape)) return [[path, own]];
-      return sameShape([...own.shape].reverse(), shape) && shape.length === 2 ? [[path, turned(own)]] : [];
+      const [rows, columns] = shape;
+      // Of a square one nobody can tell whether it is turned over.
+      if (sameShape(own.shape, shape)) return rows === columns ? [] : [[path, own]];
+      return shape.length === 2 && sameShape([...own.shape].reverse(), shape) ? [[path, turned(own)]] : [];
     }),
   );
 }

@@ -100,7 +100,9 @@ export function terraformer(config: TerraformerConfig, own?: OwnLayers): Languag
         };
       },
       encode: (w, source) => ({
-        streams: Object.fromEntries(read(w, source, evaluation).map((stream, i) => [`${i}`, stream])),
+        streams: Object.fromEntries(
+          read(w, source, { ...evaluation, asDecoded: true }).map((stream, i) => [`${i}`, stream]),
+        ),
         lengths: lengthsOf(isTokenOf(source)),
       }),
       read(w, memory, caches, start, count) {

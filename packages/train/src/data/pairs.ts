@@ -21,13 +21,13 @@ export async function tokenizePairs(
     throw new FinegrainError(`the held-out fraction must be from 0 to 1, not ${heldOutFraction}`);
   const tokensOf = async (text: string) => {
     const ids = encode(text);
-    return Int32Array.of(...Array.from("next" in ids ? await inTurns(ids) : ids), special.end);
+    return Int32Array.from([...Array.from("next" in ids ? await inTurns(ids) : ids), special.end]);
   };
   const pairs: { readonly tokens: Int32Array; readonly bytes: number }[] = [];
   for await (const { name, text, source } of documents) {
     if (source === undefined) throw new FinegrainError(`${name} has no source: pairs are of a source and a target`);
     const [first, second] = [await tokensOf(source), await tokensOf(text)];
-    pairs.push({ tokens: Int32Array.of(...first, ...second), bytes: encoder.encode(text).length });
+    pairs.push({ tokens: Int32Array.from([...first, ...second]), bytes: encoder.encode(text).length });
   }
   const total = pairs.reduce((sum, { bytes }) => sum + bytes, 0);
   let [first, heldOutBytes] = [pairs.length, 0];

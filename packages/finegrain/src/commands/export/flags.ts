@@ -25,7 +25,10 @@ export const exportCommand = command({
   examples: [
     ["finegrain export runs/smollm2 --out smollm2-hf", "for AutoModelForCausalLM.from_pretrained"],
     ["finegrain export runs/smollm2 --to gguf --out smollm2.gguf", "for llama.cpp"],
-    ["finegrain export runs/sparse --to onnx --out sparse-onnx", "any model, for ONNX Runtime in any language"],
+    [
+      "finegrain export runs/sparse --to onnx --out sparse-onnx",
+      "any language model, for ONNX Runtime in any language",
+    ],
   ],
   load: async () => (await import("./run.ts")).exportModel,
 });

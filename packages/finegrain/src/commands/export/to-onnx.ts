@@ -28,10 +28,12 @@ const WEIGHTS = "model.safetensors";
  *
  * tokenizer.json is there too, where the tokenizer has one. The folder is written aside and renamed, so that it is whole or not there.
  *
- * @throws FinegrainError where the folder is not empty, the model is a masked one, or it cannot see as many tokens as the context.
+ * @throws FinegrainError where the folder is not empty, the model is a masked one or has an encoder, or it cannot see as many tokens as the context.
  */
 export async function exportToOnnx(run: Run, { out, context }: OnnxExportOptions): Promise<void> {
   const { model, tokenizer } = run;
+  if (model.source)
+    throw new FinegrainError("this model's texts follow a source, which the models for ONNX Runtime cannot read");
   const { maxLength } = model.config;
   const capacity = context ?? maxLength;
   if (!(Number.isInteger(capacity) && capacity >= 1 && capacity <= maxLength))

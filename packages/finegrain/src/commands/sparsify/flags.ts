@@ -1,4 +1,4 @@
-import { TRAINING_MINUTES } from "@finegrain/runs/defaults";
+import { fineTuningDefaults, STUDENT_LEARNING_RATE, TRAINING_MINUTES } from "@finegrain/runs/defaults";
 import { command } from "../../command.ts";
 import { backendFlags, jsonFlag, textFieldFlag, threadsFlag } from "../backend-flags.ts";
 import { runOperand } from "../run-operand.ts";
@@ -13,7 +13,7 @@ export const sparsifyFlags = {
     value: "PATH",
     help: "what it learns on: a text file, a JSONL file or a folder of them; default the speeches that come along",
   },
-  ...textFieldFlag,
+  "text-field": textFieldFlag["text-field"],
   minutes: {
     type: "number",
     value: "X",
@@ -21,7 +21,13 @@ export const sparsifyFlags = {
     help: `how long the layers learn (default ${TRAINING_MINUTES})`,
   },
   steps: { type: "whole", value: "N", least: 1, help: "optimizer steps, in place of --minutes" },
-  ...{ batch, length, seed, "learning-rate": learningRate, "evaluate-every": evaluateEvery },
+  batch: { ...batch, help: `windows of a batch (default ${fineTuningDefaults.batch})` },
+  length: {
+    ...length,
+    help: `tokens of a training window (default ${fineTuningDefaults.length}, or the model's context)`,
+  },
+  "learning-rate": { ...learningRate, help: `the highest rate (default ${STUDENT_LEARNING_RATE})` },
+  ...{ seed, "evaluate-every": evaluateEvery },
   ...backendFlags,
   ...threadsFlag,
   ...jsonFlag,

@@ -1,7 +1,7 @@
 import { backendOptions } from "@finegrain/backends";
 import { interleave, median, modelFigures, timeDecode } from "@finegrain/bench";
 import { createGenerator, type Generator } from "@finegrain/generate";
-import { type Backend, ranOn } from "@finegrain/graph";
+import { type Backend, FinegrainError, ranOn } from "@finegrain/graph";
 import {
   checkUnused,
   evaluateHeldOut,
@@ -22,6 +22,7 @@ import { hint } from "../../output/hint.ts";
 import { table } from "../../output/table.ts";
 import { type Terminal, terminal } from "../../output/terminal.ts";
 import { left, right } from "../bench/table.ts";
+import { givenText } from "../given-text.ts";
 import { openNoting } from "../open-backend.ts";
 import { feedForwardFromFlags } from "../train/layer-flags.ts";
 import { trainingProgress } from "../train/progress.ts";
@@ -46,17 +47,20 @@ export async function sparsify(flags: Flags, [path]: readonly string[]): Promise
     ...given({ threads: flags.threads }),
   });
   await using teacher = await openRun(teacherPath, { backend });
-  const { dModel, heads } = teacher.model.config;
+  const { dModel, heads, objective } = teacher.model.config;
+  if (objective === "masked")
+    throw new FinegrainError("models are made sparse so that they write faster, and a masked one does not write");
   const student = { feedForward: feedForwardFromFlags(flags, { dModel, heads, batch: trainingDefaults.batch }) };
   using interrupt = interruptible(() =>
     screen.note("finishing this step and writing a checkpoint; Ctrl-C again stops at once"),
   );
+  const data = (await givenText(flags)) ?? (await readText(SPEECHES));
   let start: Start | undefined;
   const { batch, length, seed, steps, minutes } = flags;
-  await using run = await train({
+  const training = train({
     ...{ backend, init: teacherPath, out, student, signal: interrupt.signal },
     ...trainingProgress(screen),
-    data: await readText(flags.data ?? SPEECHES, { field: flags["text-field"] }),
+    data,
     training: given({
       ...{ batch, length, seed, steps, minutes },
       learningRate: flags["learning-rate"],
@@ -66,12 +70,22 @@ export async function sparsify(flags: Flags, [path]: readonly string[]): Promise
       start = begun;
     },
   });
+  await using run = await training.catch((error: unknown) => {
+    if (interrupt.signal.aborted && !start) return undefined;
+    throw error;
+  });
   screen.clear();
+  if (run === undefined) {
+    screen.print("stopped before its first step: there is no run");
+    return EXIT.interrupted;
+  }
   if (run.outcome?.interrupted) {
+    if (flags.json) screen.write(`${JSON.stringify({ folder: out, ...run.outcome, ...ranOn(backend) })}\n`);
     screen.print(`stopped after step ${run.step}; go on with: ${hint("train", "--resume", out)}`);
     return EXIT.interrupted;
   }
-  const found = await compared(backend, { teacher, sparse: run }, start!); // it ended, so it began
+  const found = await compared(backend, { teacher, sparse: run }, start!, interrupt.signal); // it ended, so it began
+  if (found === undefined) return EXIT.interrupted;
   if (flags.json) screen.write(`${JSON.stringify({ folder: out, ...found, ...ranOn(backend) })}\n`);
   else report(screen, found, out);
   return EXIT.ok;
@@ -93,7 +107,10 @@ async function compared(
   backend: Backend,
   runs: Readonly<Record<Names, Run>>,
   { corpus, config }: Start,
-): Promise<Record<Names, Figures>> {
+  signal: AbortSignal,
+): Promise<Record<Names, Figures> | undefined> {
+  const { maxLength } = runs.sparse.model.config;
+  const units = Math.min(TIMED.units, maxLength - TIMED.prompt - 1);
   const prompt = Int32Array.from(corpus.heldOut.slice(0, TIMED.prompt));
   const generators = new Map<string, Generator>();
   const judged = new Map<string, number>();
@@ -101,21 +118,33 @@ async function compared(
     for (const [name, run] of Object.entries(runs)) {
       const [{ model }, weights] = [run, await run.weights()];
       const { length } = config.training;
-      const { bitsPerByte } = await evaluateHeldOut({ backend, model, weights, corpus, length, batches: BATCHES });
+      const { bitsPerByte } = await evaluateHeldOut({
+        backend,
+        model,
+        weights,
+        corpus,
+        length,
+        batches: BATCHES,
+        signal,
+      });
       judged.set(name, bitsPerByte);
       generators.set(name, await createGenerator({ backend, model, weights }));
     }
     const contestants = [...generators].map(([name, generator]) => ({
       name,
-      round: () => timeDecode(generator, prompt, TIMED.units),
+      round: () => timeDecode(generator, prompt, units),
     }));
-    const samples = await interleave(contestants, TIMED);
+    const samples = await interleave(contestants, { ...TIMED, signal });
+    signal.throwIfAborted();
     const figures = (name: Names): Figures => ({
       bitsPerByte: judged.get(name)!,
       ...modelFigures(runs[name].model.config),
       tokensPerSecond: 1 / median(samples.get(name)!.seconds),
     });
     return { teacher: figures("teacher"), sparse: figures("sparse") };
+  } catch (error) {
+    if (signal.aborted) return undefined;
+    throw error;
   } finally {
     for (const generator of generators.values()) await generator[Symbol.asyncDispose]();
   }

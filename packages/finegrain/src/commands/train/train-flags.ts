@@ -16,6 +16,7 @@ type Flags = Values<typeof trainFlags>;
  * @throws UsageError where flags contradict each other.
  */
 export function optionsFromFlags(flags: Flags, file: PartialConfig) {
+  if (flags.pairs && (flags.data ?? file.data) === undefined) throw new UsageError("--pairs needs --data");
   const training = trainingOptions(flags, file.training ?? {});
   const model = (sizes: RunSizes) => modelOptions(flags, file.model ?? {}, sizes);
   model({ ...modelDefaults, ...trainingDefaults }); // refuses what contradicts itself at any size

@@ -29,6 +29,7 @@ export function huggingFaceConfig(
   { begin, end }: SpecialTokens = {},
 ): { readonly family: Family; readonly config: HuggingFaceConfig } {
   if (model.objective === "masked") refuse("objective", "the next token");
+  if (model.encoder) refuse("encoder", "a model without one");
   const norm = whole<"norm">(model.norm ?? "layer");
   const { family, config } = norm.type === "layer" ? gpt2Config(model, norm) : llamaConfig(model, norm);
   return {
