@@ -86,6 +86,26 @@ describe("LSH attention", () => {
     close(outputOf(lshAttention({ ...HEADS, causal, chunks: one, hashes, buckets: 4 }), x), whole);
   });
 
+  test("how much padding there is decides nothing", () => {
+    const chunks = { chunk: 2, chunksBefore: 0, chunksAfter: 0 };
+    const layer = lshAttention({ ...HEADS, causal: false, chunks, hashes: 2, buckets: 4 });
+    const isToken = hostTensor("bool", [1, 12], [1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0]);
+    const [much, little] = run(
+      layer.params,
+      (w, [x, is]) => [
+        layer.apply(w, x!, evaluation, is!),
+        layer.apply(
+          w,
+          slice(x!, { starts: [0, 0, 0], ends: [1, 6, 8] }),
+          evaluation,
+          slice(is!, { starts: [0, 0], ends: [1, 6] }),
+        ),
+      ],
+      [numbers(1, 12, 8), isToken],
+    );
+    close(much!.slice(0, 5 * 8), little!.slice(0, 5 * 8));
+  });
+
   test("refuses buckets that are not even, no rounds and empty chunks", () => {
     const given = { ...HEADS, chunks: one, hashes: 1, buckets: 4 };
     expect(() => lshAttention({ ...given, buckets: 5 })).toThrow("buckets 5 is not a multiple of directions 2");

@@ -14,6 +14,7 @@ import {
   neg,
   reshape,
   type Shape,
+  select,
   slice,
   softmax,
   sqrt,
@@ -64,7 +65,7 @@ export function lshAttention(config: LshAttentionConfig): SelfAttention {
   return ofHeads({ ...config, shareQK: true }, (heads, isToken, context) => {
     const sequence = padded(heads, isToken, chunks.chunk);
     const rotations = config.rotations ?? rotationsOf(context, shape);
-    const order = sortedByBucket(sequence.query, rotations);
+    const order = sortedByBucket(sequence.query, rotations, sequence.isToken);
     const sorted = (x: Tensor) => inOrder(x, order);
     const found = attendChunks(
       {
@@ -80,8 +81,16 @@ export function lshAttention(config: LshAttentionConfig): SelfAttention {
   });
 }
 
-/** Places of tokens in the order of their buckets, round by round: query [rows, time, width] -> int32 [rows, hashes, time]. */
-const sortedByBucket = (query: Tensor, rotations: Tensor): Tensor => ascending(bucketsOf(query, rotations));
+/**
+ * Places of tokens in the order of their buckets, round by round, and behind them all those of padding, so that its length decides
+ * nothing: query [rows, time, width], isToken bool [rows, time] -> int32 [rows, hashes, time].
+ */
+function sortedByBucket(query: Tensor, rotations: Tensor, isToken: Tensor | undefined): Tensor {
+  const buckets = bucketsOf(query, rotations);
+  if (isToken === undefined) return ascending(buckets);
+  const [rows, time] = isToken.shape as [number, number];
+  return ascending(select(reshape(isToken, [rows, 1, time]), buckets, 2 * rotations.shape[2]!));
+}
 
 /** Of each round the bucket of every token: query [rows, time, width] -> int32 [rows, hashes, time]. */
 export function bucketsOf(query: Tensor, rotations: Tensor): Tensor {
