@@ -35,7 +35,7 @@ export const sparsifyFlags = {
 
 export const sparsify = command({
   name: "sparsify",
-  summary: "let sparse feed-forward layers learn to do what a trained model's do, in their place",
+  summary: "let sparse layers learn to do what a trained model's do",
   operands: [runOperand],
   flags: sparsifyFlags,
   examples: [
