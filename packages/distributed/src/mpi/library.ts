@@ -27,6 +27,9 @@ export async function loadLibrary(named: string | undefined): Promise<{ library:
       cause,
     });
   });
+  // UCX, which MPICH is often built with, writes over the first instructions of mmap and its like while threads of Node are in them, to hear when
+  // memory comes and goes: a crash now and then. Without that it registers memory for every message anew.
+  process.env.UCX_MEM_EVENTS ??= "no";
   for (const path of named === undefined ? libraryNames(process.env) : [named]) {
     try {
       return { library: koffi.load(path), path };

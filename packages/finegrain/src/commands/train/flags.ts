@@ -245,7 +245,7 @@ export const train = command({
     ["finegrain train --out runs/first", "a small sparse model on the speeches that come along"],
     ["finegrain train --data texts/ --model dense --layers 6 --steps 2000", "a dense one on your own text"],
     [
-      "finegrain train --model terraformer --optimizer adafactor --schedule t5 --learning-rate 0.01 --steps 2000",
+      "finegrain train --model terraformer --optimizer adafactor --schedule t5",
       "spans of a text behind the text without them, as T5 and Terraformer were trained",
     ],
     ["finegrain train --feed-forward grouped --experts 8 --out runs/grouped", "experts that share the work of a group"],
