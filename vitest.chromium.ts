@@ -31,6 +31,7 @@ export const inChromium = (name: string, path: string, root: string, chromium: C
     include: ["test/**/*.browser.ts"],
     testTimeout: TEST_TIMEOUT,
     hookTimeout: TEST_TIMEOUT,
+    expect: { poll: { timeout: POLL_TIMEOUT } },
     browser: {
       enabled: true,
       headless: true,

@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import type { LaunchOptions } from "playwright";
 import { defineConfig } from "vitest/config";
 import { DEVICES, findDevices } from "./test/devices.ts";
-import { inChromium, TEST_TIMEOUT } from "./vitest.chromium.ts";
+import { inChromium, POLL_TIMEOUT, TEST_TIMEOUT } from "./vitest.chromium.ts";
 import { textInSources } from "./worker-text.ts";
 
 declare module "vitest" {
@@ -54,6 +54,7 @@ const packages = ["packages", "apps"].flatMap((folder) =>
           globalSetup: existsSync(build) ? [build] : [],
           testTimeout: TEST_TIMEOUT,
           hookTimeout: TEST_TIMEOUT,
+          expect: { poll: { timeout: POLL_TIMEOUT } },
         },
       };
       return chromium && hasBrowserTests(path) ? [inNode, inChromium(name, path, root, chromium)] : [inNode];

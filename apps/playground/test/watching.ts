@@ -96,18 +96,20 @@ export function watching(stage: Stage): void {
       await expect.poll(said).toBe(`“e” turns on ${(await unitsOfPair()).on}`);
       await page.focus("#race .sparse .walk input");
       await page.keyboard.press("Home");
-      expect(await page.getAttribute("#race .sparse .walk input", "aria-valuetext")).toMatch(/^“T” turns on/);
+      const spoken = () => page.getAttribute("#race .sparse .walk input", "aria-valuetext");
+      await expect.poll(spoken).toMatch(/^“T” turns on/);
       const { blockSize } = (await configOf("sparse")).feedForward as { readonly blockSize: number };
       await page.focus("#race .sparse .units");
       await page.keyboard.press("ArrowRight");
       // What a screen reader says where the keys are; nothing is chosen yet.
       const heard = page.locator("#race .sparse .heard");
+      const saidOfUnit = () => heard.textContent();
       const sentence = (unit: number) =>
         new RegExp(`^Layer 1, unit ${unit}, in block 2, is on for \\d+ of \\d+ tokens[:.]`);
-      expect(await heard.textContent()).toMatch(sentence(blockSize + 1));
+      await expect.poll(saidOfUnit).toMatch(sentence(blockSize + 1));
       expect(await heard.getAttribute("role")).toBe("status");
       await page.keyboard.press("ArrowDown");
-      expect(await heard.textContent()).toMatch(sentence(blockSize + 2));
+      await expect.poll(saidOfUnit).toMatch(sentence(blockSize + 2));
       await page.keyboard.press("ArrowUp");
       await page.keyboard.press("Enter");
       await expect.poll(said).toMatch(sentence(blockSize + 1));

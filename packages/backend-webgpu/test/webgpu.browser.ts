@@ -3,7 +3,7 @@ import { webgpuBackend } from "../src/index.ts";
 
 describeBackend("webgpu in Chromium", () => webgpuBackend({ kernelsPerDispatch: 1 }), {
   storage: true,
-  drawn: 5,
+  drawn: 1,
   goldenStep: 12,
   modelStep: 3, // the kernels are those that conformance.test.ts runs in Node, on all models
 });

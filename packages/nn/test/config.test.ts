@@ -32,7 +32,7 @@ const wrong: [Partial<Record<keyof ModelConfig, unknown>>, string][] = [
   [{ loss: { type: "multiplicative", modules: 5 } }, "model config: vocabulary 12 is not a multiple of loss.modules 5"],
   [
     { positions: "absolute" },
-    'model config: positions must be one of learned, sinusoidal, rotary, none, not "absolute"',
+    'model config: positions must be one of learned, sinusoidal, rotary, axial, fixed-base, none, not "absolute"',
   ],
   [
     { feedForward: { type: "moe" } },
