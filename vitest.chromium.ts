@@ -5,6 +5,8 @@ import { textInSources } from "./worker-text.ts";
 
 /** Milliseconds after which a test, or what is done before it, hangs: those on a software GPU take a minute where other tests have the cores. */
 export const TEST_TIMEOUT = 120_000;
+/** Milliseconds in which what a page or a process is waited for comes, on a machine that is busy with other tests. */
+export const POLL_TIMEOUT = 20_000;
 
 /** See {@link bytesOf}. */
 const browserBytes = defineBrowserCommand(({ context, page }) => bytesOf(context, page));
