@@ -246,7 +246,7 @@ export const train = command({
     ["finegrain train --data texts/ --model dense --layers 6 --steps 2000", "a dense one on your own text"],
     [
       "finegrain train --model terraformer --optimizer adafactor --schedule t5",
-      "spans of a text behind the text without them, as T5 and Terraformer were trained",
+      "spans of a text behind the text without them, as T5 was trained",
     ],
     ["finegrain train --feed-forward grouped --experts 8 --out runs/grouped", "experts that share the work of a group"],
     [
