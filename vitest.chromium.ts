@@ -4,9 +4,16 @@ import type { ChromiumLaunch } from "./test/devices.ts";
 import { textInSources } from "./worker-text.ts";
 
 /** Milliseconds after which a test, or what is done before it, hangs: those on a software GPU take a minute where other tests have the cores. */
-export const TEST_TIMEOUT = 120_000;
+const TEST_TIMEOUT = 120_000;
 /** Milliseconds in which what a page or a process is waited for comes, on a machine that is busy with other tests. */
-export const POLL_TIMEOUT = 20_000;
+const POLL_TIMEOUT = 20_000;
+
+/** How long the tests of every project are waited for. */
+export const patience = {
+  testTimeout: TEST_TIMEOUT,
+  hookTimeout: TEST_TIMEOUT,
+  expect: { poll: { timeout: POLL_TIMEOUT } },
+};
 
 /** See {@link bytesOf}. */
 const browserBytes = defineBrowserCommand(({ context, page }) => bytesOf(context, page));
@@ -31,9 +38,7 @@ export const inChromium = (name: string, path: string, root: string, chromium: C
     name: `${name} in Chromium`,
     root: path,
     include: ["test/**/*.browser.ts"],
-    testTimeout: TEST_TIMEOUT,
-    hookTimeout: TEST_TIMEOUT,
-    expect: { poll: { timeout: POLL_TIMEOUT } },
+    ...patience,
     browser: {
       enabled: true,
       headless: true,

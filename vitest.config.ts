@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import type { LaunchOptions } from "playwright";
 import { defineConfig } from "vitest/config";
 import { DEVICES, findDevices } from "./test/devices.ts";
-import { inChromium, POLL_TIMEOUT, TEST_TIMEOUT } from "./vitest.chromium.ts";
+import { inChromium, patience } from "./vitest.chromium.ts";
 import { textInSources } from "./worker-text.ts";
 
 declare module "vitest" {
@@ -52,9 +52,7 @@ const packages = ["packages", "apps"].flatMap((folder) =>
           tags,
           // Tests that run the built command build it first; turbo's cache makes that a moment where nothing changed.
           globalSetup: existsSync(build) ? [build] : [],
-          testTimeout: TEST_TIMEOUT,
-          hookTimeout: TEST_TIMEOUT,
-          expect: { poll: { timeout: POLL_TIMEOUT } },
+          ...patience,
         },
       };
       return chromium && hasBrowserTests(path) ? [inNode, inChromium(name, path, root, chromium)] : [inNode];
@@ -65,7 +63,7 @@ const workspace = {
   plugins: [textInSources],
   resolve,
   ssr: { resolve },
-  test: { name: "workspace", root, include: ["test/*.test.ts"], testTimeout: TEST_TIMEOUT, hookTimeout: TEST_TIMEOUT },
+  test: { name: "workspace", root, include: ["test/*.test.ts"], ...patience },
 };
 
 const workspaceInChromium = chromium ? [inChromium("workspace", root, root, chromium)] : [];
@@ -78,8 +76,7 @@ const packed = {
     include: ["test/packed/*.test.ts"],
     tags,
     globalSetup: ["test/packed/install.ts"],
-    testTimeout: TEST_TIMEOUT,
-    hookTimeout: TEST_TIMEOUT,
+    ...patience,
   },
 };
 

@@ -153,12 +153,8 @@ class Emitter {
   output(value: Tensor, named?: string): string {
     const own = this.#values.get(value)!;
     const free = this.model.computes(own) && !this.#outputs.has(own);
-    const name =
-      named !== undefined
-        ? this.model.named(own, named)
-        : free
-          ? own
-          : this.model.node("Identity", [own], {}, "", `copy ${this.#outputs.size}`);
+    const ofItsOwn = () => (free ? own : this.model.node("Identity", [own], {}, "", `copy ${this.#outputs.size}`));
+    const name = named === undefined ? ofItsOwn() : this.model.named(own, named);
     this.#outputs.set(name, value);
     return name;
   }

@@ -36,6 +36,12 @@ export interface BeginningOptions {
 /** What is trained beside a model's own weights, which stay as they are. */
 export type Beside = Pick<ModelConfig, "lora" | "student">;
 
+/** What there is of these. */
+export const besideOf = ({ lora, student }: { readonly [F in keyof Beside]: Beside[F] | undefined }): Beside => ({
+  ...(lora && { lora }),
+  ...(student && { student }),
+});
+
 /** @throws FinegrainError where there is no such model. */
 export async function openBeginning(path: string, { beside = {}, ...options }: BeginningOptions): Promise<Beginning> {
   const run = await openRun(path, options);

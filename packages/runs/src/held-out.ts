@@ -1,13 +1,11 @@
 import { alone, type Communicator, firstRankFirst } from "@finegrain/distributed";
-import { type SentinelTokenizer, slideOf, type Tokenizer } from "@finegrain/generate";
+import { slideOf, type Tokenizer } from "@finegrain/generate";
 import { type Backend, FinegrainError, type HostTensor, inTurns } from "@finegrain/graph";
 import { type LanguageModel, type Storage, uploadingWeights } from "@finegrain/nn";
 import {
-  type BatchSize,
   type Corpus,
   type CorpusOptions,
   createEvaluator,
-  type Examples,
   examplesOf,
   type TextProgress,
   tokenizeCorpus,
@@ -19,6 +17,7 @@ import { fingerprintOf, shareFingerprint } from "./text/fingerprint.ts";
 import { countLoss } from "./text/loss.ts";
 import type { Text } from "./text/text.ts";
 import { corpusInFiles } from "./text/token-files.ts";
+import { specialOf } from "./tokenizer.ts";
 
 /** The share of a text that may be lost in tokens: a rare character that a vocabulary does not have. */
 const MOST_LOST = 0.01;
@@ -50,7 +49,7 @@ export async function corpusOf(
     ...(all && { heldOutFraction: 1 }),
     ...(endOfText !== undefined && { separator: { token: endOfText } }),
   };
-  const special = "special" in tokenizer ? (tokenizer as SentinelTokenizer).special : undefined;
+  const special = specialOf(tokenizer);
   const tokenize = async (sink?: CorpusOptions["sink"]): Promise<Corpus> => {
     if (text.sourceField === undefined) {
       const corpus = await tokenizeCorpus(documents, loss.encoding, { ...options, ...(sink && { sink, signal }) });
@@ -81,12 +80,12 @@ export async function corpusOf(
  * Bits per byte of UTF-8: the cross-entropy a target, in bits, spread over the bytes of its token.
  *
  * @param nats summed over `tokens` targets of the held-out text, all of it or a part.
+ * @param targetsPerByte see `Examples`.
  */
 export const bitsPerByte = (
   { nats, tokens }: { readonly nats: number; readonly tokens: number },
-  examples: Examples,
-  size: BatchSize,
-): number => ((nats / tokens) * examples.targetsPerByte(size)) / Math.LN2;
+  targetsPerByte: number,
+): number => ((nats / tokens) * targetsPerByte) / Math.LN2;
 
 /** At most `most` of the items, evenly spaced, the first among them. */
 export function evenly<T>(items: { readonly length: number; at(index: number): T }, most: number): T[] {
@@ -167,7 +166,6 @@ export async function evaluateHeldOut({
   const examples = examplesOf(corpus, model);
   const windows = evenly(examples.heldOut({ batch, ...size }), batches);
   const targetsPerByte = examples.targetsPerByte({ batch, ...size });
-  const perByte = ({ nats, tokens }: { nats: number; tokens: number }) => ((nats / tokens) * targetsPerByte) / Math.LN2;
   const uploaded = await inTurns(uploadingWeights(backend, model, weights, storage));
   try {
     await using evaluator = createEvaluator({ backend, model, storage, asDecoded });
@@ -178,13 +176,19 @@ export async function evaluateHeldOut({
       const { nats, tokens } = await evaluator.evaluate(uploaded, [window], signal);
       sum.nats += nats;
       sum.tokens += tokens;
-      const soFar = { tokens: sum.tokens, bitsPerByte: perByte(sum) };
+      const soFar = { tokens: sum.tokens, bitsPerByte: bitsPerByte(sum, targetsPerByte) };
       onProgress?.({ done: ++done, batches: windows.length, ...soFar });
     }
     const { nats, tokens } = sum;
     const natsPerToken = nats / tokens;
     const bitsPerToken = natsPerToken / Math.LN2;
-    return { bitsPerByte: perByte(sum), natsPerToken, bitsPerToken, tokens, bytes: corpus.heldOutBytes };
+    return {
+      bitsPerByte: bitsPerByte(sum, targetsPerByte),
+      natsPerToken,
+      bitsPerToken,
+      tokens,
+      bytes: corpus.heldOutBytes,
+    };
   } finally {
     for (const buffer of uploaded.values()) buffer[Symbol.dispose]();
   }

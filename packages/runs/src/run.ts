@@ -7,7 +7,6 @@ import {
   type Generated,
   type GenerateOptions,
   type Generator,
-  type SentinelTokenizer,
   type Tokenizer,
 } from "@finegrain/generate";
 import { type Backend, FinegrainError, type HostTensor, inTurns, Once } from "@finegrain/graph";
@@ -36,7 +35,7 @@ import { trainInStages } from "./stages.ts";
 import type { RunStore } from "./store.ts";
 import { type Text, textOf } from "./text/text.ts";
 import { textOfRun, withText } from "./text/text-of-run.ts";
-import { expectVocabulary, openOwnTokenizer, tokenizerFor } from "./tokenizer.ts";
+import { expectVocabulary, openOwnTokenizer, specialOf, tokenizerFor } from "./tokenizer.ts";
 import { lastBitsPerByte, type Outcome, type TrainingListener } from "./training-loop.ts";
 
 /**
@@ -234,7 +233,7 @@ class OpenedRun implements Run {
   ): AsyncGenerator<Generated, void, undefined> {
     const { tokenizer } = this;
     const generator = await this.#generator(storage, this.#seeing(options.context));
-    const special = "special" in tokenizer ? (tokenizer as SentinelTokenizer).special : undefined;
+    const special = specialOf(tokenizer);
     const { end: endTokens = special ? [special.end] : [] } = this.#config.specialTokens ?? {};
     const source =
       given === undefined

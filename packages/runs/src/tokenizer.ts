@@ -1,4 +1,11 @@
-import { byteLevelJson, byteTokenizer, huggingFaceTokenizer, type Tokenizer, withSentinels } from "@finegrain/generate";
+import {
+  byteLevelJson,
+  byteTokenizer,
+  huggingFaceTokenizer,
+  type SentinelTokenizer,
+  type Tokenizer,
+  withSentinels,
+} from "@finegrain/generate";
 import { FinegrainError } from "@finegrain/graph";
 import type { RunConfig } from "./config.ts";
 import { exists, runPaths } from "./folder/run-folder.ts";
@@ -34,9 +41,13 @@ export async function openOwnTokenizer(
   );
 }
 
+/** The tokens of a tokenizer that stand for no text, of one that has them for texts behind a source. */
+export const specialOf = (tokenizer: Tokenizer): SentinelTokenizer["special"] | undefined =>
+  "special" in tokenizer ? (tokenizer as SentinelTokenizer).special : undefined; // nothing else has a field of that name
+
 /** A tokenizer with the tokens that a model needs besides: sentinels, where its texts follow a source. */
 export const tokenizerFor = ({ encoder }: { readonly encoder?: unknown }, tokenizer: Tokenizer): Tokenizer =>
-  encoder && !("special" in tokenizer) ? withSentinels(tokenizer) : tokenizer;
+  encoder && !specialOf(tokenizer) ? withSentinels(tokenizer) : tokenizer;
 
 /** @throws FinegrainError where the model has no row for some of the tokens. */
 export function expectVocabulary({ name, vocabularySize }: Tokenizer, vocabulary: number): void {
@@ -48,4 +59,4 @@ export function expectVocabulary({ name, vocabularySize }: Tokenizer, vocabulary
 
 /** The tokenizer.json of a tokenizer, which other programs read; undefined where it is a program's own, or its tokens have other numbers here. */
 export const tokenizerJson = (tokenizer: Tokenizer): string | undefined =>
-  "special" in tokenizer ? undefined : (tokenizer.json ?? (tokenizer.name === "byte" ? byteLevelJson() : undefined));
+  specialOf(tokenizer) ? undefined : (tokenizer.json ?? (tokenizer.name === "byte" ? byteLevelJson() : undefined));

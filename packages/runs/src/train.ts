@@ -10,7 +10,7 @@ import {
   type StudentConfig,
 } from "@finegrain/nn";
 import type { Corpus } from "@finegrain/train";
-import { type Beginning, openBeginning } from "./beginning.ts";
+import { type Beginning, besideOf, openBeginning } from "./beginning.ts";
 import { type Measured, withinSeconds } from "./budget.ts";
 import {
   checkRunConfig,
@@ -123,7 +123,7 @@ async function trainNew({ backend, out, data, ...options }: Omit<TrainOptions<Ow
     throw new FinegrainError(
       `${wanted !== undefined ? "model" : "tokenizer"} cannot be given with init: the new run has that of ${init}`,
     );
-  const beside = { ...(lora && { lora }), ...(student && { student }) };
+  const beside = besideOf({ lora, student });
   const [extra] = Object.keys(beside);
   if (extra !== undefined && init === undefined)
     throw new FinegrainError(
@@ -300,8 +300,7 @@ async function beginAgain(path: string, { backend, layers, data, newData, steps,
   const text = await textOfRun(config, { data, newData, communicator });
   const corpus = await corpusOf(text, tokenizer, { signal, onProgress, beside: path, communicator });
   const { init, model, training } = config;
-  const { lora, student } = model;
-  const beside = { ...(lora && { lora }), ...(student && { student }) };
+  const beside = besideOf(model);
   const beginning = init === undefined ? undefined : await openBeginning(init, { backend, layers, beside });
   const weights = await beginning?.weights(training.seed);
   return trainFromStart({

@@ -129,7 +129,8 @@ export async function runTraining(input: TrainingInput): Promise<{ outcome: Outc
   await using metrics = await store.openMetrics(trainer.step);
   const evaluated = targets(heldOut);
   input.onStart?.({ config, corpus, model: input.model, step: trainer.step, folder: store.folder, evaluated });
-  const loop = new Loop({ ...input, examples, store, communicator }, trainer, metrics, batches, heldOut);
+  const targetsPerByte = examples.targetsPerByte(config.training);
+  const loop = new Loop({ ...input, targetsPerByte, store, communicator }, trainer, metrics, batches, heldOut);
   // Awaited here: trainer and metrics are closed when this function returns.
   return await loop.run();
 }
@@ -179,7 +180,7 @@ function heldOutWindows(corpus: Corpus, examples: Examples, { batch, length }: T
 /** Tokens that windows ask for. */
 const targets = (windows: readonly HeldOutBatch[]): number => windows.reduce((sum, { count }) => sum + count, 0);
 
-type LoopInput = TrainingInput & { readonly communicator: Communicator; readonly examples: Examples };
+type LoopInput = TrainingInput & { readonly communicator: Communicator; readonly targetsPerByte: number };
 
 class Loop {
   readonly #input: LoopInput;
@@ -263,13 +264,13 @@ class Loop {
   async #evaluate(): Promise<void> {
     if (this.#heldOut.length === 0) return;
     const { step } = this.#trainer;
-    const { signal, examples, config } = this.#input;
+    const { signal, targetsPerByte } = this.#input;
     const sum = await this.#trainer.evaluate(this.#heldOut, signal).catch((error: unknown) => {
       if (signal?.aborted) return undefined;
       throw error;
     });
     if (sum === undefined) return;
-    const found = bitsPerByte(sum, examples, config.training);
+    const found = bitsPerByte(sum, targetsPerByte);
     this.#evaluated = { step, bitsPerByte: found };
     this.#metrics.append({ step: step - 1, heldOutBitsPerByte: found });
     this.#input.onEvaluation?.({ step, bitsPerByte: found });

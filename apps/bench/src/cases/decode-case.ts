@@ -1,6 +1,6 @@
 import { cacheTypes, createGenerator, type Generator } from "@finegrain/generate";
 import { type Backend, byteSize, bytesRead, FinegrainError, type Graph } from "@finegrain/graph";
-import { type LanguageModel, type ModelConfig, PADDING, parameterCount, type Storage } from "@finegrain/nn";
+import { type LanguageModel, PADDING, parameterCount, type Storage } from "@finegrain/nn";
 import { energyMeter } from "../measure/energy.ts";
 import { expectRoom } from "../measure/memory.ts";
 import { median } from "../measure/statistics.ts";
@@ -8,6 +8,7 @@ import { recording } from "../results/recording.ts";
 import type { ModelFigures } from "../results/result.ts";
 import type { Measure } from "../suites/suite.ts";
 import type { WeightPool } from "./random-weights.ts";
+import { tokensOf } from "./tokens.ts";
 import { type Prepared, tokenSpeed } from "./variant.ts";
 
 /**
@@ -42,10 +43,6 @@ export async function timeDecode(
     `the model's context has no room for ${units + 1} tokens behind a prompt of ${prompt.length}`,
   );
 }
-
-/** Tokens that are no padding. */
-const tokensOf = (count: number, { vocabulary }: Pick<ModelConfig, "vocabulary">): Int32Array =>
-  Int32Array.from({ length: count }, (_, i) => 1 + ((i * 7919) % (vocabulary - 1)));
 
 /** Tokens that a step's attention sees, on average over `units` steps behind a prompt. */
 export const meanTokens = ({ prompt, units }: Pick<Measure, "prompt" | "units">): number => prompt + (units + 1) / 2;

@@ -1,4 +1,4 @@
-import { type Backend, type HostTensor, hostTensor } from "@finegrain/graph";
+import type { Backend } from "@finegrain/graph";
 import { type LanguageModel, parameterCount, storedTypes } from "@finegrain/nn";
 import { adamW, createTrainer, schedule } from "@finegrain/train";
 import { matrixProducts } from "../limits/matrix-products.ts";
@@ -8,17 +8,8 @@ import { expectRoom } from "../measure/memory.ts";
 import { recording } from "../results/recording.ts";
 import type { ModelFigures } from "../results/result.ts";
 import type { Measure } from "../suites/suite.ts";
+import { batchOf } from "./tokens.ts";
 import { type Prepared, tokenSpeed } from "./variant.ts";
-
-/** A batch to train on, none of whose tokens is padding: int32 [batch, source + length + 1]. */
-export function anyTokens(
-  { source, config }: LanguageModel,
-  { batch, length }: Pick<Measure, "batch" | "length">,
-): HostTensor {
-  const width = (source?.maxLength ?? 0) + length + 1;
-  const ids = Int32Array.from({ length: batch * width }, (_, i) => 1 + ((i * 7919) % (config.vocabulary - 1)));
-  return hostTensor("int32", [batch, width], ids);
-}
 
 /**
  * A model that trains on random bytes, and beside it the matrix products of its own step, alone on the same backend: what
@@ -43,7 +34,7 @@ export async function prepareTraining(
     length,
     seed: 0,
   });
-  const tokens = anyTokens(model, { batch, length });
+  const tokens = batchOf(model, { batch, length });
   let products: ProductsBeside;
   try {
     await trainer.run([tokens]); // compiles the step, and records its graph

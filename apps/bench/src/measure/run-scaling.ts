@@ -2,7 +2,7 @@ import { type Communicator, valueOfRank, valuesOfRanks } from "@finegrain/distri
 import { type Backend, FinegrainError } from "@finegrain/graph";
 import { type LanguageModel, type ModelConfig, modelOf, parameterCount } from "@finegrain/nn";
 import { adamW, createTrainer, schedule } from "@finegrain/train";
-import { anyTokens } from "../cases/train-case.ts";
+import { batchOf } from "../cases/tokens.ts";
 import { tokenSpeed } from "../cases/variant.ts";
 import { errorSentence } from "../results/error-sentence.ts";
 import type { ModelFigures, Result, Scaling } from "../results/result.ts";
@@ -134,7 +134,7 @@ async function openTraining(
   const trainer = typeof made === "string" ? undefined : made;
   const close = async () => await trainer?.[Symbol.asyncDispose]();
   if (error !== undefined) return { error, communicationShare: () => null, [Symbol.asyncDispose]: close };
-  const tokens = anyTokens(model, { batch, length });
+  const tokens = batchOf(model, { batch, length });
   await trainer?.run([tokens]); // compiles the step
   const spent = { all: 0, communication: 0 };
   const steps = async (): Promise<number> => {

@@ -28,7 +28,7 @@ export async function loadLibrary(named: string | undefined): Promise<{ library:
     });
   });
   // UCX, which MPICH is often built with, writes over the first instructions of mmap and its like while threads of Node are in them, to hear when
-  // memory comes and goes: a crash now and then. Without that it registers memory for every message anew.
+  // memory comes and goes, which may crash these. Without that it registers memory for every message anew.
   process.env.UCX_MEM_EVENTS ??= "no";
   for (const path of named === undefined ? libraryNames(process.env) : [named]) {
     try {

@@ -94,7 +94,7 @@ const renamed = <V>(record: Readonly<Record<string, V>>, name: (key: string) => 
   Object.fromEntries(Object.entries(record).map(([key, value]) => [name(key), value]));
 
 /** The weights, or caches, of all branches as one. Their names differ. */
-const together = <V>(parts: readonly Readonly<Record<string, V>>[]): Readonly<Record<string, V>> =>
+export const together = <V>(parts: readonly Readonly<Record<string, V>>[]): Readonly<Record<string, V>> =>
   Object.assign({}, ...parts) as Readonly<Record<string, V>>; // of parts of this type
 
 /** x + branch(x), branch after branch. */

@@ -1,6 +1,7 @@
 import { add, mul, type Tensor, type TensorType } from "@finegrain/graph";
 import { type Context, evaluation } from "../context.ts";
 import type { CachedLayer, Params, Weights } from "../layer.ts";
+import { together } from "./block.ts";
 import { type DenseParams, dense } from "./projections/dense.ts";
 import { reversibleSerial, type Streams } from "./reversible.ts";
 
@@ -67,7 +68,7 @@ export function reversibleStack(
 
   return {
     params: {
-      blocks: Object.fromEntries(names.map((name) => [name, Object.assign({}, ...branches.map((b) => b.params))])),
+      blocks: Object.fromEntries(names.map((name) => [name, together(branches.map(({ params }) => params))])),
       ...(forgets.length > 0 ? { forget: Object.fromEntries(forgets) } : {}),
     },
     apply: (w, streams, context) =>
@@ -78,7 +79,7 @@ export function reversibleStack(
       }),
     caches: (batch, capacity) =>
       Object.fromEntries(
-        names.map((name) => [name, Object.assign({}, ...branches.map((branch) => branch.caches(batch, capacity)))]),
+        names.map((name) => [name, together(branches.map((branch) => branch.caches(batch, capacity)))]),
       ),
     decode(w, streams, caches, position) {
       const next: Record<string, Record<string, Tensor>> = {};

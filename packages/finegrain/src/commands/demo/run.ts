@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { backendOptions } from "@finegrain/backends";
-import { BASELINE, interleave, isMeasurement, median, parseSuite, runSuite, timeDecode } from "@finegrain/bench";
+import { BASELINE, isMeasurement, median, parseSuite, runSuite } from "@finegrain/bench";
 import { byteTokenizer, createGenerator, type Generator } from "@finegrain/generate";
 import type { Backend } from "@finegrain/graph";
 import { equalParameters, type ModelConfig, parameterCount, scalingLM } from "@finegrain/nn";
@@ -21,6 +21,7 @@ import { count, digits, duration, whole } from "../../output/format.ts";
 import { hint } from "../../output/hint.ts";
 import { table } from "../../output/table.ts";
 import { type Terminal, terminal } from "../../output/terminal.ts";
+import { decodeSpeeds } from "../decode-speeds.ts";
 import { openNoting } from "../open-backend.ts";
 import { trainingProgress } from "../train/progress.ts";
 import { conclusion, spread } from "./conclusion.ts";
@@ -177,12 +178,7 @@ async function writeAndTime(
       await writeParagraph(out, name, generator, signal);
     }
     const prompt = byteTokenizer().encode(PROMPT);
-    const contestants = [...generators].map(([name, generator]) => ({
-      name,
-      round: () => timeDecode(generator, prompt, TIMED.units),
-    }));
-    const samples = await interleave(contestants, { ...TIMED, signal });
-    return new Map([...samples].map(([name, { seconds }]) => [name, 1 / median(seconds)]));
+    return await decodeSpeeds(generators, prompt, TIMED, signal); // awaited before they are disposed of
   } finally {
     for (const generator of generators.values()) await generator[Symbol.asyncDispose]();
   }

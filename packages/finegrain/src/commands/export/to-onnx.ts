@@ -47,18 +47,19 @@ export async function exportToOnnx(run: Run, { out, context }: OnnxExportOptions
       safetensorsChunks(paramTypes(model.params), (path) => weights.get(path)!),
     );
     const { entries } = await readTensorHeader(file);
-    const partOf = (path: string) => entries.get(path.replace(/^weights\./, ""));
+    const parts = new Map(
+      [...entries].map(([path, { begin, end }]) => [`weights.${path}`, { file: WEIGHTS, begin, end }]),
+    );
     for (const [name, tokens] of Object.entries(MODELS)) {
       if (tokens > capacity) continue;
       const { takes, gives } = decodeGraph(model, { tokens, capacity }).graph;
       const { caches: past, ...given } = takes;
       const { caches: present, logits } = gives;
       const step = graph({ name: `${tokens} tokens`, inputs: { ...given, past }, outputs: { logits, present } });
-      const written = onnxModel(step, (path) => {
-        const part = path.startsWith("weights.") ? partOf(path) : undefined;
-        return part && { file: WEIGHTS, begin: part.begin, end: part.end };
-      });
-      await writeFileAtomically(join(aside, name), written);
+      await writeFileAtomically(
+        join(aside, name),
+        onnxModel(step, (path) => parts.get(path)),
+      );
     }
     const json = tokenizerJson(tokenizer);
     if (json !== undefined) await writeFileAtomically(join(aside, "tokenizer.json"), json);

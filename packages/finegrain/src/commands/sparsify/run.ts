@@ -1,5 +1,5 @@
 import { backendOptions } from "@finegrain/backends";
-import { interleave, median, modelFigures, timeDecode } from "@finegrain/bench";
+import { modelFigures } from "@finegrain/bench";
 import { createGenerator, type Generator } from "@finegrain/generate";
 import { type Backend, FinegrainError, ranOn } from "@finegrain/graph";
 import {
@@ -22,8 +22,10 @@ import { hint } from "../../output/hint.ts";
 import { table } from "../../output/table.ts";
 import { type Terminal, terminal } from "../../output/terminal.ts";
 import { left, right } from "../bench/table.ts";
+import { decodeSpeeds } from "../decode-speeds.ts";
 import { givenText } from "../given-text.ts";
 import { openNoting } from "../open-backend.ts";
+import { begunRun } from "../train/begun-run.ts";
 import { feedForwardFromFlags } from "../train/layer-flags.ts";
 import { trainingProgress } from "../train/progress.ts";
 import { given } from "../train/training-flags.ts";
@@ -70,15 +72,8 @@ export async function sparsify(flags: Flags, [path]: readonly string[]): Promise
       start = begun;
     },
   });
-  await using run = await training.catch((error: unknown) => {
-    if (interrupt.signal.aborted && !start) return undefined;
-    throw error;
-  });
-  screen.clear();
-  if (run === undefined) {
-    screen.print("stopped before its first step: there is no run");
-    return EXIT.interrupted;
-  }
+  await using run = await begunRun(training, screen, () => interrupt.signal.aborted && !start);
+  if (run === undefined) return EXIT.interrupted;
   if (run.outcome?.interrupted) {
     if (flags.json) screen.write(`${JSON.stringify({ folder: out, ...run.outcome, ...ranOn(backend) })}\n`);
     screen.print(`stopped after step ${run.step}; go on with: ${hint("train", "--resume", out)}`);
@@ -130,16 +125,12 @@ async function compared(
       judged.set(name, bitsPerByte);
       generators.set(name, await createGenerator({ backend, model, weights }));
     }
-    const contestants = [...generators].map(([name, generator]) => ({
-      name,
-      round: () => timeDecode(generator, prompt, units),
-    }));
-    const samples = await interleave(contestants, { ...TIMED, signal });
+    const speeds = await decodeSpeeds(generators, prompt, { ...TIMED, units }, signal);
     signal.throwIfAborted();
     const figures = (name: Names): Figures => ({
       bitsPerByte: judged.get(name)!,
       ...modelFigures(runs[name].model.config),
-      tokensPerSecond: 1 / median(samples.get(name)!.seconds),
+      tokensPerSecond: speeds.get(name)!,
     });
     return { teacher: figures("teacher"), sparse: figures("sparse") };
   } catch (error) {

@@ -33,6 +33,7 @@ import { type Terminal, terminal } from "../../output/terminal.ts";
 import { givenText } from "../given-text.ts";
 import { openNoting } from "../open-backend.ts";
 import { optionsOfRank, withRanks } from "../ranks.ts";
+import { begunRun } from "./begun-run.ts";
 import type { trainFlags } from "./flags.ts";
 import { trainingProgress } from "./progress.ts";
 import { optionsFromFlags } from "./train-flags.ts";
@@ -70,15 +71,8 @@ async function trainAsRank(flags: Flags, communicator: Communicator): Promise<Ex
       describe(out, start);
     },
   });
-  await using run = await training.catch((error: unknown) => {
-    if (interrupt.signal.aborted && !started) return undefined;
-    throw error;
-  });
-  out.clear();
-  if (run === undefined) {
-    out.print("stopped before its first step: there is no run");
-    return isRank ? communicator.abort(EXIT.interrupted) : EXIT.interrupted;
-  }
+  await using run = await begunRun(training, out, () => interrupt.signal.aborted && !started);
+  if (run === undefined) return isRank ? communicator.abort(EXIT.interrupted) : EXIT.interrupted;
   if (flags.json && isFirst) out.write(`${JSON.stringify({ folder: run.path, ...run.outcome, ...ranOn(backend) })}\n`);
   else if (!flags.json) report(out, run, started!); // it has, or had failed
   return run.outcome?.interrupted ? EXIT.interrupted : EXIT.ok;
