@@ -2,7 +2,7 @@
  * llama.cpp as a peer of `finegrain bench`: a process that reads a JSON object a line, and answers each with one.
  *
  *     { do: "hello", threads }                          -> { release }  or  { missing: the package }
- *     { do: "prepare", path, prompt: [tokens], units }  -> { task }
+ *     { do: "prepare", path, prompt: [tokens], units }  -> { task }      units tokens behind the prompt; of none, the prompt itself
  *     { do: "round", task }                             -> { seconds }   a token
  *     { do: "drop", task }                              -> {}
  *
@@ -43,7 +43,7 @@ const requests = {
     const model = await llama.loadModel({ modelPath: path, gpuLayers: 0 });
     const context = await model.createContext({ contextSize: prompt.length + units + 1, sequences: 1, threads });
     const sequence = context.getSequence();
-    await sequence.evaluateWithoutGeneratingNewTokens(prompt);
+    if (units > 0) await sequence.evaluateWithoutGeneratingNewTokens(prompt);
     const task = tasks.size + 1;
     tasks.set(task, { model, sequence, prompt, units });
     return { task };
@@ -51,6 +51,12 @@ const requests = {
   async round({ task }) {
     const { sequence, prompt, units } = tasks.get(task);
     const started = performance.now();
+    if (units === 0) {
+      await sequence.evaluateWithoutGeneratingNewTokens(prompt);
+      const seconds = (performance.now() - started) / 1000 / prompt.length;
+      await sequence.eraseContextTokenRanges([{ start: 0, end: prompt.length }]);
+      return { seconds };
+    }
     for (let step = 0; step < units; step++)
       await sequence.controlledEvaluate([[prompt[step % prompt.length], { generateNext: { token: true } }]]);
     const seconds = (performance.now() - started) / 1000 / units;

@@ -1,13 +1,15 @@
 import { readFileSync } from "node:fs";
-import { mkdtemp, open, rm, stat } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Backend, FinegrainError, referenceBackend } from "@finegrain/graph";
+import type { SizedConfig } from "@finegrain/nn";
+import { openPretrained } from "@finegrain/runs";
 import { Ajv2020 } from "ajv/dist/2020.js";
-import { describe, expect, test } from "vitest";
+import { afterAll, describe, expect, test } from "vitest";
 import { runSuite } from "../src/measure/run-suite.ts";
-import { decodeBytes, parametersOf } from "../src/peers/dense-model.ts";
-import { gpt2Tensors, writeGpt2 } from "../src/peers/gguf.ts";
+import { decodeBytes, familyOf, parametersOf } from "../src/peers/dense-model.ts";
+import { writeGguf } from "../src/peers/gguf.ts";
 import { jaxJs } from "../src/peers/jax-js.ts";
 import { llamaCpp } from "../src/peers/llama-cpp.ts";
 import { onnxRuntime } from "../src/peers/onnx-runtime.ts";
@@ -183,24 +185,54 @@ test("a Python that is not there is an absence", async () => {
   });
 });
 
-test("a GGUF file of GPT-2 holds every tensor behind a header", async () => {
+/** A model of Llama's kind, wide enough for formats of blocks. */
+const llama: SizedConfig = {
+  ...{ vocabulary: 300, dModel: 64, dFf: 96, layers: 2, heads: 4, maxLength: 16 },
+  positions: "rotary",
+  norm: "rms",
+  feedForward: { type: "dense", activation: "swiglu", bias: false },
+  attention: { type: "dense", kvHeads: 2, bias: "none" },
+  loss: { type: "tied" },
+};
+
+test("models are of the family whose blocks they have", () => {
+  expect(familyOf(model)).toBe("gpt2");
+  expect(familyOf(llama)).toBe("llama");
+  expect(familyOf({ ...llama, loss: { type: "dense", bias: false } })).toBe("llama");
+  for (const other of [
+    { norm: "layer" },
+    { positions: "learned" },
+    { loss: { type: "dense" } },
+    { objective: "masked" },
+  ])
+    expect(familyOf({ ...llama, ...other } as SizedConfig), JSON.stringify(other)).toBeUndefined();
+  expect(familyOf({ ...model, feedForward: { type: "sparse", blockSize: 4 } })).toBeUndefined();
+});
+
+describe("a GGUF file of random weights", async () => {
   const folder = await mkdtemp(join(tmpdir(), "finegrain-test-"));
-  try {
-    const path = join(folder, "random.gguf");
-    const parameters = await writeGpt2(path, model);
-    expect(parameters).toBe(parametersOf(model) - model.vocabulary);
-    const file = await open(path);
-    const { buffer } = await file.read(Buffer.alloc(24), 0, 24, 0);
-    await file.close();
-    expect(buffer.toString("latin1", 0, 4)).toBe("GGUF");
-    expect(buffer.readUInt32LE(4)).toBe(3);
-    expect(buffer.readBigUInt64LE(8)).toBe(BigInt(gpt2Tensors(model).length));
-    const { size } = await stat(path);
-    expect(size % 32).toBe(0);
-    expect(size).toBeGreaterThan(4 * parameters);
-  } finally {
-    await rm(folder, { recursive: true });
-  }
+  afterAll(() => rm(folder, { recursive: true }));
+
+  test.each([
+    ["gpt2", "float32"],
+    ["llama", "float32"],
+    ["llama", "float16"],
+    ["llama", "int8"],
+    ["llama", "int4"],
+  ] as const)("of %s in %s is one that opens", async (family, storage) => {
+    const config = family === "gpt2" ? model : llama;
+    const path = join(folder, `${family}-${storage}.gguf`);
+    const parameters = await writeGguf(path, config, { family, storage });
+    const bias = family === "gpt2" ? config.vocabulary : 0; // of its logits it has none
+    expect(parameters).toBe(parametersOf(config) - bias);
+    const opened = await openPretrained(path);
+    expect(opened.model).toMatchObject({ dModel: config.dModel, layers: 2, maxLength: 16 });
+    for (const { data } of (await opened.weights()).values()) {
+      const largest = (data as Float32Array).reduce((most, x) => Math.max(most, Math.abs(x)), 0); // float32 all
+      expect(largest).toBeLessThan(0.05);
+      expect(data.length === 1 || largest > 0.005).toBe(true);
+    }
+  });
 });
 
 test("bytes that a dense decode step reads are near what our own graph reads", async () => {

@@ -13,7 +13,8 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { openBackend } from "@finegrain/backends";
 import { parseStudy, trainingOf } from "@finegrain/bench";
-import { parameterCount, storeWeights, writeSafetensors } from "@finegrain/nn";
+import { hostTensor, toFloat16 } from "@finegrain/graph";
+import { parameterCount, writeSafetensors } from "@finegrain/nn";
 import { CHECKPOINT_FILES, openRun, train } from "@finegrain/runs";
 
 /** The study's variants, by what they are called on the page. */
@@ -82,6 +83,14 @@ async function save(name, run) {
   const { model, tokenizer } = run.config;
   const config = `${JSON.stringify({ model, tokenizer, bitsPerByte }, null, 2)}\n`;
   await writeFile(new URL(CHECKPOINT_FILES.config, own), config);
-  const weights = storeWeights(run.model.params, await run.weights(), "float16");
-  await writeFile(new URL(CHECKPOINT_FILES.model, own), writeSafetensors(weights));
+  const weights = [...(await run.weights())].map(([path, weight]) => [
+    path,
+    weight.shape.length > 1 ? half(weight) : weight,
+  ]);
+  await writeFile(new URL(CHECKPOINT_FILES.model, own), writeSafetensors(new Map(weights)));
+}
+
+/** A matrix in float16. */
+function half({ shape, data }) {
+  return hostTensor("float16", shape, Uint16Array.from(data, toFloat16));
 }

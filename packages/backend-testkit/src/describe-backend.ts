@@ -17,7 +17,7 @@ export interface ConformanceOptions {
   readonly storage?: boolean;
   /** The folder of golden cases, `packages/backend-testkit/golden` of finegrain's repository. Default there: that one. In Node. */
   readonly golden?: string;
-  /** Run every so many-th of the cases of `trax-wide`, where a device takes seconds to compile one. Default 1: all of them. */
+  /** Run every so many-th of the golden cases, where a device takes seconds to compile one or another of the same kernels runs all. Default 1. */
   readonly goldenStep?: number;
   /** Run every so many-th of the models that decode and are trained, where another device of the same kernels runs all. Default 1. */
   readonly modelStep?: number;

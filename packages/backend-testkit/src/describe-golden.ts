@@ -1,16 +1,13 @@
 import type { Backend } from "@finegrain/graph";
 import { expect, it } from "vitest";
 import { everyNth } from "./every-nth.ts";
-import type { CaseFile } from "./golden/case.ts";
 import { outcomeLine, runCase } from "./golden/runner.ts";
 import { openHost } from "./host.ts";
 
 /** Every layer's golden case, made by the papers' own code, on the backend. @param folder, step see `ConformanceOptions`. */
 export function describeGolden(backend: () => Backend, folder?: string, step = 1): void {
   it("agrees with the golden cases", { timeout: 300_000 }, async ({ skip }) => {
-    const all = (await openHost()).goldenCases(folder);
-    const wide = all.filter(isWide);
-    const files = [...all.filter((file) => !isWide(file)), ...everyNth(wide, step)];
+    const files = everyNth((await openHost()).goldenCases(folder), step);
     if (files.length === 0)
       skip("the golden cases are in finegrain's repository, not in the package: give their folder, { golden: FOLDER }");
     const outcomes = [];
@@ -19,6 +16,3 @@ export function describeGolden(backend: () => Backend, folder?: string, step = 1
     expect(outcomes.some(({ status }) => status === "ok")).toBe(true);
   });
 }
-
-/** Whether a case is one of the many of golden/trax-wide. */
-const isWide = ({ path }: CaseFile): boolean => /[\\/]trax-wide[\\/]/.test(path);

@@ -6,6 +6,6 @@ import { describeMemory } from "../src/describe-memory.ts";
 // The rest of the suite compares with the reference itself: there are only other backends to learn about.
 describe("reference in Chromium", () => {
   const backend = referenceBackend();
-  describeGolden(() => backend);
+  describeGolden(() => backend, undefined, 8);
   describeMemory(() => backend);
 });

@@ -3,4 +3,6 @@ import { describeBackend, describeGradients } from "../src/index.ts";
 
 describeGradients();
 // All golden cases are run on the reference by the test of the golden command.
-describeBackend("reference", async () => referenceBackend(), { goldenStep: 12 });
+describeBackend("reference", async () => referenceBackend(), {
+  goldenStep: 24, // src/golden/command.test.ts runs all
+});

@@ -4,6 +4,6 @@ import { webgpuBackend } from "../src/index.ts";
 describeBackend("webgpu in Chromium", () => webgpuBackend({ kernelsPerDispatch: 1 }), {
   storage: true,
   drawn: 1,
-  goldenStep: 12,
-  modelStep: 3, // the kernels are those that conformance.test.ts runs in Node, on all models
+  goldenStep: 48,
+  modelStep: 6, // the kernels are those that conformance.test.ts runs in Node, on all models
 });

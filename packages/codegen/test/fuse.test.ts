@@ -2,6 +2,7 @@ import {
   add,
   argMax,
   cachedAttention,
+  cast,
   concat,
   constant,
   einsum,
@@ -222,6 +223,24 @@ describe("fusion", () => {
   test("computes a layer norm in four kernels", () => {
     const [scale, bias] = [input([6], "float32", "scale"), input([6], "float32", "bias")];
     expect(names([layerNorm(x, scale, bias, { epsilon: 1e-5 })], [x, scale, bias])).toHaveLength(4);
+  });
+
+  test.each([
+    ["a scale for every number of the sum", "B I, I O -> B O"],
+    ["a scale for every result", "B I, O I -> B O"],
+  ])("multiplies many rows with a copy of int8 weights, few as they lie: %s", (_, spec) => {
+    const weights = input([64, 64], "int8", "weights");
+    const scale = input([64, 1], "float32", "scale");
+    const product = (rows: number) => {
+      const x = input([rows, 64], "float32", "x");
+      return loops([einsum(x, mul(cast(weights, "float32"), scale), spec)], [x, weights, scale]);
+    };
+    const [copy, multiply, ...others] = product(64);
+    expect(others).toEqual([]);
+    expect(copy!.reduction).toBeUndefined();
+    const { x, y } = asProduct(multiply!)!;
+    expect([x, y].every(({ value, load }) => value === load)).toBe(true);
+    expect(product(4)).toHaveLength(1);
   });
 
   test("appends to a donated cache in place, and to any other in a copy", () => {

@@ -34,6 +34,8 @@ interface Line {
   readonly case: string;
   readonly backend: string;
   readonly variant: string;
+  readonly phase: string;
+  readonly context?: number;
   readonly rounds?: number;
   readonly error?: string;
   readonly tokensPerSecond?: object;
@@ -75,6 +77,48 @@ test("measures on one backend after the other, and keeps what was in the file", 
     ["wasm", "sparse-ff", 3],
   ]);
   expect(await readdir(folder)).toEqual(["results.jsonl", "tiny.json"]);
+});
+
+describe("other forms and sizes", () => {
+  const prefill = { ...decode("prompt", 2), phase: "prefill" };
+  const bench = (...flags: string[]) => finegrain(["bench", suite, "--backend", "reference", ...flags]);
+
+  test("--csv prints a line of titles and one a result, with the prompt that was asked for", async () => {
+    await writeSuite(decode("first, of two", 2), prefill);
+    const ended = await bench("--csv", "--prompt", "6", "--json", results);
+    expect(ended).toMatchObject({ code: 0, stderr: "" });
+    const [titles, ...values] = ended.stdout.trimEnd().split("\r\n");
+    expect(titles).toMatch(/^suite,case,phase,backend,device,variant,tokens_per_second,/);
+    expect(values).toHaveLength(4);
+    expect(values[0]).toMatch(/^tiny,"first, of two",decode,reference,.*,dense,[\d.]+,[\d.]+,[\d.]+,1,6,/);
+    expect(values[3]).toMatch(/^tiny,prompt,prefill,reference,.*,sparse-ff,[\d.]+,/);
+    expect((await lines()).map((line) => [line.phase, line.context])).toEqual([
+      ["decode", 6],
+      ["decode", 6],
+      ["prefill", 6],
+      ["prefill", 6],
+    ]);
+  });
+
+  test("--markdown prints tables of Markdown", async () => {
+    await writeSuite(prefill);
+    const ended = await bench("--markdown");
+    expect(ended).toMatchObject({ code: 0, stderr: "" });
+    expect(ended.stdout).toMatch(
+      /^\n### prompt \(prefill, reference\)\n\n\| variant \| tokens\/s .*\| ms to the first logits /,
+    );
+    expect(ended.stdout).toMatch(/\n\| dense \| [\d,.]+ \|/);
+  });
+
+  test.each([
+    [["--csv", "--markdown"], "results are printed with --csv or with --markdown, not with both"],
+    [["--csv", "--profile"], "--csv is for results alone: not with --profile"],
+    [["--threads", "2"], "backend reference cannot be told how many threads to use: onnx and wasm can"],
+  ])("%j is refused", async (flags, sentence) => {
+    const ended = await bench(...flags);
+    expect(ended.stderr).toContain(sentence);
+    expect(ended.code).not.toBe(0);
+  });
 });
 
 test("a backend that does not open is a line for every variant, and the next one is measured", async () => {

@@ -54,6 +54,17 @@ export function stepBytes(graph: Graph, tokens: number): number {
   return bytesRead(graph) - empty.reduce((a, b) => a + b, 0);
 }
 
+/** @throws FinegrainError where a model's weights and caches do not fit beside what is there. */
+export function expectDecodeRoom(
+  backend: Backend,
+  pool: WeightPool,
+  model: LanguageModel,
+  { storage, capacity, source }: { storage: Storage; capacity: number; source?: number | undefined },
+): void {
+  const caches = cacheTypes(model, capacity, source).values();
+  expectRoom(backend, [...pool.missing(model.params, storage), ...caches]);
+}
+
 export interface DecodeOptions extends Pick<Measure, "prompt" | "units"> {
   /** What the weights are kept in. */
   readonly storage: Storage;
@@ -75,8 +86,7 @@ export async function prepareDecode(
   const source = model.source && tokensOf(prompt, model.config);
   const begin = source ? Int32Array.of(PADDING) : tokensOf(prompt, model.config);
   const capacity = begin.length + units + 1; // the step behind the last
-  const caches = cacheTypes(model, capacity, source?.length).values();
-  expectRoom(backend, [...pool.missing(model.params, storage), ...caches]);
+  expectDecodeRoom(backend, pool, model, { storage, capacity, source: source?.length });
   const weights = pool.of(model.params, storage);
   const generator = await createGenerator({ backend: record.backend, model, weights, capacity, storage });
   try {

@@ -5,6 +5,7 @@ import type { Case, ModelCase, Variant } from "../suites/suite.ts";
 import { prepareDecode } from "./decode-case.ts";
 import { prepareLayer } from "./layer-case.ts";
 import { prepareOp } from "./op-case.ts";
+import { preparePrefill } from "./prefill-case.ts";
 import type { WeightPool } from "./random-weights.ts";
 import { prepareTraining } from "./train-case.ts";
 import type { Prepared } from "./variant.ts";
@@ -66,6 +67,8 @@ function prepareModel(
   switch (phase) {
     case "decode":
       return prepareDecode(backend, pool, name, modelOf(config), { ...measure, storage: storage ?? otherwise });
+    case "prefill":
+      return preparePrefill(backend, pool, name, modelOf(config), { ...measure, storage: storage ?? otherwise });
     case "train":
       return prepareTraining(backend, name, modelOf(config), measure);
     case "layer":

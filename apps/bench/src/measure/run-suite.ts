@@ -32,8 +32,10 @@ export interface RunOptions {
   readonly storage?: Storage | undefined;
   /** Other libraries that take turns with the variants; they belong to the one who opened them. */
   readonly peers?: Pick<OpenPeers, "all"> | undefined;
-  /** Rounds to measure, instead of the suite's own number. */
+  /** Rounds to measure, tokens of prompts and windows of training steps, instead of the suite's own numbers. */
   readonly rounds?: number | undefined;
+  readonly prompt?: number | undefined;
+  readonly batch?: number | undefined;
   /** An abort ends the case at hand with the rounds that it has, and the suite behind it. */
   readonly signal?: AbortSignal | undefined;
   onProgress?(progress: Progress): void;
@@ -43,9 +45,13 @@ export interface RunOptions {
 const QUICK_SECONDS = 40;
 
 /** The cases of a suite as a run measures them. */
-export const casesOf = (suite: Suite, { quick, rounds }: Pick<RunOptions, "quick" | "rounds">): readonly Case[] => {
+export const casesOf = (
+  suite: Suite,
+  { quick, rounds, prompt, batch }: Pick<RunOptions, "quick" | "rounds" | "prompt" | "batch">,
+): readonly Case[] => {
   const { cases } = quick ? quickForm(suite) : suite;
-  return rounds === undefined ? cases : cases.map((entry) => ({ ...entry, measure: { ...entry.measure, rounds } }));
+  const own = Object.fromEntries(Object.entries({ rounds, prompt, batch }).filter(([, value]) => value !== undefined));
+  return cases.map((entry) => ({ ...entry, measure: { ...entry.measure, ...own } }));
 };
 
 /**

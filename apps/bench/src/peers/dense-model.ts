@@ -1,4 +1,4 @@
-import { type ModelConfig, parameterCount, scalingLM } from "@finegrain/nn";
+import { hiddenUnits, type ModelConfig, parameterCount, type SizedConfig, scalingLM } from "@finegrain/nn";
 import { meanTokens } from "../cases/decode-case.ts";
 import type { Measure } from "../suites/suite.ts";
 
@@ -6,16 +6,75 @@ import type { Measure } from "../suites/suite.ts";
 export const isDense = ({ feedForward, attention, loss, objective }: ModelConfig): boolean =>
   [feedForward, attention, loss].every((part) => part === undefined || part.type === "dense") && objective !== "masked";
 
+/** Families of dense models, as transformers and llama.cpp call them. */
+export type PeerFamily = "gpt2" | "llama";
+
+/** A part of a config, which may be its type alone, with what is said of it. */
+type Options = Readonly<Record<string, unknown>>;
+const optionsOf = (part: unknown, otherwise: string): Options =>
+  typeof part === "object" && part !== null ? (part as Options) : { type: part ?? otherwise };
+
+/**
+ * The family whose blocks are those of a dense model, but for an activation and the logits' bias: GPT-2's are of LayerNorm, learned positions and two
+ * matrices, Llama's of RMSNorm, turned queries and keys, gated units and no biases. Undefined where it is neither.
+ */
+export function familyOf(config: ModelConfig): PeerFamily | undefined {
+  const { objective, recurrence, encoder, activation } = config;
+  const [feedForward, attention, loss] = [config.feedForward, config.attention, config.loss].map((part) =>
+    optionsOf(part, "dense"),
+  ) as [Options, Options, Options];
+  const [norm, positions] = [optionsOf(config.norm, "layer"), optionsOf(config.positions, "learned")];
+  if (objective === "masked" || recurrence || encoder) return undefined;
+  if (feedForward.type !== "dense" || attention.type !== "dense") return undefined;
+  const isGated = (feedForward.activation ?? activation) === "swiglu";
+  const own = [norm.type, positions.type, loss.type, isGated].join(" ");
+  if (own === "layer learned dense false" && attention.kvHeads === undefined) return "gpt2";
+  const hasNoBias = feedForward.bias === false && attention.bias === "none" && !attention.normalize;
+  const hasPlainLoss = loss.type === "tied" || (loss.type === "dense" && loss.bias === false);
+  return norm.type === "rms" && positions.type === "rotary" && isGated && hasNoBias && hasPlainLoss
+    ? "llama"
+    : undefined;
+}
+
+/** Whether logits are made by the embedding's table. */
+export const isTied = ({ loss }: ModelConfig): boolean => loss?.type === "tied";
+
+/** Features of all heads of queries, and of all those of keys. */
+export const queriesWidth = ({ dModel, heads, attention }: ModelConfig): number =>
+  heads * Number(optionsOf(attention, "dense").headWidth ?? dModel / heads);
+export const keysWidth = (config: ModelConfig): number =>
+  (queriesWidth(config) / config.heads) * Number(optionsOf(config.attention, "dense").kvHeads ?? config.heads);
+
 /** Parameters of our own model of a config. */
 export const parametersOf = (config: ModelConfig): number => parameterCount(scalingLM(config).params);
 
+/** Bytes of a number in float32. */
+const FLOAT32 = 4;
+
 /**
- * Bytes that one token's decode step of a dense model reads in float32: every weight but the rows of the embeddings that
- * were not asked for, and keys and values of all tokens so far, as many as they are on average over a round.
+ * Bytes that one token's decode step of a dense model reads: every weight but the rows of the embeddings that were not asked for, and
+ * in float32 keys and values of all tokens so far, as many as they are on average over a round.
+ *
+ * @param ofWeight bytes of a weight. Default: float32's.
  */
-export function decodeBytes(config: ModelConfig, parameters: number, measure: Measure): number {
-  const { vocabulary, maxLength, dModel, layers, positions = "learned" } = config;
-  const tables = vocabulary + (positions === "learned" ? maxLength : 0);
-  const rows = positions === "learned" ? 2 : 1;
-  return 4 * (parameters - (tables - rows) * dModel + 2 * layers * dModel * meanTokens(measure));
+export function decodeBytes(config: ModelConfig, parameters: number, measure: Measure, ofWeight = FLOAT32): number {
+  const caches = FLOAT32 * 2 * config.layers * keysWidth(config) * meanTokens(measure);
+  return ofWeight * (parameters - unread(config)) + caches;
 }
+
+/** Operations of the matrix products by which a dense model reads a token of a prompt: twice its matrices, but for the logits'. */
+export function promptOperations(config: SizedConfig, parameters: number): number {
+  const { vocabulary, dModel } = config;
+  return 2 * (parameters - unread(config) - vocabulary * dModel);
+}
+
+/** Numbers of tables of which a step reads a row or two. A table that makes the logits is read whole. */
+function unread(config: ModelConfig): number {
+  const { vocabulary, maxLength, dModel } = config;
+  const hasLearned = optionsOf(config.positions, "learned").type === "learned";
+  const [tables, rows] = [(isTied(config) ? 0 : vocabulary) + (hasLearned ? maxLength : 0), hasLearned ? 2 : 1];
+  return (tables - rows) * dModel;
+}
+
+/** A config as peers are given it. */
+export const sized = (config: ModelConfig): SizedConfig => ({ ...config, dFf: hiddenUnits(config) });

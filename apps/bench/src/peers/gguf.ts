@@ -1,16 +1,29 @@
 import { createWriteStream } from "node:fs";
 import { pipeline } from "node:stream/promises";
-import { size } from "@finegrain/graph";
-import type { SizedConfig } from "@finegrain/nn";
-import { type GgufEntry, ggufChunks } from "@finegrain/runs";
+import { size, toFloat16 } from "@finegrain/graph";
+import type { SizedConfig, Storage } from "@finegrain/nn";
+import { type GgufEntry, type GgufFormat, ggufChunks, metadataOfModel } from "@finegrain/runs";
 import { repeatedNoise } from "../cases/random-weights.ts";
+import { isTied, keysWidth, type PeerFamily, queriesWidth } from "./dense-model.ts";
 
 /*
  * A GGUF file of random weights: llama.cpp reads nothing else.
  */
 
-/** Floats that are written at a time. */
+/** What llama.cpp keeps matrices in that has as many bits as a storage of ours. */
+export const GGUF_FORMATS: Readonly<Record<Storage, GgufFormat>> = {
+  float32: "F32",
+  float16: "F16",
+  int8: "Q8_0",
+  int4: "Q4_0",
+};
+/** Numbers that share a scale, in formats that have some. */
+export const GGUF_BLOCK = 32;
+
+/** Numbers that are written at a time. */
 const PIECE = 2 ** 20;
+/** Of the weights: small, so that no activation leaves float32's range. */
+const DEVIATION = 0.02;
 /** Kinds of tokens, as llama.cpp counts them. */
 const NORMAL = 1;
 const BYTE = 6;
@@ -29,13 +42,18 @@ function vocabularyEntries(vocabulary: number): [string, GgufEntry][] {
   ];
 }
 
-/** Tensors of a GPT-2 by name, their extents from the slowest axis to the fastest, as ours are. */
-export function gpt2Tensors({ vocabulary, maxLength, dModel, dFf, layers }: SizedConfig): [string, number[]][] {
-  const linear = (name: string, out: number, into: number): [string, number[]][] => [
+type Described = [name: string, shape: number[]];
+
+/** Tensors of a model of a family by name, their extents from the slowest axis to the fastest, as ours are. */
+export const ggufTensors = (config: SizedConfig, family: PeerFamily): Described[] =>
+  family === "gpt2" ? gpt2Tensors(config) : llamaTensors(config);
+
+function gpt2Tensors({ vocabulary, maxLength, dModel, dFf, layers }: SizedConfig): Described[] {
+  const linear = (name: string, out: number, into: number): Described[] => [
     [`${name}.weight`, [out, into]],
     [`${name}.bias`, [out]],
   ];
-  const norm = (name: string): [string, number[]][] => [
+  const norm = (name: string): Described[] => [
     [`${name}.weight`, [dModel]],
     [`${name}.bias`, [dModel]],
   ];
@@ -56,31 +74,83 @@ export function gpt2Tensors({ vocabulary, maxLength, dModel, dFf, layers }: Size
   ];
 }
 
-/** Write a GPT-2 of a config's widths with random float32 weights. @returns its parameters. */
-export async function writeGpt2(path: string, config: SizedConfig, signal?: AbortSignal): Promise<number> {
-  const tensors = gpt2Tensors(config);
-  // Small, so that no activation leaves float32's range.
-  const noise = new Uint8Array(repeatedNoise([PIECE], 0.02).data.buffer);
+function llamaTensors(config: SizedConfig): Described[] {
+  const { vocabulary, dModel, dFf, layers } = config;
+  const [queries, keys] = [queriesWidth(config), keysWidth(config)];
+  const block = (i: number): Described[] => [
+    [`blk.${i}.attn_norm.weight`, [dModel]],
+    [`blk.${i}.attn_q.weight`, [queries, dModel]],
+    [`blk.${i}.attn_k.weight`, [keys, dModel]],
+    [`blk.${i}.attn_v.weight`, [keys, dModel]],
+    [`blk.${i}.attn_output.weight`, [dModel, queries]],
+    [`blk.${i}.ffn_norm.weight`, [dModel]],
+    [`blk.${i}.ffn_gate.weight`, [dFf, dModel]],
+    [`blk.${i}.ffn_up.weight`, [dFf, dModel]],
+    [`blk.${i}.ffn_down.weight`, [dModel, dFf]],
+  ];
+  return [
+    ["token_embd.weight", [vocabulary, dModel]],
+    ...Array.from({ length: layers }, (_, i) => block(i)).flat(),
+    ["output_norm.weight", [dModel]],
+    ...(isTied(config) ? [] : ([["output.weight", [vocabulary, dModel]]] satisfies Described[])),
+  ];
+}
+
+/** Write a model of a config's widths with random weights, its matrices in a storage's format. @returns its parameters. */
+export async function writeGguf(
+  path: string,
+  config: SizedConfig,
+  { family, storage }: { readonly family: PeerFamily; readonly storage: Storage },
+): Promise<number> {
+  const tensors = ggufTensors(config, family);
+  const noise = repeatedNoise([PIECE], DEVIATION).data as Float32Array; // it is float32
+  const pieces = { F32: new Uint8Array(noise.buffer), [GGUF_FORMATS[storage]]: encoded(noise, GGUF_FORMATS[storage]) };
   const content = {
-    metadata: metadataOf(config),
-    tensors: new Map(tensors.map(([name, shape]) => [name, { shape, pieces: () => repeated(noise, 4 * size(shape)) }])),
+    metadata: new Map([...metadataOf(config, family), ...vocabularyEntries(config.vocabulary)]),
+    tensors: new Map(
+      tensors.map(([name, shape]) => {
+        const format = shape.length > 1 && name !== POSITIONS ? GGUF_FORMATS[storage] : "F32";
+        const bytes = pieces[format]!;
+        return [name, { shape, format, pieces: () => repeated(bytes, (size(shape) / PIECE) * bytes.length) }];
+      }),
+    ),
   };
-  await pipeline(ggufChunks(content), createWriteStream(path), ...(signal ? [{ signal }] : []));
+  await pipeline(ggufChunks(content), createWriteStream(path));
   return tensors.reduce((sum, [, shape]) => sum + size(shape), 0);
+}
+
+/** A table of which one row is added. */
+const POSITIONS = "position_embd.weight";
+
+const metadataOf = (config: SizedConfig, family: PeerFamily): Map<string, GgufEntry> =>
+  family === "gpt2"
+    ? metadataOfModel({ ...config, feedForward: { type: "dense", activation: "fastGelu" } }, family)
+    : metadataOfModel(config, family);
+
+/** Numbers as the blocks of a format, which all have the same scale. */
+function encoded(noise: Float32Array, format: GgufFormat): Uint8Array {
+  if (format === "F32") return new Uint8Array(noise.buffer);
+  if (format === "F16") return new Uint8Array(Uint16Array.from(noise, toFloat16).buffer);
+  const largest = noise.reduce((most, x) => Math.max(most, Math.abs(x)), 0);
+  const bits = format === "Q8_0" ? 8 : 4;
+  const steps = 2 ** (bits - 1) - 1;
+  const scale = toFloat16(largest / steps);
+  const whole = Int8Array.from(noise, (x) => Math.round((x / largest) * steps));
+  const [ofBlock, head] = [(GGUF_BLOCK * bits) / 8, 2];
+  const blocks = new Uint8Array((noise.length / GGUF_BLOCK) * (head + ofBlock));
+  for (let block = 0, at = 0; at < blocks.length; block++, at += head + ofBlock) {
+    blocks[at] = scale & 255;
+    blocks[at + 1] = scale >> 8;
+    for (let k = 0; k < ofBlock; k++) {
+      const first = whole[block * GGUF_BLOCK + k]!;
+      // Q4_0 has number k + 16 in the upper half of byte k, and counts from -8.
+      blocks[at + head + k] =
+        bits === 8 ? first : (first + 8) | ((whole[block * GGUF_BLOCK + k + GGUF_BLOCK / 2]! + 8) << 4);
+    }
+  }
+  return blocks;
 }
 
 function* repeated(noise: Uint8Array, bytes: number): Generator<Uint8Array> {
   for (let done = 0; done < bytes; done += noise.length) yield noise.subarray(0, Math.min(noise.length, bytes - done));
 }
-
-const metadataOf = ({ vocabulary, maxLength, dModel, dFf, layers, heads }: SizedConfig): Map<string, GgufEntry> =>
-  new Map<string, GgufEntry>([
-    ["general.architecture", ["string", "gpt2"]],
-    ["gpt2.context_length", ["uint32", maxLength]],
-    ["gpt2.embedding_length", ["uint32", dModel]],
-    ["gpt2.block_count", ["uint32", layers]],
-    ["gpt2.feed_forward_length", ["uint32", dFf]],
-    ["gpt2.attention.head_count", ["uint32", heads]],
-    ["gpt2.attention.layer_norm_epsilon", ["float32", 1e-5]],
-    ...vocabularyEntries(vocabulary),
-  ]);

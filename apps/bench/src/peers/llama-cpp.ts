@@ -1,8 +1,9 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
-import { decodeBytes, isDense } from "./dense-model.ts";
-import { BYTES, writeGpt2 } from "./gguf.ts";
+import type { GgufFormat } from "@finegrain/runs";
+import { decodeBytes, familyOf, type PeerFamily, promptOperations, queriesWidth } from "./dense-model.ts";
+import { BYTES, GGUF_BLOCK, GGUF_FORMATS, writeGguf } from "./gguf.ts";
 import { type JsonLines, numberOf, textOf } from "./json-lines.ts";
 import type { ModelTask, Peer, PeerModel, PeerPlace } from "./peer.ts";
 import { serverTask, startServer } from "./server.ts";
@@ -10,15 +11,15 @@ import { serverTask, startServer } from "./server.ts";
 /**
  * llama.cpp through node-llama-cpp's prebuilt library, in a process of its own, on the CPU with as many threads as ours.
  *
- * It runs architectures that it knows. The nearest to our dense model is GPT-2: the same blocks of LayerNorm, attention with
- * biases and a feed-forward layer of two matrices, learned positions and a loss layer of its own, at the same widths, layers
- * and vocabulary. What is another: GELU in the place of ReLU, and no bias of the logits. Weights are random, float32, written
- * to a GGUF file in the OS's temporary folder. A step draws the token of the largest logit, as the library has no way to only
- * compute them.
+ * It runs architectures that it knows: of our dense models those that are Llama's, and the others as the nearest, GPT-2: the same blocks of
+ * LayerNorm, attention with biases and a feed-forward layer of two matrices, learned positions and a loss layer of its own, at the same widths,
+ * layers and vocabulary. What is another there: GELU in the place of ReLU, and no bias of the logits. Weights are random, in float32, float16, Q8_0 or
+ * Q4_0, written to a GGUF file in the OS's temporary folder. A step draws the token of the largest logit, as the library has no way to
+ * only compute them.
  */
 export const llamaCpp: Peer = {
   name: "llama.cpp",
-  scope: "float32 on the CPU: decodes dense models with LayerNorm, learned positions and 256 tokens or more",
+  scope: "on the CPU: prompts and decode of dense models of GPT-2's or Llama's kind with 256 tokens or more",
   async open({ threads }: PeerPlace) {
     const lines = startServer("llama.cpp", [process.execPath], "llama_cpp_server.mjs");
     const answer = await lines.request({ do: "hello", threads }).catch(async (error) => {
@@ -33,36 +34,51 @@ export const llamaCpp: Peer = {
     return {
       name: "llama.cpp:cpu",
       device: { kind: "cpu", description: cpus()[0]?.model.trim() ?? "cpu", provider, threads },
-      prepareModel: (task) => (has(task) ? prepare(lines, task) : Promise.resolve(undefined)),
+      async prepareModel(task) {
+        const family = runsAs(task);
+        return family && prepare(lines, family, task);
+      },
       [Symbol.asyncDispose]: () => lines[Symbol.asyncDispose](),
     };
   },
 };
 
-const has = ({ phase, config, storage }: ModelTask): boolean => {
-  const { norm = "layer", positions = "learned", activation = "relu" } = config;
-  const isGpt2 = norm === "layer" && positions === "learned" && activation !== "swiglu" && config.vocabulary >= BYTES;
-  return phase === "decode" && storage === "float32" && isDense(config) && isGpt2;
-};
+/** The family as which it runs a model; undefined where it does not. */
+function runsAs({ phase, config, storage }: ModelTask): PeerFamily | undefined {
+  if ((phase !== "decode" && phase !== "prefill") || config.vocabulary < BYTES) return undefined;
+  const isBlocked = storage === "int8" || storage === "int4";
+  const lengths = [config.dModel, config.dFf, queriesWidth(config)];
+  return isBlocked && lengths.some((length) => length % GGUF_BLOCK !== 0) ? undefined : familyOf(config);
+}
 
-async function prepare(lines: JsonLines, { config, measure }: ModelTask): Promise<PeerModel> {
+const AS_GPT2 = "GPT-2: GELU, no bias of the logits";
+
+/** Bytes of a number, with its part of a block's scale. */
+const weightBytes = (format: GgufFormat): number => ({ F32: 4, F16: 2, Q8_0: 34 / 32, Q4_0: 18 / 32 })[format];
+
+async function prepare(lines: JsonLines, family: PeerFamily, task: ModelTask): Promise<PeerModel> {
+  const { phase, config, measure, storage } = task;
   const folder = await mkdtemp(join(tmpdir(), "finegrain-llama-"));
   const clear = () => rm(folder, { recursive: true, force: true });
   try {
     const path = join(folder, "random.gguf");
-    const parameters = await writeGpt2(path, config);
+    const parameters = await writeGguf(path, config, { family, storage });
     const prompt = Array.from({ length: measure.prompt }, (_, i) => (i * 7919) % config.vocabulary);
-    const answer = await lines.request({ do: "prepare", path, prompt, units: measure.units });
+    const units = phase === "decode" ? measure.units : 0;
+    const answer = await lines.request({ do: "prepare", path, prompt, units });
     // The library has mapped the file, and on most systems needs its name no more: nothing stays behind, however this ends.
     await clear().catch(() => {});
-    const task = serverTask(lines, numberOf(answer, "task"));
+    const served = serverTask(lines, numberOf(answer, "task"));
+    const format = GGUF_FORMATS[storage];
+    const differs = [...(family === "gpt2" ? [AS_GPT2] : []), ...(storage === "float32" ? [] : [format])].join("; ");
     return {
-      differs: "GPT-2: GELU, no bias of the logits",
+      ...(differs !== "" && { differs }),
       parameters,
-      bytesPerToken: decodeBytes(config, parameters, measure),
-      round: () => task.seconds("round"),
+      bytesPerToken: phase === "decode" ? decodeBytes(config, parameters, measure, weightBytes(format)) : null,
+      operationsPerToken: promptOperations(config, parameters),
+      round: () => served.seconds("round"),
       async [Symbol.asyncDispose]() {
-        await task[Symbol.asyncDispose]();
+        await served[Symbol.asyncDispose]();
         await clear();
       },
     };

@@ -1,5 +1,5 @@
 import type { Backend } from "@finegrain/graph";
-import { hiddenUnits, type ModelConfig, type SizedConfig, type Storage } from "@finegrain/nn";
+import type { ModelConfig, SizedConfig, Storage } from "@finegrain/nn";
 import { opFigures } from "../cases/op-case.ts";
 import { preparations } from "../cases/prepare-case.ts";
 import { WeightPool } from "../cases/random-weights.ts";
@@ -10,7 +10,7 @@ import { errorSentence } from "../results/error-sentence.ts";
 import type { Result } from "../results/result.ts";
 import { failed, type MeasuredCase, results } from "../results/results.ts";
 import { BASELINE, type Case, type ModelCase, type ModelJson, type OpCase } from "../suites/suite.ts";
-import { isDense } from "./dense-model.ts";
+import { isDense, sized } from "./dense-model.ts";
 import type { OpenPeers } from "./open.ts";
 import { isAbsence, type Peer, type PeerModel, type PeerSession } from "./peer.ts";
 
@@ -135,32 +135,31 @@ const models = (session: PeerSession, entry: ModelCase, otherwise: Storage): Pre
     return model && preparedModel(name, entry, model);
   });
 
-function configOf(json: ModelJson): SizedConfig {
-  const config = json as unknown as ModelConfig; // ours has been made of it, or has said why not
-  return { ...config, dFf: hiddenUnits(config) };
-}
+const configOf = (json: ModelJson): SizedConfig => sized(json as unknown as ModelConfig); // ours has been made of it, or has said why not
 
 /** A peer's model as one of ours. */
 function preparedModel(variant: string, { phase, measure }: ModelCase, model: PeerModel): Prepared {
-  const { differs, parameters, bytesPerToken, products } = model;
+  const { differs, parameters, bytesPerToken, operationsPerToken = Number.NaN, products } = model;
   const name = differs === undefined ? variant : `${variant} (${differs})`;
   const alone = `${name}: its products alone`;
+  const isGenerating = phase === "decode" || phase === "prefill";
   return {
     name,
     contestants: [
       { name, round: () => model.round() },
       ...(products ? [{ name: alone, round: () => products.round() }] : []),
     ],
-    figures(rounds, { bandwidth }) {
+    figures(rounds, { bandwidth, flopRate }) {
       const { seconds } = rounds.get(name)!;
-      const limit = bytesPerToken === null ? median(rounds.get(alone)!.seconds) : bytesPerToken / bandwidth;
+      const ofProducts = products ? median(rounds.get(alone)!.seconds) : operationsPerToken / flopRate;
+      const limit = bytesPerToken === null ? ofProducts : bytesPerToken / bandwidth;
       return {
         phase,
-        ...tokenSpeed(seconds, phase === "decode" ? 1 : measure.batch * measure.length),
+        ...tokenSpeed(seconds, isGenerating ? 1 : measure.batch * measure.length),
         parameters,
         bytesPerToken,
         rooflineShare: Number.isFinite(limit) ? limit / median(seconds) : 0,
-        ...(phase === "decode" && { context: measure.prompt }),
+        ...(isGenerating && { context: measure.prompt }),
       };
     },
     ...(products && {

@@ -39,8 +39,10 @@ export interface PeerModel extends PeerVariant {
   /** In what it is another than the variant's: "GELU". Left out: in nothing that costs time. */
   readonly differs?: string;
   readonly parameters: number;
-  /** Bytes that a decode step reads; null in training. */
+  /** Bytes that a decode step reads; null elsewhere. */
   readonly bytesPerToken: number | null;
+  /** Prefill: floating-point operations of the matrix products, a token. */
+  readonly operationsPerToken?: number;
   /** Training: the unit's matrix products alone, in floating-point operations, and a round of them in seconds per unit. */
   readonly products?: { readonly flops: number; round(): Promise<number> };
 }

@@ -5,6 +5,7 @@ import { grouped, type Series, seriesKey } from "./series.ts";
 
 const LIMITS = {
   decode: "of the memory's bandwidth",
+  prefill: "of the fp32 rate",
   train: "of its own matrix products, measured alone",
   layer: "of its own matrix products, measured alone",
 } as const;

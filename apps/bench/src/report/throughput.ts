@@ -8,6 +8,7 @@ const SWEEPS = ["context", "scale"];
 
 const WHAT = {
   decode: "Decode, one stream",
+  prefill: "Prompts, until the first logits",
   train: "Training, whole steps",
   layer: "Training, one layer forwards and backwards",
 } as const;

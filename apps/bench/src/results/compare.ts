@@ -69,7 +69,10 @@ function speedOf(result: Measurement | OpMeasurement): Spread {
 /** The machine's limit that bounds what was measured, in its run; 0 where the line does not say. */
 function limitOf(result: Measurement | OpMeasurement): number {
   const { bandwidthBytesPerSecond = 0, flopsPerSecond = 0, gemmFlopsPerSecond = 0 } = result.machine;
-  if (isMeasurement(result)) return result.phase === "decode" ? bandwidthBytesPerSecond : gemmFlopsPerSecond;
+  if (isMeasurement(result)) {
+    if (result.phase === "prefill") return flopsPerSecond;
+    return result.phase === "decode" ? bandwidthBytesPerSecond : gemmFlopsPerSecond;
+  }
   return result.intensity * bandwidthBytesPerSecond < flopsPerSecond ? bandwidthBytesPerSecond : flopsPerSecond;
 }
 

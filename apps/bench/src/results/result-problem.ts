@@ -1,4 +1,5 @@
 import { isJsonObject } from "@finegrain/graph";
+import { PHASES } from "./result.ts";
 
 type Check = readonly [is: (value: unknown) => boolean, what: string];
 type Checks = Readonly<Record<string, Check>>;
@@ -24,7 +25,7 @@ const oneOf = (...values: readonly string[]): Check => [
 const LINE: Checks = {
   suite: TEXT,
   case: TEXT,
-  phase: oneOf("train", "decode", "layer", "op"),
+  phase: oneOf(...PHASES),
   backend: TEXT,
   device: TEXT,
   variant: TEXT,

@@ -1,10 +1,12 @@
 import type { Machine } from "../measure/machine.ts";
 import type { Spread } from "../measure/statistics.ts";
 
-/** What a model is measured at; "layer" is one feed-forward layer, forwards and backwards. */
-export type ModelPhase = "train" | "decode" | "layer";
+/** What a model is measured at: "prefill" is a prompt up to its logits, "layer" one feed-forward layer, forwards and backwards. */
+export const MODEL_PHASES = ["train", "prefill", "decode", "layer"] as const;
+export type ModelPhase = (typeof MODEL_PHASES)[number];
 /** "op" is one operation of the graph. */
-export type Phase = ModelPhase | "op";
+export const PHASES = [...MODEL_PHASES, "op"] as const;
+export type Phase = (typeof PHASES)[number];
 
 /** What every line of a result file says. The published form is `result.schema.json` of this package. */
 export interface Line {
@@ -49,14 +51,14 @@ export interface ModelFigures {
   readonly bytesPerToken: number | null;
   /**
    * Share of the limit that was reached. Decode: bytesPerToken x tokens/s over the machine's bandwidth. Training: time that
-   * the step's matrix products take alone on the same backend, over the step's time. By ranks: tokens/s over those of one rank, times the machines.
+   * the step's matrix products take alone on the same backend, over the step's time. A prompt: the products' operations a second over the machine's fp32 rate. By ranks: tokens/s over those of one rank, times the machines.
    */
   readonly rooflineShare: number;
   /** Of the CPU package while the variant ran; null where the system does not expose it. */
   readonly joulesPerToken?: number | null;
   /** Kernels that the device is given for a token's step or an optimizer step; null where the backend does not count them. */
   readonly dispatches?: number | null;
-  /** Decode: tokens in the cache before the first measured one. */
+  /** Decode: tokens in the cache before the first measured one. A prompt's tokens. */
   readonly context?: number;
   /** Training by several ranks: how many; left out where it is measured for itself. */
   readonly ranks?: number;

@@ -2,11 +2,9 @@ import { FinegrainError } from "@finegrain/graph";
 import { storages } from "@finegrain/nn";
 import { isOpKind, OP_KINDS, opExtents } from "../cases/op-programs.ts";
 import { fields } from "../results/json-fields.ts";
-import type { Phase } from "../results/result.ts";
+import { PHASES } from "../results/result.ts";
 import { differentNames, list, object, oneOf, positiveNumber, text, wholeNumber } from "./json-checks.ts";
 import type { Case, Measure, OpCase, OpVariant, PaperFigures, Suite, Variant } from "./suite.ts";
-
-const PHASES: readonly Phase[] = ["train", "decode", "layer", "op"];
 
 const DEFAULTS: Measure = { prompt: 16, units: 1, rounds: 15, warmup: 5, batch: 1, length: 1 };
 

@@ -7,7 +7,7 @@ export type ModelJson = Readonly<Record<string, unknown>>;
 
 /** How long a case is measured. */
 export interface Measure {
-  /** Decode: tokens in the cache before the first measured one. */
+  /** Decode: tokens in the cache before the first measured one. Prefill: the prompt's tokens. */
   readonly prompt: number;
   /** Decode: tokens that a round decodes. Training: optimizer steps of a round. Layer: passes of a round. */
   readonly units: number;

@@ -96,20 +96,22 @@ export function isLargeProduct(kernel: LoopKernel): boolean {
 }
 
 /**
- * The operand that a product would read in a better order from a copy of its own: its elements are picked one by one or made of fewer bits, and read again
- * and again, or lie so that loops stay apart that could be one. Found by its buffer.
+ * The operands that a product would read in a better order from copies of their own: their elements are picked one by one, made of fewer bits or scaled,
+ * and read again and again, or lie so that loops stay apart that could be one. Found by their buffers.
  */
-export function bufferToCopy(kernel: LoopKernel): ProgramBuffer | undefined {
+export function buffersToCopy(kernel: LoopKernel): ProgramBuffer[] {
   const product = asProduct(kernel);
-  if (!product) return undefined;
+  if (!product) return [];
   const { x, y, rows, columns, summed, extents: all } = product;
-  if (size(all) < WORTH_COPYING) return undefined;
+  if (size(all) < WORTH_COPYING) return [];
   const extent = (loops: readonly number[]) => extentOf(product, loops);
   const apart = ({ load: { at } }: Factor, loops: readonly number[]) =>
     loops.some((loop, k) => k > 0 && at.strides[loops[k - 1]!] !== at.strides[loop]! * all[loop]!);
   const irregular = (factor: Factor, own: readonly number[], reads: number) =>
     reads > FEW_READS &&
     (factor.value !== factor.load || factor.load.at.dynamic.length > 0 || apart(factor, own) || apart(factor, summed));
-  const found = irregular(x, rows, extent(columns)) ? x : irregular(y, columns, extent(rows)) ? y : undefined;
-  return found?.load.from;
+  return [
+    ...(irregular(x, rows, extent(columns)) ? [x.load.from] : []),
+    ...(irregular(y, columns, extent(rows)) ? [y.load.from] : []),
+  ];
 }

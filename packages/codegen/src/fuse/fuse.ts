@@ -8,7 +8,7 @@ import {
   type Tensor,
   type Turns,
 } from "@finegrain/graph";
-import { bufferToCopy, isLargeProduct } from "../analysis/product.ts";
+import { buffersToCopy, isLargeProduct } from "../analysis/product.ts";
 import type { ProgramBuffer } from "../ir/buffer.ts";
 import { Domain } from "../ir/domain.ts";
 import { literal } from "../ir/expression.ts";
@@ -196,9 +196,10 @@ class Fusion {
   }
 
   #operandToCopy(reduced: Tensor, kernel: LoopKernel): Tensor | undefined {
-    const buffer = bufferToCopy(kernel);
     // A buffer of its own lies as well as can be.
-    return buffer && reduced.inputs.find((x) => !this.#bufferOf(x) && this.#reads(x, buffer));
+    const free = reduced.inputs.filter((x) => !this.#bufferOf(x));
+    const operands = buffersToCopy(kernel).map((buffer) => free.find((x) => this.#reads(x, buffer)));
+    return operands.find((x) => x !== undefined);
   }
 
   /**

@@ -50,3 +50,10 @@ function folded([first, ...others]: string[][], width: number): string[][][] {
   }
   return tables;
 }
+
+/** The same as a table of Markdown. */
+export function markdownTable(columns: readonly Column[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]) => `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
+  const sides = columns.map(({ align }) => (align === "left" ? "---" : "---:"));
+  return [line(columns.map(({ title }) => title)), line(sides), ...rows.map(line)].join("\n");
+}

@@ -1,5 +1,5 @@
 import { command } from "../../command.ts";
-import { backendFlags, quantizeFlag, ranksFlag } from "../backend-flags.ts";
+import { backendFlags, quantizeFlag, ranksFlag, threadsFlag } from "../backend-flags.ts";
 
 export const benchFlags = {
   backend: {
@@ -35,10 +35,20 @@ export const benchFlags = {
     help: "with --distributed: every rank measures the whole suite by itself, all at once; start one on each machine",
   },
   rounds: { type: "whole", value: "N", least: 1, help: "rounds to measure; default the suite's own number" },
+  prompt: {
+    type: "whole",
+    value: "N",
+    least: 1,
+    help: "tokens of prompts, and before decoded ones; default the suite's",
+  },
+  batch: { type: "whole", value: "N", least: 1, help: "windows of a training step; default the suite's own number" },
+  ...threadsFlag,
+  csv: { type: "switch", help: "print comma-separated values, one line a result, in place of tables" },
+  markdown: { type: "switch", help: "print tables of Markdown" },
 } as const;
 
 const SUITES =
-  "paper-800m, paper-800m-storage, paper-17b-block, train-small, train-layers, quality, ops, context, scale, widths, terraformer, train-depth, or the path of a suite's JSON file";
+  "paper-800m, paper-800m-storage, paper-17b-block, train-small, train-layers, quality, ops, context, scale, widths, terraformer, train-depth, pretrained, prompts, or the path of a suite's JSON file";
 
 export const bench = command({
   name: "bench",

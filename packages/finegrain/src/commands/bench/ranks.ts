@@ -14,7 +14,7 @@ import { benchProgress } from "./progress.ts";
 type BenchValues = Values<typeof benchFlags>;
 
 /** What compares, or is of one process alone. */
-const ALONE = ["against", "peers", "profile"] as const;
+const ALONE = ["against", "peers", "profile", "csv", "markdown"] as const;
 
 /**
  * `finegrain bench SUITE --distributed mpi`: the suite's trainings by 1, 2, 4, ... ranks, or with `--each-host` the whole suite by every rank for itself.
@@ -55,21 +55,21 @@ export async function benchOfRanks(values: BenchValues, name: string, communicat
 /** What is shown in one table. */
 const tableOf = ({ case: name, host }: Result): string => `${name} ${host}`;
 
-interface Measuring extends Pick<BenchValues, "quick" | "rounds" | "quantize"> {
+interface Measuring extends Pick<BenchValues, "quick" | "rounds" | "prompt" | "batch" | "threads" | "quantize"> {
   readonly communicator: Communicator;
   readonly onProgress: ReturnType<typeof benchProgress>;
 }
 
 const byRanks = (suite: Suite, asked: BackendOptions, measuring: Measuring): AsyncGenerator<readonly Result[]> =>
-  runScaling(suite, { ...measuring, open: (ranks) => openBackend(optionsOfRank(asked, undefined, ranks)) });
+  runScaling(suite, { ...measuring, open: (ranks) => openBackend(optionsOfRank(asked, measuring.threads, ranks)) });
 
 /** Results of all ranks, a case at a time, with the names of their machines. */
 async function* onEachHost(
   suite: Suite,
   asked: BackendOptions,
-  { communicator, quantize: storage, ...options }: Measuring,
+  { communicator, quantize: storage, threads, ...options }: Measuring,
 ): AsyncGenerator<readonly Result[]> {
-  await using backend = await openBackend(optionsOfRank(asked, undefined, communicator));
+  await using backend = await openBackend(optionsOfRank(asked, threads, communicator));
   for await (const results of runSuite(suite, { ...options, storage, backend }))
     yield valuesOfRanks(
       communicator,

@@ -25,8 +25,9 @@ import { backendLabel, readBackendNames } from "../backend-names.ts";
 import { openNoting } from "../open-backend.ts";
 import { withRanks } from "../ranks.ts";
 import { changesTable } from "./changes.ts";
+import { csvTitles } from "./csv.ts";
 import type { benchFlags } from "./flags.ts";
-import { printCase } from "./print-case.ts";
+import { type Form, printCase } from "./print-case.ts";
 import { printProfiles } from "./profile.ts";
 import { benchProgress } from "./progress.ts";
 import { benchOfRanks } from "./ranks.ts";
@@ -52,7 +53,9 @@ async function benchAlone(values: BenchValues, name: string): Promise<ExitCode> 
   const before = against === undefined ? undefined : await earlierResults(against, suite);
   // A file that cannot be written should be known before minutes of measuring.
   if (json !== undefined) await appendResults(json, []);
-  const out = terminal();
+  const form = formOf(values);
+  const out = terminal({ quiet: form !== "plain" });
+  if (form === "csv") out.write(csvTitles());
   using interrupt = interruptible(() => out.note("stopping after this round; Ctrl-C again stops at once"));
   out.print(out.style.bold(`${suite.name}: ${suite.title}`));
   const now: Result[] = [];
@@ -62,6 +65,7 @@ async function benchAlone(values: BenchValues, name: string): Promise<ExitCode> 
       suite,
       values,
       peers,
+      form,
       out,
       signal: interrupt.signal,
       alone: backends.length === 1,
@@ -73,6 +77,15 @@ async function benchAlone(values: BenchValues, name: string): Promise<ExitCode> 
   const worse = before !== undefined && now.length > 0 && printChanges(out, before, now);
   if (interrupt.signal.aborted) return EXIT.interrupted;
   return worse || now.some((result) => fails(result, values)) ? EXIT.failed : EXIT.ok;
+}
+
+/** @throws UsageError where two forms are asked for, or one of what has none. */
+function formOf({ csv, markdown, profile, against }: BenchValues): Form {
+  if (csv && markdown) throw new UsageError("results are printed with --csv or with --markdown, not with both");
+  const form = csv ? "csv" : markdown ? "markdown" : "plain";
+  if (form !== "plain" && (profile || against !== undefined))
+    throw new UsageError(`--${form} is for results alone: not with --${profile ? "profile" : "against"}`);
+  return form;
 }
 
 /** Of "all" peers only those are meant that are there. */
@@ -90,6 +103,7 @@ interface BenchRun {
   readonly suite: Suite;
   readonly values: BenchValues;
   readonly peers: readonly Peer[];
+  readonly form: Form;
   readonly out: Terminal;
   readonly signal: AbortSignal;
   /** Whether no other backend is asked for: then one that does not open is an error, and not a line. */
@@ -98,10 +112,11 @@ interface BenchRun {
 
 async function* runOn(
   asked: BackendOptions,
-  { suite, values, peers: named, out, signal, alone }: BenchRun,
+  { suite, values, peers: named, form, out, signal, alone }: BenchRun,
 ): AsyncGenerator<readonly Result[]> {
-  const { quick, rounds, quantize: storage } = values;
-  const opened = await openNoting(out, asked).catch((error: Error) => error);
+  const { quick, rounds, prompt, batch, quantize: storage } = values;
+  const which = values.threads === undefined ? asked : { ...asked, threads: values.threads };
+  const opened = await openNoting(out, which).catch((error: Error) => error);
   if (opened instanceof Error) {
     if (alone) throw opened;
     out.print(`\n${backendLabel(asked)} does not open: ${opened.message}`);
@@ -113,11 +128,11 @@ async function* runOn(
   const { threads = availableParallelism(), ...device } = backend.device;
   await using peers = await openPeers(named, { ...device, threads });
   const onProgress = benchProgress(out, backend.name);
-  const options: RunOptions = { backend, peers, quick, rounds, storage, signal, onProgress };
+  const options: RunOptions = { backend, peers, quick, rounds, prompt, batch, storage, signal, onProgress };
   if (values.profile) return await printProfiles(out, suite, options);
   for await (const results of runSuite(suite, options)) {
     out.clear();
-    printCase(out, results);
+    printCase(out, results, form);
     yield results;
   }
   out.clear();

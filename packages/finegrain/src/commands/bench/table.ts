@@ -11,6 +11,11 @@ import {
 import { bytes, count, digits, flopRate } from "../../output/format.ts";
 import { type Column, table } from "../../output/table.ts";
 
+/** A table's columns and rows, before it is drawn. */
+type Content = readonly [columns: readonly Column[], rows: readonly (readonly string[])[]];
+/** How a table is drawn. */
+export type Drawing = (...content: Content) => string;
+
 export const left = (title: string): Column => ({ title, align: "left" });
 export const right = (title: string): Column => ({ title, align: "right" });
 export const share = (part: number): string => `${digits(part * 100)} %`;
@@ -19,14 +24,15 @@ export const range = ({ low, high }: Pick<Spread, "low" | "high">): string => `$
 /**
  * A case's results as lines of text: a table of what was measured, a sentence for what failed, one for rounds that are
  * spread too widely. A peer's variants have its name before their own.
+ * @param drawn how the tables are.
  */
-export function caseTable(lines: readonly Result[]): string[] {
+export function caseTable(lines: readonly Result[], drawn: Drawing = table): string[] {
   const results = lines.map((line) => (line.backend === lines[0]!.backend ? line : named(line)));
   const models = results.filter(isMeasurement);
   const ops = results.filter(isOpMeasurement);
   return [
-    ...(models.length > 0 ? [modelTable(models)] : []),
-    ...(ops.length > 0 ? [opTable(ops)] : []),
+    ...(models.length > 0 ? [drawn(...modelTable(models))] : []),
+    ...(ops.length > 0 ? [drawn(...opTable(ops))] : []),
     ...results.filter(isFailure).map(sentence),
     ...([...models, ...ops].some(({ wide }) => wide) ? [WIDE] : []),
   ];
@@ -55,15 +61,16 @@ const speedCells = (result: Measurement): string[] => [
   overDense(result),
 ];
 
-function modelTable(models: readonly Measurement[]): string {
+function modelTable(models: readonly Measurement[]): Content {
   const [{ phase, ranks }] = models as readonly [Measurement, ...Measurement[]]; // there are some
   if (ranks !== undefined) return ranksTable(models);
+  if (phase === "prefill") return prefillTable(models);
   return phase === "decode" ? decodeTable(models) : trainTable(models);
 }
 
-function ranksTable(results: readonly Measurement[]): string {
+function ranksTable(results: readonly Measurement[]): Content {
   const columns = ["tokens/s", "quartiles", "over one rank (95 %)", "of the machines", "in messages", "rounds"];
-  return table(
+  return [
     [left("variant"), left("scaling"), ...columns.map(right)],
     results.map((result) => [
       result.variant,
@@ -75,12 +82,12 @@ function ranksTable(results: readonly Measurement[]): string {
       result.communicationShare === undefined ? "-" : share(result.communicationShare),
       rounds(result),
     ]),
-  );
+  ];
 }
 
-function decodeTable(results: readonly Measurement[]): string {
+function decodeTable(results: readonly Measurement[]): Content {
   const columns = [...SPEED_COLUMNS, "bytes/token", "of bandwidth", "parameters", "rounds"];
-  return table(
+  return [
     [left("variant"), ...columns.map(right)],
     results.map((result) => [
       ...speedCells(result),
@@ -89,12 +96,27 @@ function decodeTable(results: readonly Measurement[]): string {
       count(result.parameters),
       rounds(result),
     ]),
-  );
+  ];
 }
 
-function trainTable(results: readonly Measurement[]): string {
+function prefillTable(results: readonly Measurement[]): Content {
+  const columns = [...SPEED_COLUMNS, "ms to the first logits", "arithmetic", "of fp32", "parameters", "rounds"];
+  return [
+    [left("variant"), ...columns.map(right)],
+    results.map((result) => [
+      ...speedCells(result),
+      digits(result.millisecondsPerToken * (result.context ?? Number.NaN)),
+      flopRate((result.machine.flopsPerSecond ?? Number.NaN) * result.rooflineShare),
+      share(result.rooflineShare),
+      count(result.parameters),
+      rounds(result),
+    ]),
+  ];
+}
+
+function trainTable(results: readonly Measurement[]): Content {
   const columns = [...SPEED_COLUMNS, "arithmetic", "of products alone", "parameters", "rounds"];
-  return table(
+  return [
     [left("variant"), ...columns.map(right)],
     results.map((result) => [
       ...speedCells(result),
@@ -103,12 +125,12 @@ function trainTable(results: readonly Measurement[]): string {
       count(result.parameters),
       rounds(result),
     ]),
-  );
+  ];
 }
 
-function opTable(results: readonly OpMeasurement[]): string {
+function opTable(results: readonly OpMeasurement[]): Content {
   const columns = ["ms", "quartiles", "memory", "arithmetic", "FLOP/byte", "of the limit", "rounds"];
-  return table(
+  return [
     [left(results[0]!.op), ...columns.map(right)],
     results.map((result) => [
       result.variant,
@@ -120,7 +142,7 @@ function opTable(results: readonly OpMeasurement[]): string {
       share(result.rooflineShare),
       rounds(result),
     ]),
-  );
+  ];
 }
 
 /** The machine, its limits in these results, and what it needed. */

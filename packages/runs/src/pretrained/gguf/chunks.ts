@@ -1,7 +1,8 @@
 import { type Shape, size } from "@finegrain/graph";
+import { blockFormats } from "./blocks.ts";
 
 /*
- * A GGUF file of float32, in the form that header.ts describes: version 3, each tensor at a multiple of the alignment.
+ * A GGUF file, in the form that header.ts describes: version 3, each tensor at a multiple of the alignment.
  */
 
 /** A value of the metadata by its type in the format. */
@@ -14,25 +15,35 @@ export type GgufEntry =
 
 export interface GgufContent {
   readonly metadata: ReadonlyMap<string, GgufEntry>;
-  readonly tensors: ReadonlyMap<string, { readonly shape: Shape; pieces(): Pieces }>;
+  readonly tensors: ReadonlyMap<string, GgufTensorContent>;
 }
 
-/** The bytes of a tensor's float32 numbers, one after the other. */
+export interface GgufTensorContent {
+  readonly shape: Shape;
+  /** What its numbers are stored as, by ggml's name. Default "F32". */
+  readonly format?: GgufFormat;
+  pieces(): Pieces;
+}
+
+export type GgufFormat = "F32" | "F16" | "Q8_0" | "Q4_0";
+
+/** The bytes of a tensor's numbers, one after the other. */
 type Pieces = Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
 
 /** The format's numbers of types. */
 const TYPES = { uint32: 4, int32: 5, float32: 6, bool: 7, string: 8, array: 9 } as const;
 const VERSION = 3;
-const TENSOR_FLOAT32 = 0;
 const ALIGNMENT = 32;
 
 /** The file piece by piece; what a tensor's `pieces` gives is in memory only while it is written. */
 export async function* ggufChunks({ metadata, tensors }: GgufContent): AsyncGenerator<Uint8Array> {
   let offset = 0;
-  const described = [...tensors].map(([name, { shape }]) => {
+  const described = [...tensors].map(([name, tensor]) => {
+    const { shape } = tensor;
     const extents = shape.toReversed().map(uint64); // the fastest axis first
-    const description = [text(name), uint32(shape.length), ...extents, uint32(TENSOR_FLOAT32), uint64(offset)];
-    offset += padded(4 * size(shape));
+    const { type, bytes } = storedAs(tensor);
+    const description = [text(name), uint32(shape.length), ...extents, uint32(type), uint64(offset)];
+    offset += padded(bytes);
     return Buffer.concat(description);
   });
   const head = Buffer.concat([
@@ -45,11 +56,17 @@ export async function* ggufChunks({ metadata, tensors }: GgufContent): AsyncGene
   ]);
   yield head;
   yield Buffer.alloc(padded(head.length) - head.length);
-  for (const { shape, pieces } of tensors.values()) {
-    yield* pieces();
-    const bytes = 4 * size(shape);
+  for (const tensor of tensors.values()) {
+    yield* tensor.pieces();
+    const { bytes } = storedAs(tensor);
     yield Buffer.alloc(padded(bytes) - bytes);
   }
+}
+
+/** The number of a tensor's format, and its bytes. */
+function storedAs({ shape, format = "F32" }: GgufTensorContent): { type: number; bytes: number } {
+  const [type, block] = [...blockFormats].find(([, { name }]) => name === format)!; // every `GgufFormat` is one
+  return { type, bytes: (size(shape) / block.count) * block.bytes };
 }
 
 const padded = (bytes: number): number => Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;

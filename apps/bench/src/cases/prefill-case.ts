@@ -1,0 +1,80 @@
+import { createGenerator, type Generator } from "@finegrain/generate";
+import type { Backend } from "@finegrain/graph";
+import { type LanguageModel, parameterCount, type Storage } from "@finegrain/nn";
+import { flops, matrixProducts } from "../limits/matrix-products.ts";
+import { energyMeter } from "../measure/energy.ts";
+import { median } from "../measure/statistics.ts";
+import { recording } from "../results/recording.ts";
+import type { ModelFigures } from "../results/result.ts";
+import type { Measure } from "../suites/suite.ts";
+import { expectDecodeRoom } from "./decode-case.ts";
+import type { WeightPool } from "./random-weights.ts";
+import { tokensOf } from "./tokens.ts";
+import { type Prepared, tokenSpeed } from "./variant.ts";
+
+export interface PrefillOptions extends Pick<Measure, "prompt"> {
+  /** What the weights are kept in. */
+  readonly storage: Storage;
+}
+
+/**
+ * A model that reads a prompt: the time from an empty stream until the logits of the first token are there, through what `finegrain generate`
+ * uses. Its limit is the machine's fp32 rate: the share is of the products of the graphs that ran.
+ */
+export async function preparePrefill(
+  backend: Backend,
+  pool: WeightPool,
+  name: string,
+  model: LanguageModel,
+  { prompt, storage }: PrefillOptions,
+): Promise<Prepared<ModelFigures>> {
+  const record = recording(backend);
+  expectDecodeRoom(backend, pool, model, { storage, capacity: prompt });
+  const weights = pool.of(model.params, storage);
+  const generator = await createGenerator({ backend: record.backend, model, weights, capacity: prompt, storage });
+  const tokens = tokensOf(prompt, model.config);
+  try {
+    await timePrefill(generator, tokens); // compiles what a round needs
+  } catch (error) {
+    await generator[Symbol.asyncDispose]();
+    throw error;
+  }
+  const energy = energyMeter();
+  let operations = 0;
+  const round = async () => {
+    record.reset();
+    energy.start();
+    const seconds = await timePrefill(generator, tokens);
+    energy.stop(prompt);
+    operations = [...record.runs()].reduce(
+      (sum, [graph, runs]) => sum + runs * matrixProducts(graph).reduce((all, product) => all + flops(product), 0),
+      0,
+    );
+    return seconds / prompt;
+  };
+  return {
+    name,
+    contestants: [{ name, round }],
+    figures(rounds, { flopRate }) {
+      const { seconds } = rounds.get(name)!;
+      return {
+        phase: "prefill",
+        ...tokenSpeed(seconds, 1),
+        parameters: parameterCount(model.params),
+        bytesPerToken: null,
+        rooflineShare: flopRate > 0 ? operations / (median(seconds) * prompt) / flopRate : 0,
+        joulesPerToken: energy.joulesPerUnit(),
+        context: prompt,
+      };
+    },
+    [Symbol.asyncDispose]: async () => generator[Symbol.asyncDispose](),
+  };
+}
+
+/** @returns seconds from a new stream to the logits behind the prompt. */
+async function timePrefill(generator: Generator, prompt: Int32Array): Promise<number> {
+  const started = performance.now();
+  using session = generator.start();
+  await session.prefill(prompt);
+  return (performance.now() - started) / 1000;
+}
