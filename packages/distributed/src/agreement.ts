@@ -32,24 +32,25 @@ export function anyOf(communicator: Communicator, said: boolean): boolean {
 
 /**
  * Refuse to go on where ranks differ.
- * @param what of each thing that has to be alike, by its name.
+ * @param what has to be alike, by its name: a text, or what is compared and shown as JSON.
  * @throws RanksDiffer on all ranks alike: with the first thing that differs, the first rank where it does, and both values.
  */
-export function expectAlike(communicator: Communicator, what: Readonly<Record<string, string>>): void {
+export function expectAlike(communicator: Communicator, what: Readonly<Record<string, unknown>>): void {
   const { rank, size } = communicator;
-  const first = valueOfRank(communicator, what);
-  const differs = Object.keys(first).find((name) => what[name] !== first[name]);
+  if (size === 1) return;
+  const own = Object.fromEntries(Object.entries(what).map(([name, value]) => [name, shown(value)]));
+  const first = valueOfRank(communicator, own);
+  const differs = Object.keys(first).find((name) => own[name] !== first[name]);
   const at = Int32Array.of(differs === undefined ? size : rank);
   communicator.allReduce(at, "min");
   const other = at[0]!;
   if (other === size) return;
-  const [name, value] = valueOfRank(
-    communicator,
-    differs === undefined ? ["", ""] : [differs, what[differs] ?? "none"],
-    other,
-  );
+  const [name, value] = valueOfRank(communicator, differs === undefined ? ["", ""] : [differs, own[differs]!], other);
   throw new RanksDiffer(`rank ${other} has another ${name} than rank 0: ${value}, not ${first[name!]}`);
 }
+
+const shown = (value: unknown): string =>
+  typeof value === "string" ? value : value === undefined ? "none" : JSON.stringify(value);
 
 /** First rank 0 does it, and then all others: what it left is there for them. */
 export async function firstRankFirst<T>(communicator: Communicator, work: () => Promise<T>): Promise<T> {

@@ -1,5 +1,5 @@
 import { openBackend } from "@finegrain/backends";
-import { type Shape, size } from "@finegrain/graph";
+import { type Buffer, type Shape, size } from "@finegrain/graph";
 import { type ModelConfig, scalingLM } from "@finegrain/nn";
 import { adafactor, adamW, createTrainer, heldOutBatches, trainBatches } from "@finegrain/train";
 import type { Communicator } from "../src/index.ts";
@@ -11,6 +11,8 @@ import type { Communicator } from "../src/index.ts";
 const dense: ModelConfig = { vocabulary: 61, dModel: 16, dFf: 64, layers: 1, heads: 2, maxLength: 16 };
 export const MODELS = {
   dense,
+  /** Of so many weights that a block, by which they are shared out, is few of them. */
+  wider: { ...dense, dModel: 32, dFf: 512, layers: 2 },
   sparse: { ...dense, feedForward: { type: "trax-sparse", blockSize: 4, rank: 4 } },
   "token-choice": { ...dense, feedForward: { type: "token-choice", experts: 4 } },
   "expert-choice": { ...dense, feedForward: { type: "expert-choice", experts: 4, capacityFactor: 2, router: "inner" } },
@@ -25,6 +27,8 @@ export interface Training {
   readonly deterministic: boolean;
   /** Whether ranks share experts out. */
   readonly expertParallel?: boolean;
+  /** What is said to the last rank instead. */
+  readonly lastRank?: Partial<Training>;
 }
 
 /** What came of it. */
@@ -36,8 +40,8 @@ export interface Learned {
   /** Nats of a held-out text. */
   readonly heldOut: number;
   readonly parameters: number;
-  /** Experts' weights that this process has. */
-  readonly ofExperts: number;
+  /** What this process has of all experts' weights, and of the optimizer's state: of several, the one that has most. */
+  readonly held: { readonly experts: number; readonly slots: number };
 }
 
 const SIZE = { batch: 2, length: 16 };
@@ -70,14 +74,17 @@ export async function learn(
     norms.push(gradientNorm);
   }
   const weights = await trainer.weights();
-  const count = (all: Iterable<[path: string, shape: Shape]>) =>
-    [...all].reduce((sum, [, shape]) => sum + size(shape), 0);
-  const parameters = count([...weights].map(([path, { shape }]) => [path, shape]));
-  const own = [...trainer.buffers()].filter(([path]) => path.includes(".experts."));
-  const ofExperts = count(own.map(([path, { type }]) => [path, type.shape]));
+  const count = (all: Iterable<{ readonly shape: Shape }>) => [...all].reduce((sum, { shape }) => sum + size(shape), 0);
+  const parameters = count(weights.values());
+  const experts = [...trainer.buffers()].filter(([path]) => path.includes(".experts."));
+  const typesOf = (buffers: Iterable<Buffer>) => [...buffers].map(({ type }) => type);
+  const held = {
+    experts: count(typesOf(experts.map(([, buffer]) => buffer))),
+    slots: count(typesOf(trainer.slots().values())),
+  };
   const { nats } = await trainer.evaluate(heldOutBatches(text.subarray(0, 150), SIZE));
   const { slots } = await trainer.state();
-  return { losses, norms, digest: await digestOf([weights, slots]), heldOut: nats, parameters, ofExperts };
+  return { losses, norms, digest: await digestOf([weights, slots]), heldOut: nats, parameters, held };
 }
 
 async function digestOf(all: readonly ReadonlyMap<string, { readonly data: ArrayLike<number> }>[]): Promise<string> {

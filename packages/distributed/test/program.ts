@@ -55,10 +55,14 @@ async function collectives(): Promise<void> {
 async function agreement(): Promise<void> {
   assert.deepEqual(valuesOfRanks(world, rank), ranks);
   assert.deepEqual(valueOfRank(world, { of: rank, text: "é".repeat(rank + 1) }), { of: 0, text: "é" });
-  expectAlike(world, { version: "1", config: "same" });
+  expectAlike(world, { version: "1", config: { same: true }, data: undefined });
   assert.throws(
     () => expectAlike(world, { version: "1", config: rank < 2 ? "same" : "other" }),
     /^FinegrainError: rank 2 has another config than rank 0: other, not same$/,
+  );
+  assert.throws(
+    () => expectAlike(world, { clip: rank === 0 ? undefined : 1 }),
+    /^FinegrainError: rank 1 has another clip than rank 0: 1, not none$/,
   );
   const order: number[] = [];
   const turn = await firstRankFirst(world, async () => {

@@ -13,6 +13,7 @@ import {
 } from "@finegrain/train";
 import { evaluationDefaults } from "./defaults.ts";
 import { nodeCrypto, nodePath } from "./node.ts";
+import { corpusOfRanks } from "./ranks.ts";
 import { fingerprintOf, shareFingerprint } from "./text/fingerprint.ts";
 import { countLoss } from "./text/loss.ts";
 import type { Text } from "./text/text.ts";
@@ -25,7 +26,7 @@ const MOST_LOST = 0.01;
 export interface CorpusOfOptions extends Pick<CorpusOptions, "signal" | "onProgress"> {
   /** Whether all of it is held out, and not only the last tenth of its bytes. Default false. */
   readonly all?: boolean;
-  /** Whose ranks all need it: rank 0 makes what goes into files. Default: this process alone. */
+  /** Whose ranks all need it: rank 0 makes it, for all. Default: this process alone. */
   readonly communicator?: Communicator | undefined;
   /** The run that it is for: the tokens of a text that is not in memory go into a folder beside it. Default: memory. */
   readonly beside?: string | undefined;
@@ -67,7 +68,8 @@ export async function corpusOf(
       );
     return corpus;
   };
-  if (beside === undefined || Symbol.iterator in documents || text.sourceField !== undefined) return make();
+  if (beside === undefined || Symbol.iterator in documents || text.sourceField !== undefined)
+    return corpusOfRanks(communicator, make);
   await shareFingerprint(communicator, text);
   const { sha256 } = await fingerprintOf(text);
   const what = JSON.stringify([sha256, tokenizer.json ?? tokenizer.name, tokenizer.vocabularySize, all]);

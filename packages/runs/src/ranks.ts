@@ -23,14 +23,30 @@ export function trainingOfRanks(training: TrainingConfig, ranks: number): Traini
   return { ...training, batch: batch / parts, accumulate: accumulate * parts };
 }
 
-/** @throws FinegrainError on all ranks, where they are to train differently, or on other texts. */
-export function expectSameTraining(communicator: Communicator, config: RunConfig, { train, heldOut }: Corpus): void {
-  const { model, training, tokenizer, text = null } = config;
-  const parts = { model, training, tokenizer, text, tokens: [train.length, heldOut.length] };
-  expectAlike(
+/** @throws RanksDiffer on all ranks, where they are to train differently, or on other texts: what `createTrainer` is given, it compares. */
+export function expectSameTraining(
+  communicator: Communicator,
+  { training, tokenizer, text }: RunConfig,
+  { train, heldOut }: Corpus,
+): void {
+  expectAlike(communicator, { training, tokenizer, text, tokens: [train.length, heldOut.length] });
+}
+
+/** A corpus in memory, on all ranks as rank 0 makes it. */
+export async function corpusOfRanks(communicator: Communicator, make: () => Promise<Corpus>): Promise<Corpus> {
+  if (communicator.size === 1) return make();
+  const made = communicator.rank === 0 ? await make() : undefined;
+  await communicator.barrier(); // waits for the others' sake: they have nothing else to do until it is made
+  const { train, heldOut, ...rest } = valueOfRank(
     communicator,
-    Object.fromEntries(Object.entries(parts).map(([name, part]) => [name, JSON.stringify(part)])),
-  );
+    made && { ...made, train: made.train.length, heldOut: made.heldOut.length },
+  )!; // rank 0 has it
+  const share = (part: "train" | "heldOut", length: number): Int32Array => {
+    const tokens = made?.[part].slice(0, length) ?? new Int32Array(length);
+    communicator.broadcast(tokens, 0);
+    return tokens;
+  };
+  return { ...rest, train: share("train", train), heldOut: share("heldOut", heldOut) };
 }
 
 /** A folder that rank 0 writes, and the others read. */

@@ -85,7 +85,7 @@ export interface TrainOptions<O extends OwnLayers = Record<never, never>> extend
   readonly signal?: AbortSignal | undefined;
   /**
    * The processes that train together, each of which makes this call with the same options and sees the same files: the text and the run's
-   * folder, which rank 0 writes. Listeners are told on every rank. Default: this one alone.
+   * folder, which rank 0 writes. Listeners are told on every rank, and on rank 0 alone how a text becomes tokens. Default: this one alone.
    */
   readonly communicator?: Communicator | undefined;
   /** Whether these share the experts of expert layers out: see `createTrainer`. What is learned is the same. Default false. */

@@ -1,4 +1,4 @@
-import { alone } from "@finegrain/distributed";
+import { alone, expectAlike } from "@finegrain/distributed";
 import {
   type Backend,
   type Buffer,
@@ -41,11 +41,17 @@ import type { PreparedOptions, StepReport, Trainer, TrainerOptions, TrainerState
 /**
  * Put a model on a backend for training.
  * @throws FinegrainError where given weights or slots are not those of the model and optimizer, the state is of another seed,
- *   there are more ranks than micro-batches, experts cannot be shared out, or a number cannot be.
+ *   there are more ranks than micro-batches, experts cannot be shared out, or a number cannot be; RanksDiffer on all ranks where they are given
+ *   different options.
  */
 export async function createTrainer(options: TrainerOptions): Promise<Trainer> {
   const { backend, model, optimizer, seed, accumulate = 1, state, weights: given, ...rest } = options;
-  const { communicator = alone(), deterministic = false } = options;
+  const { communicator = alone(), deterministic = false, expertParallel = false } = options;
+  const { batch, length, clipNorm } = options;
+  expectAlike(communicator, {
+    ...{ model: model.config, optimizer: optimizer.name, batch, length, accumulate, clipNorm, seed },
+    ...{ deterministic, expertParallel, step: state?.step ?? 0 },
+  });
   checkOptions(options);
   const share = shareOf(accumulate, communicator);
   const experts = expertSharing(options, communicator, { accumulate, deterministic });
@@ -214,12 +220,16 @@ class ModelTrainer implements Trainer {
     return inModelOrder(this.#options.model, { ...this.#frozen, ...this.#held.parameters });
   }
 
+  slots(): Map<string, Buffer> {
+    return namedSlots(this.#held.slots);
+  }
+
   async weights(): Promise<Map<string, HostTensor>> {
     return readAll(this.buffers());
   }
 
   async state(): Promise<TrainerState> {
-    return { slots: await readAll(namedSlots(this.#held.slots)), step: this.#step, seed: this.#options.seed };
+    return { slots: await readAll(this.slots()), step: this.#step, seed: this.#options.seed };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

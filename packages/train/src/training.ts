@@ -89,6 +89,8 @@ export interface Trainer extends AsyncDisposable {
   state(options?: Keeping): Promise<TrainerState>;
   /** The weights on the device, as they are until the next step: of experts that are shared out, this rank's. */
   buffers(): Map<string, Buffer>;
+  /** The optimizer's slots on the device, as they are until the next step: of several ranks, this one's part of them. */
+  slots(): Map<string, Buffer>;
 }
 
 /** Options of which none is left to defaults, without what a trainer begins with. */

@@ -15,7 +15,7 @@ import type { HeldOutBatch } from "../data/index.ts";
 import { createEvaluator, type Evaluator } from "../evaluator.ts";
 import { Lazy } from "../lazy.ts";
 import { checkBatches, notFinite, rateOf, readAll, uploadBatch, uploadNow, uploadNumber } from "../step-input.ts";
-import { inModelOrder, metricNames, pieceUpdateGraph, tracingGradients } from "../train-step.ts";
+import { inModelOrder, metricNames, namedSlots, pieceUpdateGraph, tracingGradients } from "../train-step.ts";
 import type { Keeping, PreparedOptions, StepReport, Trainer, TrainerState } from "../training.ts";
 import { ExpertSum } from "./expert-sum.ts";
 import { type GradientSum, gradientSum } from "./gradient-sum.ts";
@@ -275,6 +275,10 @@ export class SharedTrainer implements Trainer {
 
   buffers(): Map<string, Buffer> {
     return inModelOrder(this.#options.model, { ...this.#frozen, ...this.#own });
+  }
+
+  slots(): Map<string, Buffer> {
+    return namedSlots(this.#held.slots);
   }
 
   async weights({ keep = true }: Keeping = {}): Promise<Map<string, HostTensor>> {

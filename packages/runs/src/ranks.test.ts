@@ -1,0 +1,16 @@
+import { alone, type Communicator, type Numbers } from "@finegrain/distributed";
+import { expect, test } from "vitest";
+import { corpusOfRanks } from "./ranks.ts";
+
+test("rank 0 makes tokens for all", async () => {
+  const sent: Numbers[] = [];
+  const first: Communicator = { ...alone(), size: 2, broadcast: (values) => void sent.push(values.slice()) };
+  const second: Communicator = { ...alone(), size: 2, rank: 1, broadcast: (values) => values.set(sent.shift()!) };
+  const corpus = {
+    ...{ train: Int32Array.of(3, 1, 4, 1), heldOut: Int32Array.of(5), trainBytes: 9, heldOutBytes: 2 },
+    ...{ special: { end: 6, sentinel: 7, sentinels: 2 }, isPairs: true },
+  };
+  expect(await corpusOfRanks(first, async () => corpus)).toEqual(corpus);
+  expect(await corpusOfRanks(second, () => Promise.reject(new Error("rank 1 made them, too")))).toEqual(corpus);
+  expect(sent).toEqual([]);
+});
