@@ -8,6 +8,7 @@ import {
   lessEqual,
   max,
   reshape,
+  sameShape,
   type Tensor,
   type TensorType,
 } from "@finegrain/graph";
@@ -41,6 +42,12 @@ export interface DecodeShape {
 /** Types of a model's caches, by path, behind a source that is padded to so many tokens. */
 export const cacheTypes = (model: LanguageModel, capacity: number, source = 0): Map<string, TensorType> =>
   new Map(leaves<TensorType>(model.caches(1, capacity, source)));
+
+/** Whether every cache of a model has room by the tokens that it is for: others are of all tokens so far, as a convolution's and a recurrence's are. */
+export function areCachesByPosition(model: LanguageModel): boolean {
+  const [one, two] = [cacheTypes(model, 1), cacheTypes(model, 2)];
+  return [...one].every(([path, { shape }]) => !sameShape(shape, two.get(path)!.shape)); // both have the same paths
+}
 
 /**
  * What a model keeps of a source, which is read once.

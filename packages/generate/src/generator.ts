@@ -1,6 +1,6 @@
 import { type Backend, type Buffer, FinegrainError, type HostTensor, inTurns, Once } from "@finegrain/graph";
 import { type LanguageModel, type Storage, uploadingWeights } from "@finegrain/nn";
-import { decodeGraph, encodeGraph, readGraph, type Watch, writeGraph } from "./decode-graph.ts";
+import { areCachesByPosition, decodeGraph, encodeGraph, readGraph, type Watch, writeGraph } from "./decode-graph.ts";
 import type { DrawnToken } from "./likely.ts";
 import { checkSampling, type SamplingOptions } from "./sampling.ts";
 import { type Session, startSession } from "./session.ts";
@@ -82,6 +82,7 @@ export async function createGenerator(options: GeneratorOptions): Promise<Genera
   const decoder: Decoder = {
     backend,
     model,
+    isByPosition: areCachesByPosition(model),
     weights: Object.fromEntries(buffers),
     capacity: capacityFor(capacity, model.config.maxLength),
     encode: (source) => once(["encode", source], () => backend.compile(encodeGraph(model, { source, storage }))),

@@ -19,7 +19,7 @@ describe.each(Object.entries({ dense, sparse }))("a %s model of 2 layers", (_, c
   const tokens = Int32Array.from({ length: 100 }, (_, i) => (i * i + 3) % config.vocabulary);
   const expected = forward(model, weights, tokens);
 
-  // 13 = 8 + 5 × 1 and 47 = 5 × 8 + 7 × 1; 61 + 4 passes the first caches' 64 places, and 73 = 64 + 8 + 1 starts beyond.
+  // 13 and 14 are read in two runs of 8, where tokens can be read again; 61 + 4 passes the first caches' 64 places, and 73 = 64 + 8 + 1 starts beyond.
   test.each([
     { prompts: [13, 5], steps: 3 },
     { prompts: [47, 14], steps: 6 },

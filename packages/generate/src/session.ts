@@ -2,9 +2,6 @@ import type { DrawnToken } from "./likely.ts";
 import { type Decoder, Stream } from "./stream.ts";
 import { type WriteOptions, write } from "./write.ts";
 
-/** Tokens that a run of a prompt takes, longest first: every prompt is made of these, so few graphs are compiled. */
-const CHUNKS = [64, 8, 1] as const;
-
 /** One stream of text. */
 export interface Session extends Disposable {
   /** Tokens in the caches. */
@@ -44,7 +41,7 @@ export function startSession(decoder: Decoder, source?: Int32Array): Session {
 async function logitsBehind(stream: Stream, tokens: Int32Array, signal?: AbortSignal): Promise<Float32Array> {
   stream.check(tokens);
   await stream.reserve(tokens.length);
-  using logits = (await stream.readInPieces(tokens, CHUNKS, signal))!; // there is at least one token
+  using logits = (await stream.readInPieces(tokens, signal))!; // there is at least one token
   const { data } = await logits.read(signal);
   return data instanceof Float32Array ? data : Float32Array.from(data);
 }

@@ -12,6 +12,7 @@ import {
 } from "@finegrain/graph";
 import { type LanguageModel, PADDING } from "@finegrain/nn";
 import { cacheTypes, type decodeGraph, type encodeGraph, type readGraph, type writeGraph } from "./decode-graph.ts";
+import { piecesOf } from "./pieces.ts";
 import type { DrawKind } from "./sampling.ts";
 
 /** Room in the smallest caches; it doubles, since a step reads all of it. */
@@ -24,6 +25,8 @@ const PIECES = [64, 8, 1] as const;
 export interface Decoder {
   readonly backend: Backend;
   readonly model: LanguageModel;
+  /** Whether all that the model keeps of a text has a place by position, so that a token can be read again in its own. */
+  readonly isByPosition: boolean;
   /** As they are stored, by path. */
   readonly weights: Readonly<Record<string, Buffer>>;
   /** Least room that caches are made with. */
@@ -169,21 +172,20 @@ export class Stream implements Disposable {
   }
 
   /**
-   * Read tokens in runs of these sizes, the largest that fits first. No more than two are under way, so that little is left to be done after an
-   * abort.
+   * Read tokens in runs of some at a time, see `piecesOf`. No more than two are under way, so that little is left to be done after an abort.
    * @returns the logits behind the last; undefined where there are no tokens.
    * @throws the signal's reason where that is aborted.
    */
-  async readInPieces(tokens: Int32Array, sizes: readonly number[], signal?: AbortSignal): Promise<Buffer | undefined> {
+  async readInPieces(tokens: Int32Array, signal?: AbortSignal): Promise<Buffer | undefined> {
+    const begin = this.#position;
     let [before, last]: (Buffer | undefined)[] = [];
     try {
-      for (let at = 0; at < tokens.length; ) {
-        const count = sizes.find((size) => size <= tokens.length - at)!; // the sizes are chosen for it
+      for (const { from, size } of piecesOf(tokens.length, this.decoder.isByPosition)) {
         await before?.read(signal);
         before?.[Symbol.dispose]();
         before = last;
-        last = await this.read(tokens.subarray(at, at + count));
-        at += count;
+        this.#position = begin + from;
+        last = await this.read(tokens.subarray(from, from + size));
       }
       signal?.throwIfAborted();
       return last;

@@ -1,11 +1,9 @@
 import { type Buffer, disposeTree, FinegrainError, type HostTensor, hostTensor } from "@finegrain/graph";
 import type { DrawnToken } from "./likely.ts";
 import { marksOf } from "./penalties.ts";
+import { piecesOf } from "./pieces.ts";
 import { checkSampling, type DrawKind, drawKind, drawNumbers, type SamplingOptions, tokenOf } from "./sampling.ts";
 import type { Buffers, Stream, Written } from "./stream.ts";
-
-/** Tokens of a prompt that a run takes, longest first, each a multiple of the next. What is left is read one by one, by the steps that write. */
-const CHUNKS = [64, 8] as const;
 
 export interface WriteOptions extends SamplingOptions {
   /** Default: as many as the model's context has room for. */
@@ -30,11 +28,12 @@ export async function* write(
   if (!(Number.isInteger(written) && written >= 0 && written <= tokens.length))
     throw new FinegrainError(`of ${tokens.length} tokens so many cannot have been written: ${written}`);
   await stream.reserve(tokens.length);
-  const least = CHUNKS.at(-1)!; // there are some
-  const whole = Math.floor((tokens.length - 1) / least) * least;
+  const pieces = piecesOf(tokens.length - 1, stream.decoder.isByPosition);
+  // Single ones are read by the steps that write, which are compiled in any case, as the last token is.
+  const read = Math.max(0, ...pieces.filter(({ size }) => size > 1).map(({ from, size }) => from + size));
   try {
-    (await stream.readInPieces(tokens.subarray(0, whole), CHUNKS, signal))?.[Symbol.dispose]();
-    yield* writeOn(stream, tokens, whole, { ...options, maxTokens });
+    (await stream.readInPieces(tokens.subarray(0, read), signal))?.[Symbol.dispose]();
+    yield* writeOn(stream, tokens, read, { ...options, maxTokens });
   } catch (error) {
     if (!signal?.aborted) throw error;
   }
