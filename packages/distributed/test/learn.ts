@@ -76,12 +76,10 @@ export async function learn(
   const weights = await trainer.weights();
   const count = (all: Iterable<{ readonly shape: Shape }>) => [...all].reduce((sum, { shape }) => sum + size(shape), 0);
   const parameters = count(weights.values());
-  const experts = [...trainer.buffers()].filter(([path]) => path.includes(".experts."));
-  const typesOf = (buffers: Iterable<Buffer>) => [...buffers].map(({ type }) => type);
-  const held = {
-    experts: count(typesOf(experts.map(([, buffer]) => buffer))),
-    slots: count(typesOf(trainer.slots().values())),
-  };
+  const typesOf = (buffers: ReadonlyMap<string, Buffer>) =>
+    [...buffers].map(([path, { type }]) => ({ path, shape: type.shape }));
+  const experts = typesOf(trainer.buffers()).filter(({ path }) => path.includes(".experts."));
+  const held = { experts: count(experts), slots: count(typesOf(trainer.slots())) };
   const { nats } = await trainer.evaluate(heldOutBatches(text.subarray(0, 150), SIZE));
   const { slots } = await trainer.state();
   return { losses, norms, digest: await digestOf([weights, slots]), heldOut: nats, parameters, held };

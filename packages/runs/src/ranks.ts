@@ -23,7 +23,7 @@ export function trainingOfRanks(training: TrainingConfig, ranks: number): Traini
   return { ...training, batch: batch / parts, accumulate: accumulate * parts };
 }
 
-/** @throws RanksDiffer on all ranks, where they are to train differently, or on other texts: what `createTrainer` is given, it compares. */
+/** @throws RanksDiffer on all ranks, where they are to train differently, or on other texts, in what `createTrainer` does not compare. */
 export function expectSameTraining(
   communicator: Communicator,
   { training, tokenizer, text }: RunConfig,
@@ -36,7 +36,7 @@ export function expectSameTraining(
 export async function corpusOfRanks(communicator: Communicator, make: () => Promise<Corpus>): Promise<Corpus> {
   if (communicator.size === 1) return make();
   const made = communicator.rank === 0 ? await make() : undefined;
-  await communicator.barrier(); // waits for the others' sake: they have nothing else to do until it is made
+  await communicator.barrier(); // where those that wait leave the processor to rank 0, as in a broadcast they would not
   const { train, heldOut, ...rest } = valueOfRank(
     communicator,
     made && { ...made, train: made.train.length, heldOut: made.heldOut.length },

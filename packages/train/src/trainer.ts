@@ -41,8 +41,8 @@ import type { PreparedOptions, StepReport, Trainer, TrainerOptions, TrainerState
 /**
  * Put a model on a backend for training.
  * @throws FinegrainError where given weights or slots are not those of the model and optimizer, the state is of another seed,
- *   there are more ranks than micro-batches, experts cannot be shared out, or a number cannot be; RanksDiffer on all ranks where they are given
- *   different options.
+ *   there are more ranks than micro-batches, experts cannot be shared out, or a number cannot be; RanksDiffer on all ranks where one is given
+ *   another model, optimizer (by its name), size, seed, step or way to share than rank 0.
  */
 export async function createTrainer(options: TrainerOptions): Promise<Trainer> {
   const { backend, model, optimizer, seed, accumulate = 1, state, weights: given, ...rest } = options;
