@@ -106,7 +106,7 @@ test.each([
   [{ ...small, cases: [] }, "x.json: cases must be a list with at least one entry"],
   [{ name: "x", title: "x" }, 'x.json has no "cases"'],
   [{ ...small, rows: 1 }, 'unknown field "rows"'],
-  [change({ phase: "sleep" }), 'phase must be one of train, decode, layer, op, not "sleep"'],
+  [change({ phase: "sleep" }), 'phase must be one of train, prefill, decode, layer, op, not "sleep"'],
   [change({ measure: { rounds: 0 } }), "rounds must be a whole number of at least 1, not 0"],
   [change({ measure: { round: 3 } }), 'unknown field "round"'],
   [
