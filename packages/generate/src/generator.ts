@@ -1,5 +1,5 @@
-import { type Backend, type Buffer, FinegrainError, type HostTensor, inTurns, Once } from "@finegrain/graph";
-import { type LanguageModel, type Storage, uploadingWeights } from "@finegrain/nn";
+import { type Backend, FinegrainError, Once } from "@finegrain/graph";
+import { type LanguageModel, loadWeights, type ModelWeights, type Storage } from "@finegrain/nn";
 import { areCachesByPosition, decodeGraph, encodeGraph, readGraph, type Watch, writeGraph } from "./decode-graph.ts";
 import type { DrawnToken } from "./likely.ts";
 import { checkSampling, type SamplingOptions } from "./sampling.ts";
@@ -13,10 +13,10 @@ export interface GeneratorOptions {
   readonly backend: Backend;
   readonly model: LanguageModel;
   /**
-   * By path. Float32 values are put in their `storage` and copied to the device; buffers, in the types of `storedTypes`, are used
-   * as they are, and stay their owner's.
+   * By path. Float32 values are put in their `storage` and copied to the device, and those that are elsewhere are read for it one by one; buffers, in the
+   * types of `storedTypes`, are used as they are, and stay their owner's.
    */
-  readonly weights: ReadonlyMap<string, HostTensor> | ReadonlyMap<string, Buffer>;
+  readonly weights: ModelWeights;
   /** What large weights are kept in. Default "float32". */
   readonly storage?: Storage;
   /** Tokens that caches have room for from the start. Default: few; they grow. */
@@ -73,7 +73,7 @@ export interface Generator extends AsyncDisposable {
  */
 export async function createGenerator(options: GeneratorOptions): Promise<Generator> {
   const { backend, model, weights, capacity = 1, storage = "float32", watch } = options;
-  const buffers = await inTurns(uploadingWeights(backend, model, weights, storage));
+  const buffers = await loadWeights(backend, model, weights, storage);
   const own = [...buffers].filter(([path, buffer]) => weights.get(path) !== buffer).map(([, buffer]) => buffer);
   const executables = new Once<string, Disposable>();
   /** What was compiled under this key. A key is of one kind of graph. */

@@ -57,8 +57,12 @@ export {
   safetensorsHeaderLength,
   writeSafetensors,
 } from "./safetensors/index.ts";
+export { int4Parts } from "./storage/int4.ts";
 export {
+  type DistantWeight,
   expectStorage,
+  loadWeights,
+  type ModelWeights,
   type Storage,
   storages,
   storedProducts,

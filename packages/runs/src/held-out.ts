@@ -1,7 +1,7 @@
 import { alone, type Communicator, firstRankFirst } from "@finegrain/distributed";
 import { slideOf, type Tokenizer } from "@finegrain/generate";
-import { type Backend, FinegrainError, type HostTensor, inTurns } from "@finegrain/graph";
-import { type LanguageModel, type Storage, uploadingWeights } from "@finegrain/nn";
+import { type Backend, FinegrainError } from "@finegrain/graph";
+import { type LanguageModel, loadWeights, type ModelWeights, type Storage } from "@finegrain/nn";
 import {
   type Corpus,
   type CorpusOptions,
@@ -138,7 +138,7 @@ export interface Evaluation {
 export interface EvaluationInput extends Omit<EvaluateOptions, "onText"> {
   readonly backend: Backend;
   readonly model: LanguageModel;
-  readonly weights: ReadonlyMap<string, HostTensor>;
+  readonly weights: ModelWeights;
   readonly corpus: Corpus;
   /** Tokens of a window. */
   readonly length: number;
@@ -168,7 +168,7 @@ export async function evaluateHeldOut({
   const examples = examplesOf(corpus, model);
   const windows = evenly(examples.heldOut({ batch, ...size }), batches);
   const targetsPerByte = examples.targetsPerByte({ batch, ...size });
-  const uploaded = await inTurns(uploadingWeights(backend, model, weights, storage));
+  const uploaded = await loadWeights(backend, model, weights, storage);
   try {
     await using evaluator = createEvaluator({ backend, model, storage, asDecoded });
     const sum = { nats: 0, tokens: 0 };

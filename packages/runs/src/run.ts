@@ -11,8 +11,10 @@ import {
 } from "@finegrain/generate";
 import { type Backend, FinegrainError, type HostTensor, inTurns, Once } from "@finegrain/graph";
 import {
+  isTrainedBeside,
   type LanguageModel,
   type ModelConfig,
+  type ModelWeights,
   matchTensors,
   modelOf,
   type OwnLayers,
@@ -271,7 +273,7 @@ class OpenedRun implements Run {
       : corpusOf(textOf(data), this.tokenizer, { ...text, all: true }));
     const { config } = this;
     const model = this.#seeing(options.context);
-    const weights = await this.weights();
+    const weights = await this.#written();
     const { length } = config.training;
     return evaluateHeldOut({ ...rest, backend: this.#backend, model, weights, corpus, length });
   }
@@ -323,6 +325,12 @@ class OpenedRun implements Run {
     return inTurns(writtenWeights(this.#config.model, await this.#checkpoint.readModel()));
   }
 
+  /** The same where they can be read one by one, unless something was trained beside them. */
+  async #written(): Promise<ModelWeights> {
+    const { modelTensors } = this.#checkpoint;
+    return modelTensors && !isTrainedBeside(this.#config.model) ? modelTensors : this.weights();
+  }
+
   async close(): Promise<void> {
     for (const generator of await this.#generators.clear()) await generator[Symbol.asyncDispose]();
   }
@@ -353,7 +361,7 @@ class OpenedRun implements Run {
 
   #generator(storage: Storage, model: LanguageModel): Promise<Generator> {
     return this.#generators.get(`${storage} ${model.config.maxLength}`, async () =>
-      createGenerator({ backend: this.#backend, model, weights: await this.weights(), storage }),
+      createGenerator({ backend: this.#backend, model, weights: await this.#written(), storage }),
     );
   }
 }

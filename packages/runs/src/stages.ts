@@ -60,5 +60,6 @@ function renamed(checkpoint: Checkpoint, { rename }: ModelEnding): Checkpoint {
     optimizerTypes: named(checkpoint.optimizerTypes),
     readModel: () => read(checkpoint.readModel()),
     readOptimizer: () => read(checkpoint.readOptimizer()),
+    ...(checkpoint.modelTensors && { modelTensors: named(checkpoint.modelTensors) }),
   };
 }

@@ -54,7 +54,8 @@ function runsAs({ phase, config, storage }: ModelTask): PeerFamily | undefined {
 const AS_GPT2 = "GPT-2: GELU, no bias of the logits";
 
 /** Bytes of a number, with its part of a block's scale. */
-const weightBytes = (format: GgufFormat): number => ({ F32: 4, F16: 2, Q8_0: 34 / 32, Q4_0: 18 / 32 })[format];
+const weightBytes = (format: GgufFormat): number =>
+  ({ F32: 4, F16: 2, Q8_0: 34 / 32, Q4_0: 18 / 32, Q4_1: 20 / 32 })[format];
 
 async function prepare(lines: JsonLines, family: PeerFamily, task: ModelTask): Promise<PeerModel> {
   const { phase, config, measure, storage } = task;

@@ -28,4 +28,4 @@ export { type LanguageModelParams, scalingLM } from "./scaling-lm.ts";
 export type { StudentConfig } from "./student-config.ts";
 export { studentStart } from "./students.ts";
 export { type TerraformerConfig, type TerraformerParams, terraformer } from "./terraformer.ts";
-export { writtenConfig, writtenWeights } from "./written.ts";
+export { isTrainedBeside, writtenConfig, writtenWeights } from "./written.ts";

@@ -11,7 +11,7 @@ import {
   transpose,
 } from "@finegrain/graph";
 import type { Param } from "../layer.ts";
-import type { Form } from "./form.ts";
+import type { Form, Parts } from "./form.ts";
 
 const [SCALE, MIN] = [".scale", ".min"];
 /** The largest number of 4 bits. */
@@ -50,6 +50,19 @@ export const int4: Form = {
     return isTurned(parameter) ? transpose(rows, [1, 0]) : rows;
   },
 };
+
+/** The parts of rows of weights that lie in this form: words [rows, K / 8], scales and minima [rows, K / 32]. */
+export function int4Parts(
+  [rows, length]: readonly [rows: number, length: number],
+  packed: { readonly words: Int32Array; readonly scales: Uint16Array; readonly minima: Uint16Array },
+): Parts<HostTensor> {
+  const groups = [rows, length / INT4_GROUP];
+  return {
+    "": hostTensor("int32", [rows, length / INT4_WORD], packed.words),
+    [SCALE]: hostTensor("float16", groups, packed.scales),
+    [MIN]: hostTensor("float16", groups, packed.minima),
+  };
+}
 
 const isTurned = ({ rows, shape }: Param): boolean => rows === "inputs" && shape.length === 2;
 

@@ -6,8 +6,10 @@ import {
   type Graph,
   type HostTensor,
   input,
+  inTurns,
   int4Products,
   type StorageKind,
+  sameShape,
   size,
   type Tensor,
   type TensorType,
@@ -70,6 +72,22 @@ export const storeWeights = (
 const stored = (path: string, value: HostTensor, parameter: Param, storage: Storage): [string, HostTensor][] =>
   under(path, formOf(parameter, storage)?.store(value, parameter) ?? { "": value });
 
+/** A weight that is elsewhere, as in a file, until it is read. */
+export interface DistantWeight {
+  /** Float32, of the parameter's shape. */
+  readonly type: TensorType;
+  read(): Promise<HostTensor>;
+  /** Its parts in a storage's form, by what their paths end in; undefined where it does not lie so already. */
+  readStored?(storage: StorageKind): Promise<Parts<HostTensor> | undefined>;
+}
+
+type NearWeights = ReadonlyMap<string, HostTensor> | ReadonlyMap<string, Buffer>;
+
+/**
+ * A model's weights by path: float32 values, buffers on a device in the types of {@link storedTypes}, or where they can be read.
+ */
+export type ModelWeights = NearWeights | ReadonlyMap<string, DistantWeight>;
+
 /**
  * A model's weights on a device as they are stored, in the order of {@link storedTypes}. Values are stored and copied there, buffers
  * are taken as they are.
@@ -83,7 +101,7 @@ export const uploadWeights = (...given: Parameters<typeof uploadingWeights>): Ma
 export function* uploadingWeights(
   backend: Backend,
   { params }: { readonly params: Params },
-  weights: ReadonlyMap<string, HostTensor> | ReadonlyMap<string, Buffer>,
+  weights: NearWeights,
   storage: Storage,
 ): Turns<Map<string, Buffer>> {
   expectStorage(backend, storage);
@@ -109,7 +127,52 @@ export function expectStorage(backend: Backend, storage: Storage): void {
     throw new FinegrainError(`${backend.name} keeps weights in float32 alone, not in ${storage}`);
 }
 
-const isBuffer = (value: HostTensor | Buffer): value is Buffer => "read" in value;
+const isBuffer = (value: HostTensor | DistantWeight | Buffer): value is Buffer => Symbol.dispose in value;
+const isDistant = (value: HostTensor | DistantWeight | Buffer): value is DistantWeight =>
+  "read" in value && !isBuffer(value);
+
+/**
+ * A model's weights on a device as {@link uploadWeights} puts them there, wherever they are: distant ones are read one after the other, and
+ * are in memory only until each is on the device.
+ *
+ * @throws FinegrainError as `uploadWeights` does, and where a weight cannot be read. What is on the device by then is freed.
+ */
+export async function loadWeights(
+  backend: Backend,
+  model: { readonly params: Params },
+  weights: ModelWeights,
+  storage: Storage,
+): Promise<Map<string, Buffer>> {
+  const distant = [...weights].filter((entry): entry is [string, DistantWeight] => isDistant(entry[1]));
+  if (distant.length === 0) return inTurns(uploadingWeights(backend, model, weights as NearWeights, storage)); // none is distant
+  expectStorage(backend, storage);
+  const given = new Map(distant);
+  const types = new Map(distant.map(([path, { type }]) => [path, type]));
+  matchTensors(types, paramTypes(model.params), "the set of weights");
+  const buffers = new Map<string, Buffer>();
+  try {
+    for (const [path, parameter] of leaves<Param>(model.params)) {
+      const parts = await readStored(given.get(path)!, parameter, storage); // matched above
+      for (const [own, kept] of under(path, parts)) buffers.set(own, backend.upload(kept));
+    }
+  } catch (error) {
+    for (const buffer of buffers.values()) buffer[Symbol.dispose]();
+    throw error;
+  }
+  return buffers;
+}
+
+const isOfType = (value: HostTensor | undefined, { dtype, shape }: TensorType): boolean =>
+  value?.dtype === dtype && sameShape(value.shape, shape);
+
+/** The parts of a distant weight as it is stored. */
+async function readStored(weight: DistantWeight, parameter: Param, storage: Storage): Promise<Parts<HostTensor>> {
+  const form = formOf(parameter, storage);
+  const ready = form && storage !== "float32" ? await weight.readStored?.(storage) : undefined;
+  if (ready && Object.entries(form!.types(parameter)).every(([end, type]) => isOfType(ready[end], type))) return ready;
+  const value = await weight.read();
+  return form?.store(value, parameter) ?? { "": value };
+}
 
 /**
  * A model's weights in a graph: the inputs as they are stored, by the paths of {@link storedTypes}, and the float32 tensors that its

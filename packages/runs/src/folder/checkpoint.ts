@@ -1,9 +1,10 @@
 import { FinegrainError, type HostTensor, parseJson, type TensorType } from "@finegrain/graph";
+import type { DistantWeight } from "@finegrain/nn";
 import { nodeFiles, nodePath } from "../node.ts";
 import { makeFolder, syncFolder, writeFileAtomically, writeFileSynced } from "./atomic-file.ts";
 import { type CheckpointContent, checkpointFiles, savedState, savedTypes } from "./checkpoint-files.ts";
 import { CHECKPOINT_FILES, CHECKPOINT_POINTERS, checkpointName, checkpointPlace } from "./run-files.ts";
-import { readTensorFile, readTensorHeader } from "./tensor-file.ts";
+import { readTensor, readTensorFile, readTensorHeader } from "./tensor-file.ts";
 
 /*
  * Checkpoints in a folder on a disk. Each is written aside and renamed, so that it is whole or not there.
@@ -28,6 +29,8 @@ export interface Checkpoint {
   readonly modelTypes: ReadonlyMap<string, TensorType>;
   readonly optimizerTypes: ReadonlyMap<string, TensorType>;
   readModel(): Promise<ReadonlyMap<string, HostTensor>>;
+  /** The same one by one. Left out where all are in memory. */
+  readonly modelTensors?: ReadonlyMap<string, DistantWeight>;
   readOptimizer(): Promise<ReadonlyMap<string, HostTensor>>;
 }
 
@@ -84,14 +87,18 @@ export async function openCheckpoint(path: string): Promise<Checkpoint> {
   const config = await readJson(fileOf("config"));
   const { step, state } = savedState(await readJson(fileOf("state")), fileOf("state"));
   const [modelFile, optimizerFile] = [fileOf("model"), fileOf("optimizer")];
+  const modelTypes = await typesOf(modelFile);
   return {
     path: own,
     step,
     config,
     state,
-    modelTypes: await typesOf(modelFile),
+    modelTypes,
     optimizerTypes: await typesOf(optimizerFile),
     readModel: () => readTensorFile(modelFile),
+    modelTensors: new Map(
+      [...modelTypes].map(([name, type]) => [name, { type, read: () => readTensor(modelFile, name) }]),
+    ),
     readOptimizer: () => readTensorFile(optimizerFile),
   };
 }

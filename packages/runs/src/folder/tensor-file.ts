@@ -1,5 +1,5 @@
 import type { FileHandle } from "node:fs/promises";
-import type { HostTensor } from "@finegrain/graph";
+import { FinegrainError, type HostTensor } from "@finegrain/graph";
 import { decodeTensor, readSafetensorsHeader, type SafetensorsHeader, safetensorsHeaderLength } from "@finegrain/nn";
 import { readRange, withFile } from "./file-range.ts";
 
@@ -25,6 +25,18 @@ export function readTensorFile(path: string): Promise<ReadonlyMap<string, HostTe
       tensors.set(entry.name, decodeTensor(entry, await readRange(file, entry.begin, entry.end, path), path));
     }
     return tensors;
+  });
+}
+
+/**
+ * Read one tensor of a safetensors file of any size.
+ * @throws FinegrainError as {@link readTensorFile} does, and where the file has no such tensor.
+ */
+export function readTensor(path: string, name: string): Promise<HostTensor> {
+  return withFile(path, async (file) => {
+    const entry = (await headerOf(file, path)).entries.get(name);
+    if (entry === undefined) throw new FinegrainError(`${path} has no tensor "${name}" any more`);
+    return decodeTensor(entry, await readRange(file, entry.begin, entry.end, path), path);
   });
 }
 

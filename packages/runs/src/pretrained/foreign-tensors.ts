@@ -1,14 +1,19 @@
-import { FinegrainError, type HostTensor, hostTensor, type Shape, size, type TensorType } from "@finegrain/graph";
-import { type ModelConfig, matchTensors } from "@finegrain/nn";
+import {
+  FinegrainError,
+  type HostTensor,
+  hostTensor,
+  type Shape,
+  type StorageKind,
+  size,
+  type TensorType,
+} from "@finegrain/graph";
+import { type DistantWeight, int4Parts, type ModelConfig, matchTensors } from "@finegrain/nn";
 import type { Naming } from "./naming.ts";
-import { copyPiece, groupedBy, isSame, type Laid, tensorLayout } from "./tensor-layout.ts";
+import { copyPiece, groupedBy, isSame, type Laid, pickedRows, tensorLayout } from "./tensor-layout.ts";
 import type { TensorSource } from "./tensor-source.ts";
 
 /** A model's tensor that is read from files of others, or put in their order, when it is asked for. */
-export interface ForeignTensor {
-  readonly type: TensorType;
-  read(): Promise<HostTensor>;
-}
+export type ForeignTensor = DistantWeight;
 
 /**
  * The tensors of a model by our names, made from those of `source`.
@@ -27,8 +32,21 @@ export function foreignTensors(
   const isSpare = (name: string) => naming.superfluous.test(name) || (isTied && name === `${naming.names.loss}.weight`); // a copy of the embedding
   const found = [...source.types].filter(([name]) => expected.has(name) || !isSpare(name));
   matchTensors(new Map(found.map(([name, type]) => [name, flat(type, expected.get(name))])), expected, source.path);
-  return laidOut(ours, "theirs", (name) => source.read(name));
+  const tensors = laidOut(ours, "theirs", (name) => source.read(name));
+  return new Map(
+    [...tensors].map(([name, tensor]) => [name, { ...tensor, readStored: storedIn(source, ours.get(name)!) }]),
+  );
 }
+
+/** Reads a tensor in the form of a storage, where its file has it so: rows of int4, in the order of theirs. */
+const storedIn =
+  (source: TensorSource, { pieces }: Laid) =>
+  async (storage: StorageKind): Promise<ReturnType<typeof int4Parts> | undefined> => {
+    const [piece, ...others] = pieces;
+    if (storage !== "int4" || piece === undefined || others.length > 0 || piece.inTheirs.input !== 1) return undefined;
+    const all = await source.readInt4?.(piece.theirs);
+    return all && int4Parts([piece.outputs, piece.inputs], pickedRows(all, piece));
+  };
 
 /** @throws FinegrainError where there are more layers or experts than there can be in the files, before anything is made of each. */
 function expectFit({ layers, feedForward }: ModelConfig, { types, path }: TensorSource): void {

@@ -71,6 +71,7 @@ export const asCheckpoint = ({ path, model, tensors, weights }: Pretrained): Che
   modelTypes: new Map([...tensors].map(([name, { type }]) => [name, type])),
   optimizerTypes: new Map(),
   readModel: weights,
+  modelTensors: tensors,
   readOptimizer: async () => new Map(),
 });
 

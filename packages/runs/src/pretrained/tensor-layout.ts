@@ -1,6 +1,7 @@
-import { FinegrainError, type HostTensor, type Shape, size } from "@finegrain/graph";
+import { FinegrainError, type HostTensor, INT4_GROUP, INT4_WORD, type Shape, size } from "@finegrain/graph";
 import { leaves, type ModelConfig, type Param, scalingLM } from "@finegrain/nn";
 import { EXPERT, type Naming } from "./naming.ts";
+import type { Int4Rows } from "./tensor-source.ts";
 
 /*
  * Which numbers of a model's tensors are which of the tensors in files of others. Both sides have the same matrices, `outputs` by `inputs`:
@@ -169,6 +170,25 @@ export function copyPiece(
       for (let input = 0; input < inputs; input++)
         target[theirs + input * inTheirs.input] = source[ours + input * inOurs.input]!;
   }
+}
+
+/** The rows of a piece, output by output, of all those of its tensor of theirs, in which an output's inputs are a row. */
+export function pickedRows({ words, scales, minima }: Int4Rows, piece: Piece): Int4Rows {
+  const { outputs, inputs, inTheirs, headWidth } = piece;
+  const before = inTheirs.offset / inputs;
+  const picked = <A extends Int32Array | Uint16Array>(all: A, width: number, own: A): A => {
+    for (let output = 0; output < outputs; output++) {
+      const row = before + theirOutput(output, headWidth);
+      own.set(all.subarray(row * width, (row + 1) * width), output * width);
+    }
+    return own;
+  };
+  const [ofWords, ofGroups] = [inputs / INT4_WORD, inputs / INT4_GROUP];
+  return {
+    words: picked(words, ofWords, new Int32Array(outputs * ofWords)),
+    scales: picked(scales, ofGroups, new Uint16Array(outputs * ofGroups)),
+    minima: picked(minima, ofGroups, new Uint16Array(outputs * ofGroups)),
+  };
 }
 
 /** Where an output of ours is, whose pairs are the halves of a head, among outputs whose pairs are neighbours. */

@@ -1,5 +1,12 @@
 import type { HostTensor, TensorType } from "@finegrain/graph";
 
+/** Rows of weights of 4 bits: words of 8 numbers, and a float16 scale and minimum for every 32. */
+export interface Int4Rows {
+  readonly words: Int32Array;
+  readonly scales: Uint16Array;
+  readonly minima: Uint16Array;
+}
+
 /** Tensors in the files of a model that others made, by their names there. */
 export interface TensorSource {
   /** What to call it in an error. */
@@ -8,4 +15,6 @@ export interface TensorSource {
   readonly types: ReadonlyMap<string, TensorType>;
   /** @throws FinegrainError where it is stored as something that cannot be read, or the file is cut short. */
   read(name: string): Promise<HostTensor>;
+  /** The numbers of a tensor that is stored in groups of 4 bits, as nn's int4 has them; undefined where it is not. Left out where none is. */
+  readInt4?(name: string): Promise<Int4Rows | undefined>;
 }

@@ -1,4 +1,5 @@
-import { fromFloat16 } from "@finegrain/graph";
+import { fromFloat16, INT4_GROUP, toFloat16 } from "@finegrain/graph";
+import type { Int4Rows } from "../tensor-source.ts";
 
 /*
  * What tensors of a GGUF file are stored as, and how each becomes float32. Quantised numbers come in blocks, with a scale each, as ggml's
@@ -212,4 +213,22 @@ export function decodeBlocks(bytes: Uint8Array, { count, bytes: each, decode }: 
   const numbers = new Float32Array(blocks * count);
   for (let block = 0; block < blocks; block++) decode(bytes, block * each, numbers, block * count);
   return numbers;
+}
+
+/** Whether a format is that of nn's int4, but for where scales are: 32 numbers of 4 bits, with a scale and a minimum. */
+export const isInt4 = (format: BlockFormat): boolean => format === Q4_0 || format === Q4_1;
+
+/** The numbers of whole blocks of such a format, as they are. Q4_0 counts from -8 scales. */
+export function int4Rows(bytes: Uint8Array, format: BlockFormat): Int4Rows {
+  const count = bytes.length / format.bytes;
+  const [scales, minima] = [new Uint16Array(count), new Uint16Array(count)];
+  const ofBlock = INT4_GROUP / 2;
+  const numbers = new Uint8Array(count * ofBlock);
+  const head = format.bytes - ofBlock;
+  for (let block = 0, at = 0; block < count; block++, at += format.bytes) {
+    scales[block] = uint16(bytes, at);
+    minima[block] = format === Q4_1 ? uint16(bytes, at + 2) : toFloat16(-8 * half(bytes, at));
+    numbers.set(bytes.subarray(at + head, at + format.bytes), block * ofBlock);
+  }
+  return { words: new Int32Array(numbers.buffer), scales, minima };
 }

@@ -25,7 +25,7 @@ export interface GgufTensorContent {
   pieces(): Pieces;
 }
 
-export type GgufFormat = "F32" | "F16" | "Q8_0" | "Q4_0";
+export type GgufFormat = "F32" | "F16" | "Q8_0" | "Q4_0" | "Q4_1";
 
 /** The bytes of a tensor's numbers, one after the other. */
 type Pieces = Iterable<Uint8Array> | AsyncIterable<Uint8Array>;

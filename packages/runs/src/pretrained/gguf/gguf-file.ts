@@ -1,7 +1,7 @@
 import { FinegrainError, hostTensor, size } from "@finegrain/graph";
 import { readRange, withFile } from "../../folder/file-range.ts";
 import type { TensorSource } from "../tensor-source.ts";
-import { type BlockFormat, blockFormats, decodeBlocks, otherFormats } from "./blocks.ts";
+import { type BlockFormat, blockFormats, decodeBlocks, int4Rows, isInt4, otherFormats } from "./blocks.ts";
 import { type GgufHeader, type GgufTensor, HeaderGoesOn, LONGEST_HEADER, readGgufHeader } from "./header.ts";
 
 /** Bytes that are read first: most heads are shorter. */
@@ -37,15 +37,19 @@ export async function openGguf(path: string): Promise<GgufFile> {
     if (end > length)
       throw new FinegrainError(`${path} is cut short: its tensor "${tensor.name}" ends at byte ${end} of ${length}`);
   }
+  const bytesIn = (tensor: GgufTensor, format: BlockFormat) =>
+    withFile(path, (file) => readRange(file, tensor.begin, tensor.begin + bytesOf(tensor, format), path));
   return {
     path,
     metadata,
     types: new Map([...tensors].map(([name, { shape }]) => [name, { dtype: "float32", shape }])),
     async read(name) {
       const { tensor, format } = stored.get(name)!; // one of `types`
-      const { begin, shape } = tensor;
-      const bytes = await withFile(path, (file) => readRange(file, begin, begin + bytesOf(tensor, format), path));
-      return hostTensor("float32", shape, decodeBlocks(bytes, format));
+      return hostTensor("float32", tensor.shape, decodeBlocks(await bytesIn(tensor, format), format));
+    },
+    async readInt4(name) {
+      const { tensor, format } = stored.get(name)!; // one of `types`
+      return isInt4(format) ? int4Rows(await bytesIn(tensor, format), format) : undefined;
     },
   };
 }
