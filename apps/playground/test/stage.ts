@@ -53,6 +53,13 @@ export function onStage(): Stage {
   };
 }
 
+/** Take the GPU's process away from a browser, as a driver does that fails. */
+export async function loseGpu(browser: Browser): Promise<void> {
+  const session = await browser.newBrowserCDPSession();
+  await session.send("Browser.crashGpuProcess");
+  await session.detach();
+}
+
 export const launch = (args: readonly string[]): Promise<Browser> =>
   chromium.launch({ ...(inject("chromium") as LaunchOptions), args: ["--no-sandbox", ...args] }); // the tag says that it is there
 

@@ -5,7 +5,7 @@ import { wasmBackend } from "@finegrain/backend-wasm";
 import { openRun, readMetrics, train } from "@finegrain/runs";
 import { unzipSync } from "fflate";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { type Stage, TEST_TIME, WAIT } from "./stage.ts";
+import { loseGpu, type Stage, TEST_TIME, WAIT } from "./stage.ts";
 
 /** An event of Chromium's own trace. */
 interface TraceEvent {
@@ -114,9 +114,9 @@ export function training(stage: Stage): void {
   );
 
   test(
-    "a text is dropped where models are watched; on WebGPU they learn from it too",
+    "a text is dropped where models are watched; on WebGPU they learn from it, and what was kept goes on where its device is lost",
     async () => {
-      const { served, visitor } = stage;
+      const { served, visitor, browser } = stage;
       const { page } = visitor;
       await visitor.visit(served.plain);
       await visitor.drop("union.txt", "text/plain", TEXT);
@@ -124,9 +124,18 @@ export function training(stage: Stage): void {
       expect(await page.isVisible("#train-view")).toBe(true);
       await visitor.drop("picture.png", "image/png", "\0\0");
       expect(await visitor.status("train", "picture")).toMatch("picture.png is no text");
-      await visitor.train("webgpu", TEXT, 1);
-      expect(await visitor.status("train", "Both have")).toMatch("Both have learned");
+      await visitor.train("webgpu", TEXT, 300);
+      // A model is kept when it is evaluated.
+      await expect.poll(() => page.textContent("#held-said"), WAIT).toMatch(/sparse .* dense /);
       expect(await page.textContent("#learners .dense .what")).toMatch(/webgpu/);
+      await loseGpu(browser);
+      expect(await visitor.status("train", "was lost")).toMatch("was lost");
+      await page.selectOption("#train-form [name=engine]", "wasm");
+      await page.click("#train-form [name=resume]");
+      await visitor.status("train", "Training");
+      await expect.poll(() => page.textContent("#learners .dense .what"), WAIT).toMatch(/wasm/);
+      await page.click("#train-form [name=pause]");
+      expect(await visitor.status("train", "Paused", "Both have")).toMatch("Paused");
     },
     TEST_TIME,
   );

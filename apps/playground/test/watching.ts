@@ -4,7 +4,7 @@ import { byteTokenizer, createGenerator } from "@finegrain/generate";
 import { readSafetensors, scalingLM } from "@finegrain/nn";
 import type { RunConfig } from "@finegrain/runs";
 import { expect, test } from "vitest";
-import { type EngineName, PROMPT, type Stage, TEST_TIME, WAIT } from "./stage.ts";
+import { type EngineName, loseGpu, PROMPT, type Stage, TEST_TIME, WAIT } from "./stage.ts";
 
 const models = new URL("../public/models/", import.meta.url);
 
@@ -75,9 +75,7 @@ export function watching(stage: Stage): void {
       await expectWritten("webgpu", 6);
       await visitor.begin("webgpu", 5000);
       await expect.poll(() => visitor.page.textContent("#watch-status"), WAIT).toMatch("Writing");
-      const session = await browser.newBrowserCDPSession();
-      await session.send("Browser.crashGpuProcess");
-      await session.detach();
+      await loseGpu(browser);
       expect(await visitor.status("watch", "Done")).toMatch("was lost");
       expect(await visitor.write("wasm", 3)).toMatch("Done, on wasm");
     },
