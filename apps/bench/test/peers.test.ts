@@ -32,6 +32,7 @@ const suite = parseSuite(
     title: "as small as it gets",
     cases: [
       { name: "d", phase: "decode", model, variants, measure: { prompt: 4, units: 2, rounds: 2, warmup: 1 } },
+      { name: "p", phase: "prefill", model, variants: [variants[0]], measure: { prompt: 4, rounds: 2, warmup: 1 } },
       { name: "t", phase: "train", model, variants, measure: { batch: 2, length: 4, units: 1, rounds: 2, warmup: 1 } },
       {
         name: "l",
@@ -104,7 +105,7 @@ describe("a peer's lines", () => {
     if (!line || !isMeasurement(line) || !ours || !isMeasurement(ours)) throw new Error("two lines are missing");
     expect(line.overDense!.median).toBeCloseTo(2 / ours.tokensPerSecond.median, 1);
     // A case of which it has nothing is a line that says so.
-    expect(others.map(({ case: name }) => name)).toEqual(["t", "l", "m"]);
+    expect(others.map(({ case: name }) => name)).toEqual(["p", "t", "l", "m"]);
     for (const other of others)
       expect(other).toMatchObject({ absent: true, error: "has no variant of this case (decodes)" });
     for (const result of results) expect(isValid(result), JSON.stringify(isValid.errors)).toBe(true);
@@ -123,7 +124,7 @@ describe("a peer's lines", () => {
       ["broken", "dense", "could not be opened: no such symbol", true],
       ["failing:cpu", "dense", "out of memory", undefined],
     ]);
-    expect(results.filter(({ backend }) => backend === "reference").map(key)).toHaveLength(7);
+    expect(results.filter(({ backend }) => backend === "reference").map(key)).toHaveLength(8);
   });
 
   test("are of peers that are known", () => {
@@ -145,7 +146,7 @@ async function holds(peer: Peer, reason: RegExp, expected: readonly string[]) {
     for (const result of results) expect(isValid(result), JSON.stringify(isValid.errors)).toBe(true);
     if (isAbsence(opened)) {
       expect(opened.reason).toMatch(reason);
-      expect(results.map((result) => isFailure(result) && result.error)).toEqual(Array(4).fill(opened.reason));
+      expect(results.map((result) => isFailure(result) && result.error)).toEqual(Array(5).fill(opened.reason));
       return;
     }
     expect(results.filter((r) => !isFailure(r)).map(key)).toEqual(expected);
@@ -156,7 +157,8 @@ async function holds(peer: Peer, reason: RegExp, expected: readonly string[]) {
       const parameters = isLayer ? 2 * 8 * 16 + 16 + 8 : parametersOf(model) - bias;
       if (!result.variant.startsWith("grouped")) expect(result.parameters).toBe(parameters);
       expect(result.overDense!.median).toBeGreaterThan(0);
-      if (result.phase !== "decode") expect(result.machine.gemmFlopsPerSecond).toBeGreaterThan(0);
+      if (result.phase !== "decode" && result.phase !== "prefill")
+        expect(result.machine.gemmFlopsPerSecond).toBeGreaterThan(0);
     }
     for (const result of results.filter(isOpMeasurement)) expect(result.milliseconds.median).toBeGreaterThan(0);
   });
@@ -169,9 +171,11 @@ describe("the real ones", async () => {
   await holds(pytorch(["python3", "-S"]), /^not installed \(pip install torch\): No module named 'torch'$/, []);
   await holds(llamaCpp, /^not installed \(npm install node-llama-cpp\)$/, [
     "d dense (GPT-2: GELU, no bias of the logits)",
+    "p dense (GPT-2: GELU, no bias of the logits)",
   ]);
   await holds(onnxRuntime, /^not installed \(npm install @finegrain\/backend-onnx onnxruntime-node\)$/, [
     "d dense",
+    "p dense",
     "t dense",
     "l dense",
     "m 8 x 8 x 8",
@@ -206,7 +210,14 @@ test("models are of the family whose blocks they have", () => {
     { objective: "masked" },
   ])
     expect(familyOf({ ...llama, ...other } as SizedConfig), JSON.stringify(other)).toBeUndefined();
-  expect(familyOf({ ...model, feedForward: { type: "sparse", blockSize: 4 } })).toBeUndefined();
+  for (const other of [
+    { feedForward: { type: "sparse", blockSize: 4 } },
+    { feedForward: { type: "dense", bias: false } },
+    { attention: { type: "dense", headWidth: 8 } },
+    { attention: { type: "dense", bias: "none" } },
+    { attention: { type: "dense", normalize: true } },
+  ])
+    expect(familyOf({ ...model, ...other } as SizedConfig), JSON.stringify(other)).toBeUndefined();
 });
 
 describe("a GGUF file of random weights", async () => {

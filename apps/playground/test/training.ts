@@ -132,10 +132,9 @@ export function training(stage: Stage): void {
       expect(await visitor.status("train", "was lost")).toMatch("was lost");
       await page.selectOption("#train-form [name=engine]", "wasm");
       await page.click("#train-form [name=resume]");
-      await visitor.status("train", "Training");
-      await expect.poll(() => page.textContent("#learners .dense .what"), WAIT).toMatch(/wasm/);
-      await page.click("#train-form [name=pause]");
-      expect(await visitor.status("train", "Paused", "Both have")).toMatch("Paused");
+      // The dense one may have done all of its steps before, and is not asked again.
+      await expect.poll(() => page.textContent("#learners .sparse .what"), WAIT).toMatch(/wasm/);
+      await visitor.status("train", "Both have");
     },
     TEST_TIME,
   );

@@ -4,7 +4,7 @@ import { everyNth } from "./every-nth.ts";
 import { outcomeLine, runCase } from "./golden/runner.ts";
 import { openHost } from "./host.ts";
 
-/** Every layer's golden case, made by the papers' own code, on the backend. @param folder, step see `ConformanceOptions`. */
+/** The layers' golden cases, made by the papers' own code, on the backend. @param folder, step see `ConformanceOptions`. */
 export function describeGolden(backend: () => Backend, folder?: string, step = 1): void {
   it("agrees with the golden cases", { timeout: 300_000 }, async ({ skip }) => {
     const files = everyNth((await openHost()).goldenCases(folder), step);

@@ -3,6 +3,4 @@ import { describeBackend, describeGradients } from "../src/index.ts";
 
 describeGradients();
 // All golden cases are run on the reference by the test of the golden command.
-describeBackend("reference", async () => referenceBackend(), {
-  goldenStep: 24, // src/golden/command.test.ts runs all
-});
+describeBackend("reference", async () => referenceBackend(), { goldenStep: 24 });

@@ -90,8 +90,8 @@ describe("other forms and sizes", () => {
     const [titles, ...values] = ended.stdout.trimEnd().split("\r\n");
     expect(titles).toMatch(/^suite,case,phase,backend,device,variant,tokens_per_second,/);
     expect(values).toHaveLength(4);
-    expect(values[0]).toMatch(/^tiny,"first, of two",decode,reference,.*,dense,[\d.]+,[\d.]+,[\d.]+,1,6,/);
-    expect(values[3]).toMatch(/^tiny,prompt,prefill,reference,.*,sparse-ff,[\d.]+,/);
+    expect(values[0]).toMatch(/^tiny,"first, of two, prompt 6",decode,reference,.*,dense,[\d.]+,[\d.]+,[\d.]+,1,6,/);
+    expect(values[3]).toMatch(/^tiny,"prompt, prompt 6",prefill,reference,.*,sparse-ff,[\d.]+,/);
     expect((await lines()).map((line) => [line.phase, line.context])).toEqual([
       ["decode", 6],
       ["decode", 6],

@@ -82,7 +82,7 @@ export async function createGenerator(options: GeneratorOptions): Promise<Genera
   const decoder: Decoder = {
     backend,
     model,
-    isByPosition: areCachesByPosition(model),
+    reading: { again: areCachesByPosition(model), longest: longestRun(backend) },
     weights: Object.fromEntries(buffers),
     capacity: capacityFor(capacity, model.config.maxLength),
     encode: (source) => once(["encode", source], () => backend.compile(encodeGraph(model, { source, storage }))),
@@ -111,6 +111,9 @@ export async function createGenerator(options: GeneratorOptions): Promise<Genera
     },
   };
 }
+
+/** The most tokens of a prompt's run. The reference computes each op on the caller's thread, where an abort waits for it. */
+const longestRun = ({ device }: Backend): number => (device.kind === "reference" ? 64 : 256);
 
 async function* generate(
   decoder: Decoder,

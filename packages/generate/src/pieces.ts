@@ -9,18 +9,24 @@ export interface Piece {
   readonly size: number;
 }
 
+/** How a prompt may be read. */
+export interface Reading {
+  /** Whether tokens can be read again in their places. */
+  readonly again: boolean;
+  /** The most tokens of a run. */
+  readonly longest: number;
+}
+
 /**
- * The runs in which so many tokens are read, in order: the largest that fits first, and what is left at the end in one run more, which begins as much
- * earlier as it is longer, where that reads no more than half of its tokens again.
- *
- * @param again whether tokens can be read again in their places.
+ * The runs in which so many tokens are read, in order: the largest that fits first. One that is longer than what is left fits too, and begins as much
+ * earlier, where that reads at most half of its tokens and {@link MOST_AGAIN} again.
  */
-export function piecesOf(count: number, again: boolean): Piece[] {
+export function piecesOf(count: number, { again, longest }: Reading): Piece[] {
   const pieces: Piece[] = [];
   for (let at = 0; at < count; ) {
     const left = count - at;
     const fits = (size: number): boolean =>
-      size <= left || (again && size <= count && size - left <= Math.min(size / 2, MOST_AGAIN));
+      size <= longest && (size <= left || (again && size <= count && size - left <= Math.min(size / 2, MOST_AGAIN)));
     const size = SIZES.find(fits)!; // the last is 1
     const from = Math.min(at, count - size);
     pieces.push({ from, size });

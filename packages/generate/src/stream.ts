@@ -12,7 +12,7 @@ import {
 } from "@finegrain/graph";
 import { type LanguageModel, PADDING } from "@finegrain/nn";
 import { cacheTypes, type decodeGraph, type encodeGraph, type readGraph, type writeGraph } from "./decode-graph.ts";
-import { piecesOf } from "./pieces.ts";
+import { piecesOf, type Reading } from "./pieces.ts";
 import type { DrawKind } from "./sampling.ts";
 
 /** Room in the smallest caches; it doubles, since a step reads all of it. */
@@ -25,8 +25,8 @@ const PIECES = [64, 8, 1] as const;
 export interface Decoder {
   readonly backend: Backend;
   readonly model: LanguageModel;
-  /** Whether all that the model keeps of a text has a place by position, so that a token can be read again in its own. */
-  readonly isByPosition: boolean;
+  /** How prompts are read. */
+  readonly reading: Reading;
   /** As they are stored, by path. */
   readonly weights: Readonly<Record<string, Buffer>>;
   /** Least room that caches are made with. */
@@ -180,7 +180,7 @@ export class Stream implements Disposable {
     const begin = this.#position;
     let [before, last]: (Buffer | undefined)[] = [];
     try {
-      for (const { from, size } of piecesOf(tokens.length, this.decoder.isByPosition)) {
+      for (const { from, size } of piecesOf(tokens.length, this.decoder.reading)) {
         await before?.read(signal);
         before?.[Symbol.dispose]();
         before = last;

@@ -28,7 +28,7 @@ export async function* write(
   if (!(Number.isInteger(written) && written >= 0 && written <= tokens.length))
     throw new FinegrainError(`of ${tokens.length} tokens so many cannot have been written: ${written}`);
   await stream.reserve(tokens.length);
-  const pieces = piecesOf(tokens.length - 1, stream.decoder.isByPosition);
+  const pieces = piecesOf(tokens.length - 1, stream.decoder.reading);
   // Single ones are read by the steps that write, which are compiled in any case, as the last token is.
   const read = Math.max(0, ...pieces.filter(({ size }) => size > 1).map(({ from, size }) => from + size));
   try {

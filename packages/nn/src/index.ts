@@ -57,7 +57,8 @@ export {
   safetensorsHeaderLength,
   writeSafetensors,
 } from "./safetensors/index.ts";
-export { int4Parts } from "./storage/int4.ts";
+export type { Parts } from "./storage/form.ts";
+export { int4Parts, type PackedInt4 } from "./storage/int4.ts";
 export {
   type DistantWeight,
   expectStorage,

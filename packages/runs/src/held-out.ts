@@ -138,6 +138,7 @@ export interface Evaluation {
 export interface EvaluationInput extends Omit<EvaluateOptions, "onText"> {
   readonly backend: Backend;
   readonly model: LanguageModel;
+  /** Buffers stay their owner's. */
   readonly weights: ModelWeights;
   readonly corpus: Corpus;
   /** Tokens of a window. */
@@ -192,6 +193,6 @@ export async function evaluateHeldOut({
       bytes: corpus.heldOutBytes,
     };
   } finally {
-    for (const buffer of uploaded.values()) buffer[Symbol.dispose]();
+    for (const [path, buffer] of uploaded) if (weights.get(path) !== buffer) buffer[Symbol.dispose]();
   }
 }

@@ -1,4 +1,5 @@
 import { alone, type Communicator, type Numbers } from "@finegrain/distributed";
+import { FinegrainError } from "@finegrain/graph";
 import { expect, test } from "vitest";
 import { corpusOfRanks } from "./ranks.ts";
 
@@ -12,5 +13,15 @@ test("rank 0 makes tokens for all", async () => {
   };
   expect(await corpusOfRanks(first, async () => corpus)).toEqual(corpus);
   expect(await corpusOfRanks(second, () => Promise.reject(new Error("rank 1 made them, too")))).toEqual(corpus);
+  expect(sent).toEqual([]);
+});
+
+test("where rank 0 cannot make them, all say why", async () => {
+  const sent: Numbers[] = [];
+  const first: Communicator = { ...alone(), size: 2, broadcast: (values) => void sent.push(values.slice()) };
+  const second: Communicator = { ...alone(), size: 2, rank: 1, broadcast: (values) => values.set(sent.shift()!) };
+  const failing = () => Promise.reject(new FinegrainError("the tokenizer loses the text"));
+  await expect(corpusOfRanks(first, failing)).rejects.toThrow("the tokenizer loses the text");
+  await expect(corpusOfRanks(second, failing)).rejects.toThrow("the tokenizer loses the text");
   expect(sent).toEqual([]);
 });

@@ -23,24 +23,30 @@ export function trainingOfRanks(training: TrainingConfig, ranks: number): Traini
   return { ...training, batch: batch / parts, accumulate: accumulate * parts };
 }
 
-/** @throws RanksDiffer on all ranks, where they are to train differently, or on other texts, in what `createTrainer` does not compare. */
-export function expectSameTraining(
-  communicator: Communicator,
-  { training, tokenizer, text }: RunConfig,
-  { train, heldOut }: Corpus,
-): void {
-  expectAlike(communicator, { training, tokenizer, text, tokens: [train.length, heldOut.length] });
-}
+/** @throws RanksDiffer on all ranks, where they are to train differently in what `createTrainer` does not compare. */
+export const expectSameTraining = (communicator: Communicator, { training, tokenizer }: RunConfig): void =>
+  expectAlike(communicator, { training, tokenizer });
 
-/** A corpus in memory, on all ranks as rank 0 makes it. */
+/**
+ * A corpus in memory, on all ranks as rank 0 makes it.
+ * @throws what rank 0 does, where it cannot be made: on the others a FinegrainError with the same sentence.
+ */
 export async function corpusOfRanks(communicator: Communicator, make: () => Promise<Corpus>): Promise<Corpus> {
   if (communicator.size === 1) return make();
-  const made = communicator.rank === 0 ? await make() : undefined;
+  let made: Corpus | undefined;
+  let reason: unknown;
+  if (communicator.rank === 0)
+    made = await make().catch((error) => {
+      reason = error;
+      return undefined;
+    });
   await communicator.barrier(); // where those that wait leave the processor to rank 0, as in a broadcast they would not
-  const { train, heldOut, ...rest } = valueOfRank(
+  const told = valueOfRank(
     communicator,
-    made && { ...made, train: made.train.length, heldOut: made.heldOut.length },
-  )!; // rank 0 has it
+    made ? { ...made, train: made.train.length, heldOut: made.heldOut.length } : errorSentence(reason),
+  );
+  if (typeof told === "string") throw reason ?? new FinegrainError(told);
+  const { train, heldOut, ...rest } = told;
   const share = (part: "train" | "heldOut", length: number): Int32Array => {
     const tokens = made?.[part].slice(0, length) ?? new Int32Array(length);
     communicator.broadcast(tokens, 0);
@@ -48,6 +54,8 @@ export async function corpusOfRanks(communicator: Communicator, make: () => Prom
   };
   return { ...rest, train: share("train", train), heldOut: share("heldOut", heldOut) };
 }
+
+const errorSentence = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 /** A folder that rank 0 writes, and the others read. */
 export function storeOfRanks(communicator: Communicator, store: RunStore): RunStore {

@@ -122,7 +122,7 @@ export async function runTraining(input: TrainingInput): Promise<{ outcome: Outc
   const examples = examplesOf(corpus, input.model);
   const batches = examples.train(config.training);
   const heldOut = heldOutWindows(corpus, examples, config.training);
-  expectSameTraining(communicator, config, corpus);
+  expectSameTraining(communicator, config);
   await using trainer = await openTrainer(input);
   if (communicator.rank === 0) await input.begin?.();
   await communicator.barrier();

@@ -1,10 +1,9 @@
-import { createGenerator, type Generator } from "@finegrain/generate";
+import { createGenerator, decodeGraph, type Generator } from "@finegrain/generate";
 import type { Backend } from "@finegrain/graph";
 import { type LanguageModel, parameterCount, type Storage } from "@finegrain/nn";
 import { flops, matrixProducts } from "../limits/matrix-products.ts";
 import { energyMeter } from "../measure/energy.ts";
 import { median } from "../measure/statistics.ts";
-import { recording } from "../results/recording.ts";
 import type { ModelFigures } from "../results/result.ts";
 import type { Measure } from "../suites/suite.ts";
 import { expectDecodeRoom } from "./decode-case.ts";
@@ -19,7 +18,7 @@ export interface PrefillOptions extends Pick<Measure, "prompt"> {
 
 /**
  * A model that reads a prompt: the time from an empty stream until the logits of the first token are there, through what `finegrain generate`
- * uses. Its limit is the machine's fp32 rate: the share is of the products of the graphs that ran.
+ * uses. Its limit is the machine's fp32 rate.
  */
 export async function preparePrefill(
   backend: Backend,
@@ -28,10 +27,9 @@ export async function preparePrefill(
   model: LanguageModel,
   { prompt, storage }: PrefillOptions,
 ): Promise<Prepared<ModelFigures>> {
-  const record = recording(backend);
   expectDecodeRoom(backend, pool, model, { storage, capacity: prompt });
   const weights = pool.of(model.params, storage);
-  const generator = await createGenerator({ backend: record.backend, model, weights, capacity: prompt, storage });
+  const generator = await createGenerator({ backend, model, weights, capacity: prompt, storage });
   const tokens = tokensOf(prompt, model.config);
   try {
     await timePrefill(generator, tokens); // compiles what a round needs
@@ -40,16 +38,11 @@ export async function preparePrefill(
     throw error;
   }
   const energy = energyMeter();
-  let operations = 0;
+  const operations = promptOperations(model, prompt);
   const round = async () => {
-    record.reset();
     energy.start();
     const seconds = await timePrefill(generator, tokens);
     energy.stop(prompt);
-    operations = [...record.runs()].reduce(
-      (sum, [graph, runs]) => sum + runs * matrixProducts(graph).reduce((all, product) => all + flops(product), 0),
-      0,
-    );
     return seconds / prompt;
   };
   return {
@@ -62,13 +55,22 @@ export async function preparePrefill(
         ...tokenSpeed(seconds, 1),
         parameters: parameterCount(model.params),
         bytesPerToken: null,
-        rooflineShare: flopRate > 0 ? operations / (median(seconds) * prompt) / flopRate : 0,
+        rooflineShare: flopRate > 0 ? operations / median(seconds) / flopRate : 0,
         joulesPerToken: energy.joulesPerUnit(),
         context: prompt,
       };
     },
     [Symbol.asyncDispose]: async () => generator[Symbol.asyncDispose](),
   };
+}
+
+/**
+ * Operations of the matrix products by which a model reads a prompt of so many tokens in one pass, a token: attention to what is behind a token
+ * among them, which is masked and need not be computed.
+ */
+export function promptOperations(model: LanguageModel, prompt: number): number {
+  const { graph } = decodeGraph(model, { tokens: prompt, capacity: prompt });
+  return matrixProducts(graph).reduce((sum, product) => sum + flops(product), 0) / prompt;
 }
 
 /** @returns seconds from a new stream to the logits behind the prompt. */

@@ -6,9 +6,9 @@ import { type LimitProbes, prepareLimits } from "../limits/prepare-limits.ts";
 import type { OpenPeers } from "../peers/open.ts";
 import { preparePeers } from "../peers/peer-case.ts";
 import { errorSentence } from "../results/error-sentence.ts";
-import type { Result } from "../results/result.ts";
+import type { ModelPhase, Result } from "../results/result.ts";
 import { failed, results } from "../results/results.ts";
-import { besideBaseline, type Case, quickForm, type Suite } from "../suites/suite.ts";
+import { besideBaseline, type Case, type Measure, quickForm, type Suite } from "../suites/suite.ts";
 import { watchMemory } from "./memory.ts";
 import { interleave, type Rounds } from "./method.ts";
 
@@ -44,15 +44,29 @@ export interface RunOptions {
 /** What a quick run may take. Each case has its share, compiling included; what it leaves goes to those behind it. */
 const QUICK_SECONDS = 40;
 
-/** The cases of a suite as a run measures them. */
-export const casesOf = (
+/** The phases whose measure has a size. */
+const SIZED = { prompt: ["decode", "prefill"], batch: ["train", "layer"] } as const satisfies Partial<
+  Record<keyof Measure, readonly ModelPhase[]>
+>;
+
+/** The cases of a suite as a run measures them. One that is measured at another size than the suite's says so in its name: it is another. */
+export function casesOf(
   suite: Suite,
-  { quick, rounds, prompt, batch }: Pick<RunOptions, "quick" | "rounds" | "prompt" | "batch">,
-): readonly Case[] => {
+  { quick, rounds, ...sizes }: Pick<RunOptions, "quick" | "rounds" | "prompt" | "batch">,
+): readonly Case[] {
   const { cases } = quick ? quickForm(suite) : suite;
-  const own = Object.fromEntries(Object.entries({ rounds, prompt, batch }).filter(([, value]) => value !== undefined));
-  return cases.map((entry) => ({ ...entry, measure: { ...entry.measure, ...own } }));
-};
+  return cases.map((entry) => {
+    const own = (["prompt", "batch"] as const).filter(
+      (size) => sizes[size] !== undefined && SIZED[size].some((phase) => phase === entry.phase),
+    );
+    const given = Object.fromEntries(own.map((size) => [size, sizes[size]]));
+    return {
+      ...entry,
+      name: [entry.name, ...own.map((size) => `${size} ${sizes[size]}`)].join(", "),
+      measure: { ...entry.measure, ...(rounds !== undefined && { rounds }), ...given },
+    };
+  });
+}
 
 /**
  * Run a suite's cases one after the other; results come as their case ends. A variant, a case or a backend that fails is

@@ -28,8 +28,17 @@ export function familyOf(config: ModelConfig): PeerFamily | undefined {
   if (feedForward.type !== "dense" || attention.type !== "dense") return undefined;
   const isGated = (feedForward.activation ?? activation) === "swiglu";
   const own = [norm.type, positions.type, loss.type, isGated].join(" ");
-  if (own === "layer learned dense false" && attention.kvHeads === undefined) return "gpt2";
-  const hasNoBias = feedForward.bias === false && attention.bias === "none" && !attention.normalize;
+  const { bias, kvHeads, headWidth, normalize } = attention;
+  const hasBiases = (bias === undefined || bias === "all") && feedForward.bias !== false;
+  if (
+    own === "layer learned dense false" &&
+    hasBiases &&
+    !normalize &&
+    kvHeads === undefined &&
+    headWidth === undefined
+  )
+    return "gpt2";
+  const hasNoBias = feedForward.bias === false && bias === "none" && !normalize;
   const hasPlainLoss = loss.type === "tied" || (loss.type === "dense" && loss.bias === false);
   return norm.type === "rms" && positions.type === "rotary" && isGated && hasNoBias && hasPlainLoss
     ? "llama"
@@ -60,12 +69,6 @@ const FLOAT32 = 4;
 export function decodeBytes(config: ModelConfig, parameters: number, measure: Measure, ofWeight = FLOAT32): number {
   const caches = FLOAT32 * 2 * config.layers * keysWidth(config) * meanTokens(measure);
   return ofWeight * (parameters - unread(config)) + caches;
-}
-
-/** Operations of the matrix products by which a dense model reads a token of a prompt: twice its matrices, but for the logits'. */
-export function promptOperations(config: SizedConfig, parameters: number): number {
-  const { vocabulary, dModel } = config;
-  return 2 * (parameters - unread(config) - vocabulary * dModel);
 }
 
 /** Numbers of tables of which a step reads a row or two. A table that makes the logits is read whole. */

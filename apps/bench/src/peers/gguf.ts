@@ -45,7 +45,7 @@ function vocabularyEntries(vocabulary: number): [string, GgufEntry][] {
 type Described = [name: string, shape: number[]];
 
 /** Tensors of a model of a family by name, their extents from the slowest axis to the fastest, as ours are. */
-export const ggufTensors = (config: SizedConfig, family: PeerFamily): Described[] =>
+const tensorsOf = (config: SizedConfig, family: PeerFamily): Described[] =>
   family === "gpt2" ? gpt2Tensors(config) : llamaTensors(config);
 
 function gpt2Tensors({ vocabulary, maxLength, dModel, dFf, layers }: SizedConfig): Described[] {
@@ -102,7 +102,7 @@ export async function writeGguf(
   config: SizedConfig,
   { family, storage }: { readonly family: PeerFamily; readonly storage: Storage },
 ): Promise<number> {
-  const tensors = ggufTensors(config, family);
+  const tensors = tensorsOf(config, family);
   const noise = repeatedNoise([PIECE], DEVIATION).data as Float32Array; // it is float32
   const pieces = { F32: new Uint8Array(noise.buffer), [GGUF_FORMATS[storage]]: encoded(noise, GGUF_FORMATS[storage]) };
   const content = {

@@ -1,8 +1,10 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
+import { scalingLM } from "@finegrain/nn";
 import type { GgufFormat } from "@finegrain/runs";
-import { decodeBytes, familyOf, type PeerFamily, promptOperations, queriesWidth } from "./dense-model.ts";
+import { promptOperations } from "../cases/prefill-case.ts";
+import { decodeBytes, familyOf, type PeerFamily, queriesWidth } from "./dense-model.ts";
 import { BYTES, GGUF_BLOCK, GGUF_FORMATS, writeGguf } from "./gguf.ts";
 import { type JsonLines, numberOf, textOf } from "./json-lines.ts";
 import type { ModelTask, Peer, PeerModel, PeerPlace } from "./peer.ts";
@@ -15,7 +17,7 @@ import { serverTask, startServer } from "./server.ts";
  * LayerNorm, attention with biases and a feed-forward layer of two matrices, learned positions and a loss layer of its own, at the same widths,
  * layers and vocabulary. What is another there: GELU in the place of ReLU, and no bias of the logits. Weights are random, in float32, float16, Q8_0 or
  * Q4_0, written to a GGUF file in the OS's temporary folder. A step draws the token of the largest logit, as the library has no way to
- * only compute them.
+ * only compute them; a prompt, on the other hand, ends before its logits, which is a product less.
  */
 export const llamaCpp: Peer = {
   name: "llama.cpp",
@@ -76,7 +78,7 @@ async function prepare(lines: JsonLines, family: PeerFamily, task: ModelTask): P
       ...(differs !== "" && { differs }),
       parameters,
       bytesPerToken: phase === "decode" ? decodeBytes(config, parameters, measure, weightBytes(format)) : null,
-      operationsPerToken: promptOperations(config, parameters),
+      ...(phase === "prefill" && { operationsPerToken: promptOperations(scalingLM(config), measure.prompt) }),
       round: () => served.seconds("round"),
       async [Symbol.asyncDispose]() {
         await served[Symbol.asyncDispose]();

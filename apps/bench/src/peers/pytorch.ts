@@ -99,6 +99,7 @@ function has(phase: ModelTask["phase"], { feedForward, ...rest }: ModelConfig): 
   if (known === undefined || Object.keys(options).some((option) => !known.includes(option))) return false;
   const layer = rest.activation !== "swiglu" && (type === "dense" || rest.activation === undefined);
   if (phase === "layer") return layer;
+  if (phase === "prefill") return false;
   // Layers of groups across the batch have another decode.
   return layer && isDense(rest) && rest.positions !== "rotary" && (phase === "train" || type === "dense");
 }

@@ -58,7 +58,7 @@ export interface ModelFigures {
   readonly joulesPerToken?: number | null;
   /** Kernels that the device is given for a token's step or an optimizer step; null where the backend does not count them. */
   readonly dispatches?: number | null;
-  /** Decode: tokens in the cache before the first measured one. A prompt's tokens. */
+  /** Decode: tokens in the cache before the first measured one. Prefill: the prompt's tokens. */
   readonly context?: number;
   /** Training by several ranks: how many; left out where it is measured for itself. */
   readonly ranks?: number;

@@ -35,15 +35,7 @@ export const int4: Form = {
       [MIN]: { dtype: "float16", shape: groups },
     };
   },
-  store(value, parameter) {
-    const { words, groups } = shapesOf(parameter);
-    const packed = pack(isTurned(parameter) ? turned(value) : value.data);
-    return {
-      "": hostTensor("int32", words, packed.words),
-      [SCALE]: hostTensor("float16", groups, packed.scales),
-      [MIN]: hostTensor("float16", groups, packed.minima),
-    };
-  },
+  store: (value, parameter) => int4Parts(rowsOf(parameter), pack(isTurned(parameter) ? turned(value) : value.data)),
   restore(parts, parameter) {
     const [scale, min] = [parts[SCALE]!, parts[MIN]!].map((part) => cast(part, "float32"));
     const rows = fromInt4(parts[""]!, scale!, min!);
@@ -51,16 +43,24 @@ export const int4: Form = {
   },
 };
 
-/** The parts of rows of weights that lie in this form: words [rows, K / 8], scales and minima [rows, K / 32]. */
-export function int4Parts(
-  [rows, length]: readonly [rows: number, length: number],
-  packed: { readonly words: Int32Array; readonly scales: Uint16Array; readonly minima: Uint16Array },
-): Parts<HostTensor> {
-  const groups = [rows, length / INT4_GROUP];
+/** Numbers of 4 bits in groups, as `fromInt4` has them: bits of float16 in scales and minima. */
+export interface PackedInt4 {
+  readonly words: Int32Array;
+  readonly scales: Uint16Array;
+  readonly minima: Uint16Array;
+}
+
+/**
+ * Weights that lie in this form, of a shape [..., K]: words int32 [..., K / 8], scales and minima float16 [..., K / 32].
+ * @param shape K is a multiple of 32.
+ */
+export function int4Parts(shape: Shape, { words, scales, minima }: PackedInt4): Parts<HostTensor> {
+  const length = shape.at(-1)!; // a matrix
+  const groups = shape.with(-1, length / INT4_GROUP);
   return {
-    "": hostTensor("int32", [rows, length / INT4_WORD], packed.words),
-    [SCALE]: hostTensor("float16", groups, packed.scales),
-    [MIN]: hostTensor("float16", groups, packed.minima),
+    "": hostTensor("int32", shape.with(-1, length / INT4_WORD), words),
+    [SCALE]: hostTensor("float16", groups, scales),
+    [MIN]: hostTensor("float16", groups, minima),
   };
 }
 
@@ -107,7 +107,7 @@ function grid(scale: number, min: (scale: number) => number): Grid {
 /** What is off by less than this part of a step, in the mean, is so by rounding: the group lies on that grid. */
 const ROUNDING = 1e-3;
 
-function pack(data: HostTensor["data"]) {
+function pack(data: HostTensor["data"]): PackedInt4 {
   const count = data.length / INT4_GROUP;
   const words = new Int32Array(data.length / INT4_WORD);
   const [scales, minima] = [new Uint16Array(count), new Uint16Array(count)];

@@ -87,7 +87,8 @@ export async function openCheckpoint(path: string): Promise<Checkpoint> {
   const config = await readJson(fileOf("config"));
   const { step, state } = savedState(await readJson(fileOf("state")), fileOf("state"));
   const [modelFile, optimizerFile] = [fileOf("model"), fileOf("optimizer")];
-  const modelTypes = await typesOf(modelFile);
+  const { entries } = await readTensorHeader(modelFile);
+  const modelTypes = savedTypes(entries, modelFile);
   return {
     path: own,
     step,
@@ -97,7 +98,7 @@ export async function openCheckpoint(path: string): Promise<Checkpoint> {
     optimizerTypes: await typesOf(optimizerFile),
     readModel: () => readTensorFile(modelFile),
     modelTensors: new Map(
-      [...modelTypes].map(([name, type]) => [name, { type, read: () => readTensor(modelFile, name) }]),
+      [...modelTypes].map(([name, type]) => [name, { type, read: () => readTensor(modelFile, entries.get(name)!) }]), // the types are the entries'
     ),
     readOptimizer: () => readTensorFile(optimizerFile),
   };

@@ -1,6 +1,12 @@
 import type { FileHandle } from "node:fs/promises";
-import { FinegrainError, type HostTensor } from "@finegrain/graph";
-import { decodeTensor, readSafetensorsHeader, type SafetensorsHeader, safetensorsHeaderLength } from "@finegrain/nn";
+import type { HostTensor } from "@finegrain/graph";
+import {
+  decodeTensor,
+  readSafetensorsHeader,
+  type SafetensorsEntry,
+  type SafetensorsHeader,
+  safetensorsHeaderLength,
+} from "@finegrain/nn";
 import { readRange, withFile } from "./file-range.ts";
 
 /**
@@ -29,16 +35,11 @@ export function readTensorFile(path: string): Promise<ReadonlyMap<string, HostTe
 }
 
 /**
- * Read one tensor of a safetensors file of any size.
- * @throws FinegrainError as {@link readTensorFile} does, and where the file has no such tensor.
+ * Read one tensor of a safetensors file, by its entry in the header.
+ * @throws FinegrainError where the file is missing or cut short.
  */
-export function readTensor(path: string, name: string): Promise<HostTensor> {
-  return withFile(path, async (file) => {
-    const entry = (await headerOf(file, path)).entries.get(name);
-    if (entry === undefined) throw new FinegrainError(`${path} has no tensor "${name}" any more`);
-    return decodeTensor(entry, await readRange(file, entry.begin, entry.end, path), path);
-  });
-}
+export const readTensor = (path: string, entry: SafetensorsEntry): Promise<HostTensor> =>
+  withFile(path, async (file) => decodeTensor(entry, await readRange(file, entry.begin, entry.end, path), path));
 
 async function headerOf(file: FileHandle, path: string): Promise<SafetensorsHeader> {
   const { size } = await file.stat();

@@ -7,7 +7,7 @@ import {
   size,
   type TensorType,
 } from "@finegrain/graph";
-import { type DistantWeight, int4Parts, type ModelConfig, matchTensors } from "@finegrain/nn";
+import { type DistantWeight, int4Parts, type ModelConfig, matchTensors, type Parts } from "@finegrain/nn";
 import type { Naming } from "./naming.ts";
 import { copyPiece, groupedBy, isSame, type Laid, pickedRows, tensorLayout } from "./tensor-layout.ts";
 import type { TensorSource } from "./tensor-source.ts";
@@ -41,7 +41,7 @@ export function foreignTensors(
 /** Reads a tensor in the form of a storage, where its file has it so: rows of int4, in the order of theirs. */
 const storedIn =
   (source: TensorSource, { pieces }: Laid) =>
-  async (storage: StorageKind): Promise<ReturnType<typeof int4Parts> | undefined> => {
+  async (storage: StorageKind): Promise<Parts<HostTensor> | undefined> => {
     const [piece, ...others] = pieces;
     if (storage !== "int4" || piece === undefined || others.length > 0 || piece.inTheirs.input !== 1) return undefined;
     const all = await source.readInt4?.(piece.theirs);

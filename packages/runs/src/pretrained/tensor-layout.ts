@@ -1,7 +1,6 @@
 import { FinegrainError, type HostTensor, INT4_GROUP, INT4_WORD, type Shape, size } from "@finegrain/graph";
-import { leaves, type ModelConfig, type Param, scalingLM } from "@finegrain/nn";
+import { leaves, type ModelConfig, type PackedInt4, type Param, scalingLM } from "@finegrain/nn";
 import { EXPERT, type Naming } from "./naming.ts";
-import type { Int4Rows } from "./tensor-source.ts";
 
 /*
  * Which numbers of a model's tensors are which of the tensors in files of others. Both sides have the same matrices, `outputs` by `inputs`:
@@ -173,7 +172,7 @@ export function copyPiece(
 }
 
 /** The rows of a piece, output by output, of all those of its tensor of theirs, in which an output's inputs are a row. */
-export function pickedRows({ words, scales, minima }: Int4Rows, piece: Piece): Int4Rows {
+export function pickedRows({ words, scales, minima }: PackedInt4, piece: Piece): PackedInt4 {
   const { outputs, inputs, inTheirs, headWidth } = piece;
   const before = inTheirs.offset / inputs;
   const picked = <A extends Int32Array | Uint16Array>(all: A, width: number, own: A): A => {

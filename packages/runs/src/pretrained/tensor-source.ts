@@ -1,11 +1,5 @@
 import type { HostTensor, TensorType } from "@finegrain/graph";
-
-/** Rows of weights of 4 bits: words of 8 numbers, and a float16 scale and minimum for every 32. */
-export interface Int4Rows {
-  readonly words: Int32Array;
-  readonly scales: Uint16Array;
-  readonly minima: Uint16Array;
-}
+import type { PackedInt4 } from "@finegrain/nn";
 
 /** Tensors in the files of a model that others made, by their names there. */
 export interface TensorSource {
@@ -16,5 +10,5 @@ export interface TensorSource {
   /** @throws FinegrainError where it is stored as something that cannot be read, or the file is cut short. */
   read(name: string): Promise<HostTensor>;
   /** The numbers of a tensor that is stored in groups of 4 bits, as nn's int4 has them; undefined where it is not. Left out where none is. */
-  readInt4?(name: string): Promise<Int4Rows | undefined>;
+  readInt4?(name: string): Promise<PackedInt4 | undefined>;
 }

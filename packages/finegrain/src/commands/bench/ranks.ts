@@ -16,16 +16,22 @@ type BenchValues = Values<typeof benchFlags>;
 /** What compares, or is of one process alone. */
 const ALONE = ["against", "peers", "profile", "csv", "markdown"] as const;
 
+/** What is of decoding, or of how many threads a machine's processors are, which those of a training share out. */
+const OF_EACH = ["quantize", "prompt", "threads"] as const;
+
 /**
  * `finegrain bench SUITE --distributed mpi`: the suite's trainings by 1, 2, 4, ... ranks, or with `--each-host` the whole suite by every rank for itself.
  * Rank 0 prints and keeps the results of all.
  */
 export async function benchOfRanks(values: BenchValues, name: string, communicator: Communicator): Promise<ExitCode> {
   const eachHost = values["each-host"] === true;
-  const wrong = [...ALONE, ...(eachHost ? [] : (["quantize"] as const))].find(
+  const wrong = [...ALONE, ...(eachHost ? [] : OF_EACH)].find(
     (flag) => values[flag] !== undefined && values[flag] !== false,
   );
-  if (wrong !== undefined) throw new UsageError(`--${wrong} cannot be given with --distributed`);
+  if (wrong !== undefined)
+    throw new UsageError(
+      `--${wrong} cannot be given with --distributed${OF_EACH.some((flag) => flag === wrong) ? ", but where each measures for itself (--each-host)" : ""}`,
+    );
   const suite = await loadSuite(name);
   const isFirst = communicator.rank === 0;
   const { json } = values;
@@ -61,7 +67,7 @@ interface Measuring extends Pick<BenchValues, "quick" | "rounds" | "prompt" | "b
 }
 
 const byRanks = (suite: Suite, asked: BackendOptions, measuring: Measuring): AsyncGenerator<readonly Result[]> =>
-  runScaling(suite, { ...measuring, open: (ranks) => openBackend(optionsOfRank(asked, measuring.threads, ranks)) });
+  runScaling(suite, { ...measuring, open: (ranks) => openBackend(optionsOfRank(asked, undefined, ranks)) });
 
 /** Results of all ranks, a case at a time, with the names of their machines. */
 async function* onEachHost(

@@ -1,6 +1,7 @@
 import {
   add,
   cast,
+  concat,
   einsum,
   equal,
   iota,
@@ -9,6 +10,7 @@ import {
   reshape,
   scalar,
   select,
+  slice,
   softmax,
   type Tensor,
   type TensorType,
@@ -89,9 +91,25 @@ function layer(config: Config): AttentionLayer<SelfAttentionParams, "keys" | "va
   };
 }
 
+/** So many new tokens gather what they attend to at a time: each has rows of its own. */
+const GATHERING = 64;
+
 /** Attention of new tokens, the first at `position`, to `most` of those that are kept: float32 [rows, new, width]. */
-function attendLatest(
-  { query }: HeadRows,
+function attendLatest(heads: HeadRows, hashed: Tensor, caches: Caches<Tensor>, position: Tensor, most: number): Tensor {
+  const time = heads.query.shape[1]!;
+  const parts = Array.from({ length: Math.ceil(time / GATHERING) }, (_, i) => {
+    const [from, to] = [i * GATHERING, Math.min(time, (i + 1) * GATHERING)];
+    const part = (x: Tensor, axis: number): Tensor => {
+      const whole = x.shape.map(() => 0);
+      return slice(x, { starts: whole.with(axis, from), ends: x.shape.with(axis, to) });
+    };
+    return attendGathered({ query: part(heads.query, 1) }, part(hashed, 2), caches, add(position, from), most);
+  });
+  return parts.length === 1 ? attendGathered(heads, hashed, caches, position, most) : concat(...parts, { axis: 1 });
+}
+
+function attendGathered(
+  { query }: Pick<HeadRows, "query">,
   hashed: Tensor,
   { keys, values, buckets }: Caches<Tensor>,
   position: Tensor,

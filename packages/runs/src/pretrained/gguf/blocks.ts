@@ -1,5 +1,5 @@
 import { fromFloat16, INT4_GROUP, toFloat16 } from "@finegrain/graph";
-import type { Int4Rows } from "../tensor-source.ts";
+import type { PackedInt4 } from "@finegrain/nn";
 
 /*
  * What tensors of a GGUF file are stored as, and how each becomes float32. Quantised numbers come in blocks, with a scale each, as ggml's
@@ -219,7 +219,7 @@ export function decodeBlocks(bytes: Uint8Array, { count, bytes: each, decode }: 
 export const isInt4 = (format: BlockFormat): boolean => format === Q4_0 || format === Q4_1;
 
 /** The numbers of whole blocks of such a format, as they are. Q4_0 counts from -8 scales. */
-export function int4Rows(bytes: Uint8Array, format: BlockFormat): Int4Rows {
+export function int4Rows(bytes: Uint8Array, format: BlockFormat): PackedInt4 {
   const count = bytes.length / format.bytes;
   const [scales, minima] = [new Uint16Array(count), new Uint16Array(count)];
   const ofBlock = INT4_GROUP / 2;

@@ -1,4 +1,4 @@
-import { type Shape, size } from "@finegrain/graph";
+import { FinegrainError, type Shape, size } from "@finegrain/graph";
 import { blockFormats } from "./blocks.ts";
 
 /*
@@ -63,9 +63,13 @@ export async function* ggufChunks({ metadata, tensors }: GgufContent): AsyncGene
   }
 }
 
-/** The number of a tensor's format, and its bytes. */
+/** The number of a tensor's format, and its bytes. @throws FinegrainError where its rows are no whole blocks. */
 function storedAs({ shape, format = "F32" }: GgufTensorContent): { type: number; bytes: number } {
   const [type, block] = [...blockFormats].find(([, { name }]) => name === format)!; // every `GgufFormat` is one
+  if ((shape.at(-1) ?? 1) % block.count !== 0)
+    throw new FinegrainError(
+      `rows of [${shape}] are no whole blocks of ${format}: its blocks have ${block.count} numbers`,
+    );
   return { type, bytes: (size(shape) / block.count) * block.bytes };
 }
 

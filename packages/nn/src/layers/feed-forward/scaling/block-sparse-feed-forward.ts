@@ -25,6 +25,7 @@ import { type DecodedLayer, type Param, param, type Weights } from "../../../lay
 import { defineFeedForward, type FeedForwardDimensions } from "../definition.ts";
 import { expertCount } from "../experts/expert-options.ts";
 import { reportRouting } from "../experts/routing.ts";
+import { readsRows } from "./one-of-each-block.ts";
 
 export type BlockSparseFeedForwardParams = {
   readonly controller: { readonly kernel: Param };
@@ -114,25 +115,27 @@ function chosenOf(logits: Tensor, temperature: number, { mode, random }: Context
 function oneExpert({ dModel, dFf, experts: count }: Config, mask: Mask): DecodedLayer<BlockSparseFeedForwardParams> {
   const units = dFf / count;
   const logitsOf = (w: W, x: Tensor): Tensor => einsum(x, w.controller.kernel, "B T D, D E -> B T E");
+  const through = (w: W, x: Tensor, context: Context): Tensor => {
+    const logits = logitsOf(w, x);
+    const on = mask(logits, context);
+    const product = einsum(x, w.inner.kernel, "B T D, E U D -> B T E U");
+    const hidden = relu(mul(product, reshape(on, [...on.shape, 1])));
+    reportRouting(context, {
+      load: reduceSum(on, { axes: [0, 1] }),
+      taken: reduceSum(on, { axes: [2] }),
+      logits,
+    });
+    return add(einsum(hidden, w.outer.kernel, "B T E U, E U D -> B T D"), w.outer.bias);
+  };
   return {
     params: {
       controller: { kernel: param([dModel, count], glorot(dModel, count)) },
       inner: { kernel: param([count, units, dModel], glorot(dModel, dFf)) },
       outer: { kernel: param([count, units, dModel], glorot(dFf, dModel)), bias: param([dModel], zeros) },
     },
-    apply(w, x, context) {
-      const logits = logitsOf(w, x);
-      const on = mask(logits, context);
-      const product = einsum(x, w.inner.kernel, "B T D, E U D -> B T E U");
-      const hidden = relu(mul(product, reshape(on, [...on.shape, 1])));
-      reportRouting(context, {
-        load: reduceSum(on, { axes: [0, 1] }),
-        taken: reduceSum(on, { axes: [2] }),
-        logits,
-      });
-      return add(einsum(hidden, w.outer.kernel, "B T E U, E U D -> B T D"), w.outer.bias);
-    },
+    apply: through,
     decode(w, x) {
+      if (!readsRows(x)) return through(w, x, evaluation);
       const logits = logitsOf(w, x);
       const chosen = argMax(logits);
       const evaluated = mask(logits, evaluation);
