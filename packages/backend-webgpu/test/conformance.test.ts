@@ -7,5 +7,5 @@ process.env.GALLIVM_PERF ??= "nopt";
 
 describeBackend("webgpu", () => webgpuBackend({ kernelsPerDispatch: 1 }), {
   storage: true,
-  goldenStep: 2,
+  goldenStep: 3,
 });

@@ -4,6 +4,6 @@ import { webgpuBackend } from "../src/index.ts";
 describeBackend("webgpu in Chromium", () => webgpuBackend({ kernelsPerDispatch: 1 }), {
   storage: true,
   drawn: 1,
-  goldenStep: 48,
+  goldenStep: 72,
   modelStep: 6, // the kernels are those that conformance.test.ts runs in Node, on all models
 });
