@@ -1,4 +1,5 @@
 import type { DrawnToken } from "./likely.ts";
+import { piecesOf } from "./pieces.ts";
 import { type Decoder, Stream } from "./stream.ts";
 import { type WriteOptions, write } from "./write.ts";
 
@@ -41,7 +42,8 @@ export function startSession(decoder: Decoder, source?: Int32Array): Session {
 async function logitsBehind(stream: Stream, tokens: Int32Array, signal?: AbortSignal): Promise<Float32Array> {
   stream.check(tokens);
   await stream.reserve(tokens.length);
-  using logits = (await stream.readInPieces(tokens, signal))!; // there is at least one token
+  const pieces = piecesOf(tokens.length, stream.decoder.reading);
+  using logits = (await stream.readInPieces(tokens, pieces, signal))!; // there is at least one token
   const { data } = await logits.read(signal);
   return data instanceof Float32Array ? data : Float32Array.from(data);
 }

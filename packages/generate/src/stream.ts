@@ -12,14 +12,14 @@ import {
 } from "@finegrain/graph";
 import { type LanguageModel, PADDING } from "@finegrain/nn";
 import { cacheTypes, type decodeGraph, type encodeGraph, type readGraph, type writeGraph } from "./decode-graph.ts";
-import { piecesOf, type Reading } from "./pieces.ts";
+import { type Piece, piecesOf, type Reading } from "./pieces.ts";
 import type { DrawKind } from "./sampling.ts";
 
 /** Room in the smallest caches; it doubles, since a step reads all of it. */
 const SMALLEST_CAPACITY = 64;
 
-/** Vectors of a source that a run puts into the caches, longest first: every source is made of these. */
-const PIECES = [64, 8, 1] as const;
+/** How a source's vectors are put into the caches. */
+const OF_SOURCE: Reading = { again: false, longest: 64 };
 
 /** What a stream needs of the generator that opened it. */
 export interface Decoder {
@@ -144,12 +144,10 @@ export class Stream implements Disposable {
     const encode = await this.decoder.encode(padded.length);
     this.#memory = encode.run({ weights, source }).memory;
     if (!model.source?.read) return;
-    for (let at = 0; at < tokens.length; ) {
-      const count = PIECES.find((size) => size <= tokens.length - at)!; // the last is 1
-      const read = await this.decoder.read(count, this.#room);
-      using start = backend.upload(hostTensor("int32", [], [at]));
+    for (const { from, size } of piecesOf(tokens.length, OF_SOURCE)) {
+      const read = await this.decoder.read(size, this.#room);
+      using start = backend.upload(hostTensor("int32", [], [from]));
       this.#caches = read.run({ weights, memory: this.#memory, caches: this.#caches, start }).caches;
-      at += count;
     }
   }
 
@@ -172,15 +170,15 @@ export class Stream implements Disposable {
   }
 
   /**
-   * Read tokens in runs of some at a time, see `piecesOf`. No more than two are under way, so that little is left to be done after an abort.
-   * @returns the logits behind the last; undefined where there are no tokens.
+   * Read tokens in the runs that `piecesOf` makes of them. No more than two are under way, so that little is left to be done after an abort.
+   * @returns the logits behind the last; undefined where there are no runs.
    * @throws the signal's reason where that is aborted.
    */
-  async readInPieces(tokens: Int32Array, signal?: AbortSignal): Promise<Buffer | undefined> {
+  async readInPieces(tokens: Int32Array, pieces: readonly Piece[], signal?: AbortSignal): Promise<Buffer | undefined> {
     const begin = this.#position;
     let [before, last]: (Buffer | undefined)[] = [];
     try {
-      for (const { from, size } of piecesOf(tokens.length, this.decoder.reading)) {
+      for (const { from, size } of pieces) {
         await before?.read(signal);
         before?.[Symbol.dispose]();
         before = last;

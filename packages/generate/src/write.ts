@@ -28,12 +28,12 @@ export async function* write(
   if (!(Number.isInteger(written) && written >= 0 && written <= tokens.length))
     throw new FinegrainError(`of ${tokens.length} tokens so many cannot have been written: ${written}`);
   await stream.reserve(tokens.length);
-  const pieces = piecesOf(tokens.length - 1, stream.decoder.reading);
-  // Single ones are read by the steps that write, which are compiled in any case, as the last token is.
-  const read = Math.max(0, ...pieces.filter(({ size }) => size > 1).map(({ from, size }) => from + size));
+  // Single tokens at the end are read by the steps that write, which are compiled in any case, as the last one is.
+  const pieces = piecesOf(tokens.length - 1, stream.decoder.reading).filter(({ size }) => size > 1);
+  const { from, size } = pieces.at(-1) ?? { from: 0, size: 0 };
   try {
-    (await stream.readInPieces(tokens.subarray(0, read), signal))?.[Symbol.dispose]();
-    yield* writeOn(stream, tokens, read, { ...options, maxTokens });
+    (await stream.readInPieces(tokens, pieces, signal))?.[Symbol.dispose]();
+    yield* writeOn(stream, tokens, from + size, { ...options, maxTokens });
   } catch (error) {
     if (!signal?.aborted) throw error;
   }

@@ -23,8 +23,8 @@ export {
 } from "./held-out.ts";
 export { type ExportOptions, exportToGguf, exportToHuggingFace } from "./pretrained/export.ts";
 export type { ForeignTensor } from "./pretrained/foreign-tensors.ts";
-export { type GgufContent, type GgufEntry, type GgufFormat, ggufChunks } from "./pretrained/gguf/chunks.ts";
-export { metadataOfModel } from "./pretrained/gguf/metadata-of-model.ts";
+export { type GgufContent, type GgufEntry, type GgufFormat, ggufBlock, ggufChunks } from "./pretrained/gguf/chunks.ts";
+export { headWidthOf, metadataOfModel } from "./pretrained/gguf/metadata-of-model.ts";
 export { type ImportOptions, importPretrained } from "./pretrained/import.ts";
 export { openPretrained, type Pretrained } from "./pretrained/pretrained.ts";
 export {

@@ -3,10 +3,16 @@ import { FinegrainError } from "@finegrain/graph";
 import { expect, test } from "vitest";
 import { corpusOfRanks } from "./ranks.ts";
 
-test("rank 0 makes tokens for all", async () => {
+/** Two ranks, the second of which is told what the first has sent. */
+function twoRanks() {
   const sent: Numbers[] = [];
   const first: Communicator = { ...alone(), size: 2, broadcast: (values) => void sent.push(values.slice()) };
   const second: Communicator = { ...alone(), size: 2, rank: 1, broadcast: (values) => values.set(sent.shift()!) };
+  return { first, second, sent };
+}
+
+test("rank 0 makes tokens for all", async () => {
+  const { first, second, sent } = twoRanks();
   const corpus = {
     ...{ train: Int32Array.of(3, 1, 4, 1), heldOut: Int32Array.of(5), trainBytes: 9, heldOutBytes: 2 },
     ...{ special: { end: 6, sentinel: 7, sentinels: 2 }, isPairs: true },
@@ -17,9 +23,7 @@ test("rank 0 makes tokens for all", async () => {
 });
 
 test("where rank 0 cannot make them, all say why", async () => {
-  const sent: Numbers[] = [];
-  const first: Communicator = { ...alone(), size: 2, broadcast: (values) => void sent.push(values.slice()) };
-  const second: Communicator = { ...alone(), size: 2, rank: 1, broadcast: (values) => values.set(sent.shift()!) };
+  const { first, second, sent } = twoRanks();
   const failing = () => Promise.reject(new FinegrainError("the tokenizer loses the text"));
   await expect(corpusOfRanks(first, failing)).rejects.toThrow("the tokenizer loses the text");
   await expect(corpusOfRanks(second, failing)).rejects.toThrow("the tokenizer loses the text");

@@ -54,15 +54,36 @@ export function stepBytes(graph: Graph, tokens: number): number {
   return bytesRead(graph) - empty.reduce((a, b) => a + b, 0);
 }
 
-/** @throws FinegrainError where a model's weights and caches do not fit beside what is there. */
-export function expectDecodeRoom(
+/** What a generator is opened for. */
+export interface Opening {
+  readonly pool: WeightPool;
+  readonly model: LanguageModel;
+  readonly storage: Storage;
+  /** Tokens that its caches have room for. */
+  readonly capacity: number;
+  readonly source?: Int32Array | undefined;
+}
+
+/**
+ * A model that writes, which has compiled what `once` does with it.
+ * @throws FinegrainError where its weights and caches do not fit beside what is there, or `once` fails.
+ */
+export async function openGenerator(
   backend: Backend,
-  pool: WeightPool,
-  model: LanguageModel,
-  { storage, capacity, source }: { storage: Storage; capacity: number; source?: number | undefined },
-): void {
-  const caches = cacheTypes(model, capacity, source).values();
+  { pool, model, storage, capacity, source }: Opening,
+  once: (generator: Generator) => Promise<unknown>,
+): Promise<Generator> {
+  const caches = cacheTypes(model, capacity, source?.length).values();
   expectRoom(backend, [...pool.missing(model.params, storage), ...caches]);
+  const weights = pool.of(model.params, storage);
+  const generator = await createGenerator({ backend, model, weights, capacity, storage });
+  try {
+    await once(generator);
+    return generator;
+  } catch (error) {
+    await generator[Symbol.asyncDispose]();
+    throw error;
+  }
 }
 
 export interface DecodeOptions extends Pick<Measure, "prompt" | "units"> {
@@ -86,15 +107,9 @@ export async function prepareDecode(
   const source = model.source && tokensOf(prompt, model.config);
   const begin = source ? Int32Array.of(PADDING) : tokensOf(prompt, model.config);
   const capacity = begin.length + units + 1; // the step behind the last
-  expectDecodeRoom(backend, pool, model, { storage, capacity, source: source?.length });
-  const weights = pool.of(model.params, storage);
-  const generator = await createGenerator({ backend: record.backend, model, weights, capacity, storage });
-  try {
-    await timeDecode(generator, begin, 1, undefined, source); // compiles what a round needs
-  } catch (error) {
-    await generator[Symbol.asyncDispose]();
-    throw error;
-  }
+  const generator = await openGenerator(record.backend, { pool, model, storage, capacity, source }, (opened) =>
+    timeDecode(opened, begin, 1, undefined, source),
+  );
   const energy = energyMeter();
   let bytes = 0;
   let dispatches: number | null = null;

@@ -1,4 +1,4 @@
-import { createGenerator, decodeGraph, type Generator } from "@finegrain/generate";
+import { decodeGraph, type Generator } from "@finegrain/generate";
 import type { Backend } from "@finegrain/graph";
 import { type LanguageModel, parameterCount, type Storage } from "@finegrain/nn";
 import { flops, matrixProducts } from "../limits/matrix-products.ts";
@@ -6,7 +6,7 @@ import { energyMeter } from "../measure/energy.ts";
 import { median } from "../measure/statistics.ts";
 import type { ModelFigures } from "../results/result.ts";
 import type { Measure } from "../suites/suite.ts";
-import { expectDecodeRoom } from "./decode-case.ts";
+import { openGenerator } from "./decode-case.ts";
 import type { WeightPool } from "./random-weights.ts";
 import { tokensOf } from "./tokens.ts";
 import { type Prepared, tokenSpeed } from "./variant.ts";
@@ -27,16 +27,10 @@ export async function preparePrefill(
   model: LanguageModel,
   { prompt, storage }: PrefillOptions,
 ): Promise<Prepared<ModelFigures>> {
-  expectDecodeRoom(backend, pool, model, { storage, capacity: prompt });
-  const weights = pool.of(model.params, storage);
-  const generator = await createGenerator({ backend, model, weights, capacity: prompt, storage });
   const tokens = tokensOf(prompt, model.config);
-  try {
-    await timePrefill(generator, tokens); // compiles what a round needs
-  } catch (error) {
-    await generator[Symbol.asyncDispose]();
-    throw error;
-  }
+  const generator = await openGenerator(backend, { pool, model, storage, capacity: prompt }, (opened) =>
+    timePrefill(opened, tokens),
+  );
   const energy = energyMeter();
   const operations = promptOperations(model, prompt);
   const round = async () => {

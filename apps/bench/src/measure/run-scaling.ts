@@ -12,7 +12,7 @@ import { type Contestant, interleave, type Rounds } from "./method.ts";
 import { casesOf, type RunOptions } from "./run-suite.ts";
 import { ratio } from "./statistics.ts";
 
-export interface ScalingOptions extends Pick<RunOptions, "quick" | "rounds" | "prompt" | "batch" | "onProgress"> {
+export interface ScalingOptions extends Pick<RunOptions, "quick" | "rounds" | "batch" | "onProgress"> {
   /** All ranks that there are, each of which makes the same calls. */
   readonly communicator: Communicator;
   /** A backend for this process as one of these ranks, in its part of the machine's processors. */

@@ -1,4 +1,5 @@
-import { hiddenUnits, type ModelConfig, parameterCount, type SizedConfig, scalingLM } from "@finegrain/nn";
+import { type ModelConfig, parameterCount, scalingLM } from "@finegrain/nn";
+import { headWidthOf } from "@finegrain/runs";
 import { meanTokens } from "../cases/decode-case.ts";
 import type { Measure } from "../suites/suite.ts";
 
@@ -49,10 +50,9 @@ export function familyOf(config: ModelConfig): PeerFamily | undefined {
 export const isTied = ({ loss }: ModelConfig): boolean => loss?.type === "tied";
 
 /** Features of all heads of queries, and of all those of keys. */
-export const queriesWidth = ({ dModel, heads, attention }: ModelConfig): number =>
-  heads * Number(optionsOf(attention, "dense").headWidth ?? dModel / heads);
+export const queriesWidth = (config: ModelConfig): number => config.heads * headWidthOf(config);
 export const keysWidth = (config: ModelConfig): number =>
-  (queriesWidth(config) / config.heads) * Number(optionsOf(config.attention, "dense").kvHeads ?? config.heads);
+  headWidthOf(config) * Number(optionsOf(config.attention, "dense").kvHeads ?? config.heads);
 
 /** Parameters of our own model of a config. */
 export const parametersOf = (config: ModelConfig): number => parameterCount(scalingLM(config).params);
@@ -78,6 +78,3 @@ function unread(config: ModelConfig): number {
   const [tables, rows] = [(isTied(config) ? 0 : vocabulary) + (hasLearned ? maxLength : 0), hasLearned ? 2 : 1];
   return (tables - rows) * dModel;
 }
-
-/** A config as peers are given it. */
-export const sized = (config: ModelConfig): SizedConfig => ({ ...config, dFf: hiddenUnits(config) });

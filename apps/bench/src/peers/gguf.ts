@@ -2,7 +2,7 @@ import { createWriteStream } from "node:fs";
 import { pipeline } from "node:stream/promises";
 import { size, toFloat16 } from "@finegrain/graph";
 import type { SizedConfig, Storage } from "@finegrain/nn";
-import { type GgufEntry, type GgufFormat, ggufChunks, metadataOfModel } from "@finegrain/runs";
+import { type GgufEntry, type GgufFormat, ggufBlock, ggufChunks, metadataOfModel } from "@finegrain/runs";
 import { repeatedNoise } from "../cases/random-weights.ts";
 import { isTied, keysWidth, type PeerFamily, queriesWidth } from "./dense-model.ts";
 
@@ -17,8 +17,6 @@ export const GGUF_FORMATS: Readonly<Record<Storage, GgufFormat>> = {
   int8: "Q8_0",
   int4: "Q4_0",
 };
-/** Numbers that share a scale, in formats that have some. */
-export const GGUF_BLOCK = 32;
 
 /** Numbers that are written at a time. */
 const PIECE = 2 ** 20;
@@ -131,21 +129,21 @@ const metadataOf = (config: SizedConfig, family: PeerFamily): Map<string, GgufEn
 function encoded(noise: Float32Array, format: GgufFormat): Uint8Array {
   if (format === "F32") return new Uint8Array(noise.buffer);
   if (format === "F16") return new Uint8Array(Uint16Array.from(noise, toFloat16).buffer);
+  const { count, bytes } = ggufBlock(format);
   const largest = noise.reduce((most, x) => Math.max(most, Math.abs(x)), 0);
   const bits = format === "Q8_0" ? 8 : 4;
   const steps = 2 ** (bits - 1) - 1;
   const scale = toFloat16(largest / steps);
   const whole = Int8Array.from(noise, (x) => Math.round((x / largest) * steps));
-  const [ofBlock, head] = [(GGUF_BLOCK * bits) / 8, 2];
-  const blocks = new Uint8Array((noise.length / GGUF_BLOCK) * (head + ofBlock));
-  for (let block = 0, at = 0; at < blocks.length; block++, at += head + ofBlock) {
+  const head = 2; // the scale
+  const blocks = new Uint8Array((noise.length / count) * bytes);
+  for (let block = 0, at = 0; at < blocks.length; block++, at += bytes) {
     blocks[at] = scale & 255;
     blocks[at + 1] = scale >> 8;
-    for (let k = 0; k < ofBlock; k++) {
-      const first = whole[block * GGUF_BLOCK + k]!;
+    for (let k = 0; k < bytes - head; k++) {
+      const first = whole[block * count + k]!;
       // Q4_0 has number k + 16 in the upper half of byte k, and counts from -8.
-      blocks[at + head + k] =
-        bits === 8 ? first : (first + 8) | ((whole[block * GGUF_BLOCK + k + GGUF_BLOCK / 2]! + 8) << 4);
+      blocks[at + head + k] = bits === 8 ? first : (first + 8) | ((whole[block * count + k + count / 2]! + 8) << 4);
     }
   }
   return blocks;

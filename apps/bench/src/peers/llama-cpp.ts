@@ -2,10 +2,10 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import { scalingLM } from "@finegrain/nn";
-import type { GgufFormat } from "@finegrain/runs";
+import { ggufBlock } from "@finegrain/runs";
 import { promptOperations } from "../cases/prefill-case.ts";
 import { decodeBytes, familyOf, type PeerFamily, queriesWidth } from "./dense-model.ts";
-import { BYTES, GGUF_BLOCK, GGUF_FORMATS, writeGguf } from "./gguf.ts";
+import { BYTES, GGUF_FORMATS, writeGguf } from "./gguf.ts";
 import { type JsonLines, numberOf, textOf } from "./json-lines.ts";
 import type { ModelTask, Peer, PeerModel, PeerPlace } from "./peer.ts";
 import { serverTask, startServer } from "./server.ts";
@@ -48,16 +48,12 @@ export const llamaCpp: Peer = {
 /** The family as which it runs a model; undefined where it does not. */
 function runsAs({ phase, config, storage }: ModelTask): PeerFamily | undefined {
   if ((phase !== "decode" && phase !== "prefill") || config.vocabulary < BYTES) return undefined;
-  const isBlocked = storage === "int8" || storage === "int4";
+  const { count } = ggufBlock(GGUF_FORMATS[storage]);
   const lengths = [config.dModel, config.dFf, queriesWidth(config)];
-  return isBlocked && lengths.some((length) => length % GGUF_BLOCK !== 0) ? undefined : familyOf(config);
+  return lengths.some((length) => length % count !== 0) ? undefined : familyOf(config);
 }
 
 const AS_GPT2 = "GPT-2: GELU, no bias of the logits";
-
-/** Bytes of a number, with its part of a block's scale. */
-const weightBytes = (format: GgufFormat): number =>
-  ({ F32: 4, F16: 2, Q8_0: 34 / 32, Q4_0: 18 / 32, Q4_1: 20 / 32 })[format];
 
 async function prepare(lines: JsonLines, family: PeerFamily, task: ModelTask): Promise<PeerModel> {
   const { phase, config, measure, storage } = task;
@@ -73,11 +69,12 @@ async function prepare(lines: JsonLines, family: PeerFamily, task: ModelTask): P
     await clear().catch(() => {});
     const served = serverTask(lines, numberOf(answer, "task"));
     const format = GGUF_FORMATS[storage];
+    const { count, bytes } = ggufBlock(format);
     const differs = [...(family === "gpt2" ? [AS_GPT2] : []), ...(storage === "float32" ? [] : [format])].join("; ");
     return {
       ...(differs !== "" && { differs }),
       parameters,
-      bytesPerToken: phase === "decode" ? decodeBytes(config, parameters, measure, weightBytes(format)) : null,
+      bytesPerToken: phase === "decode" ? decodeBytes(config, parameters, measure, bytes / count) : null,
       ...(phase === "prefill" && { operationsPerToken: promptOperations(scalingLM(config), measure.prompt) }),
       round: () => served.seconds("round"),
       async [Symbol.asyncDispose]() {

@@ -1,5 +1,5 @@
 import type { Backend } from "@finegrain/graph";
-import type { ModelConfig, SizedConfig, Storage } from "@finegrain/nn";
+import { hiddenUnits, type ModelConfig, type SizedConfig, type Storage } from "@finegrain/nn";
 import { opFigures } from "../cases/op-case.ts";
 import { preparations } from "../cases/prepare-case.ts";
 import { WeightPool } from "../cases/random-weights.ts";
@@ -10,7 +10,7 @@ import { errorSentence } from "../results/error-sentence.ts";
 import type { Result } from "../results/result.ts";
 import { failed, type MeasuredCase, results } from "../results/results.ts";
 import { BASELINE, type Case, type ModelCase, type ModelJson, type OpCase } from "../suites/suite.ts";
-import { isDense, sized } from "./dense-model.ts";
+import { isDense } from "./dense-model.ts";
 import type { OpenPeers } from "./open.ts";
 import { isAbsence, type Peer, type PeerModel, type PeerSession } from "./peer.ts";
 
@@ -135,7 +135,10 @@ const models = (session: PeerSession, entry: ModelCase, otherwise: Storage): Pre
     return model && preparedModel(name, entry, model);
   });
 
-const configOf = (json: ModelJson): SizedConfig => sized(json as unknown as ModelConfig); // ours has been made of it, or has said why not
+function configOf(json: ModelJson): SizedConfig {
+  const config = json as unknown as ModelConfig; // ours has been made of it, or has said why not
+  return { ...config, dFf: hiddenUnits(config) };
+}
 
 /** A peer's model as one of ours. */
 function preparedModel(variant: string, { phase, measure }: ModelCase, model: PeerModel): Prepared {

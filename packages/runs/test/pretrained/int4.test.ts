@@ -1,6 +1,7 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { byteLevelJson } from "@finegrain/generate";
 import {
   cast,
   evaluate,
@@ -14,7 +15,8 @@ import {
 } from "@finegrain/graph";
 import { type DistantWeight, leaves, loadWeights, type ModelConfig, type Param, scalingLM } from "@finegrain/nn";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type GgufEntry, type GgufFormat, ggufChunks, metadataOfModel, openPretrained } from "../../src/index.ts";
+import { type GgufFormat, ggufChunks, metadataOfModel, openPretrained } from "../../src/index.ts";
+import { metadataOfTokenizer } from "../../src/pretrained/gguf/metadata-of-tokenizer.ts";
 
 const model: ModelConfig = {
   ...{ vocabulary: 800, dModel: 96, dFf: 1024, layers: 1, heads: 3, maxLength: 16 },
@@ -60,16 +62,8 @@ function blocks(count: number, format: GgufFormat): Uint8Array {
 
 async function write(format: GgufFormat): Promise<string> {
   const path = join(folder, `${format}.gguf`);
-  const names = Array.from({ length: vocabulary }, (_, i) =>
-    i < 256 ? `<0x${i.toString(16).padStart(2, "0").toUpperCase()}>` : `<${i}>`,
-  );
-  const metadata = new Map<string, GgufEntry>([
-    ...metadataOfModel(model, "llama"),
-    ["tokenizer.ggml.model", ["string", "llama"]],
-    ["tokenizer.ggml.tokens", ["strings", names]],
-    ["tokenizer.ggml.scores", ["float32s", names.map((_, i) => -i)]],
-    ["tokenizer.ggml.token_type", ["int32s", names.map((_, i) => (i < 256 ? 6 : 1))]],
-  ]);
+  const tokenizer = metadataOfTokenizer(byteLevelJson(), vocabulary, {}, undefined);
+  const metadata = new Map([...metadataOfModel(model, "llama"), ...tokenizer]);
   const tensors = new Map(
     TENSORS.map(([name, shape]) => {
       const own = shape.length > 1 ? format : "F32";

@@ -95,21 +95,8 @@ function layer(config: Config): AttentionLayer<SelfAttentionParams, "keys" | "va
 const GATHERING = 64;
 
 /** Attention of new tokens, the first at `position`, to `most` of those that are kept: float32 [rows, new, width]. */
-function attendLatest(heads: HeadRows, hashed: Tensor, caches: Caches<Tensor>, position: Tensor, most: number): Tensor {
-  const time = heads.query.shape[1]!;
-  const parts = Array.from({ length: Math.ceil(time / GATHERING) }, (_, i) => {
-    const [from, to] = [i * GATHERING, Math.min(time, (i + 1) * GATHERING)];
-    const part = (x: Tensor, axis: number): Tensor => {
-      const whole = x.shape.map(() => 0);
-      return slice(x, { starts: whole.with(axis, from), ends: x.shape.with(axis, to) });
-    };
-    return attendGathered({ query: part(heads.query, 1) }, part(hashed, 2), caches, add(position, from), most);
-  });
-  return parts.length === 1 ? attendGathered(heads, hashed, caches, position, most) : concat(...parts, { axis: 1 });
-}
-
-function attendGathered(
-  { query }: Pick<HeadRows, "query">,
+function attendLatest(
+  { query }: HeadRows,
   hashed: Tensor,
   { keys, values, buckets }: Caches<Tensor>,
   position: Tensor,
@@ -119,10 +106,10 @@ function attendGathered(
   const capacity = keys.shape[1]!;
   const own = add(iota({ shape: [1, time, 1], axis: 1 }), position);
   const places = iota({ shape: [1, 1, capacity], axis: 2 });
-  const seen = (at: Tensor, scores: Tensor) =>
+  const seen = (at: Tensor, own: Tensor, scores: Tensor) =>
     add(add(scores, hiding(lessEqual(at, own))), select(equal(at, own), scalar(ITSELF), 0));
   if (most >= capacity) {
-    const weights = softmax(seen(places, einsum(query, keys, "N T D, N S D -> N T S")));
+    const weights = softmax(seen(places, own, einsum(query, keys, "N T D, N S D -> N T S")));
     return einsum(weights, values, "N T S, N S D -> N T D");
   }
   const rounds = hashed.shape[1]!;
@@ -131,7 +118,16 @@ function attendGathered(
   const shared = reduceMax(cast(shares, "float32"), { axes: [1] });
   const urgency = select(lessEqual(places, own), add(select(lessEqual(shared, 0), scalar(0), capacity), place), HIDDEN);
   const chosen = topK(urgency, { k: most }); // [rows, new, most]
-  const [near, worth] = [keys, values].map((x) => reshape(inOrder(x, chosen), [rows, time, most, width]));
-  const weights = softmax(seen(chosen, einsum(query, near!, "N T D, N T S D -> N T S")));
-  return einsum(weights, worth!, "N T S, N T S D -> N T D");
+  const attended = (query: Tensor, chosen: Tensor, own: Tensor): Tensor => {
+    const [near, worth] = [keys, values].map((x) => reshape(inOrder(x, chosen), [...chosen.shape, width]));
+    const weights = softmax(seen(chosen, own, einsum(query, near!, "N T D, N T S D -> N T S")));
+    return einsum(weights, worth!, "N T S, N T S D -> N T D");
+  };
+  if (time <= GATHERING) return attended(query, chosen, own);
+  const parts = Array.from({ length: Math.ceil(time / GATHERING) }, (_, i) => {
+    const part = (x: Tensor) =>
+      slice(x, { starts: [0, i * GATHERING, 0], ends: x.shape.with(1, Math.min(time, (i + 1) * GATHERING)) });
+    return attended(part(query), part(chosen), part(own));
+  });
+  return concat(...parts, { axis: 1 });
 }

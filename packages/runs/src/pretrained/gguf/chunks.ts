@@ -63,9 +63,19 @@ export async function* ggufChunks({ metadata, tensors }: GgufContent): AsyncGene
   }
 }
 
+/** ggml's number of a format, and the numbers and the bytes of one of its blocks. */
+export function ggufBlock(format: GgufFormat): {
+  readonly type: number;
+  readonly count: number;
+  readonly bytes: number;
+} {
+  const [type, { count, bytes }] = [...blockFormats].find(([, { name }]) => name === format)!; // every `GgufFormat` is one
+  return { type, count, bytes };
+}
+
 /** The number of a tensor's format, and its bytes. @throws FinegrainError where its rows are no whole blocks. */
 function storedAs({ shape, format = "F32" }: GgufTensorContent): { type: number; bytes: number } {
-  const [type, block] = [...blockFormats].find(([, { name }]) => name === format)!; // every `GgufFormat` is one
+  const { type, ...block } = ggufBlock(format);
   if ((shape.at(-1) ?? 1) % block.count !== 0)
     throw new FinegrainError(
       `rows of [${shape}] are no whole blocks of ${format}: its blocks have ${block.count} numbers`,

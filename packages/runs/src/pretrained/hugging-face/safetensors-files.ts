@@ -1,9 +1,8 @@
 import { FinegrainError, jsonObject, shownJson, type TensorType } from "@finegrain/graph";
-import { decodeTensor, type SafetensorsEntry } from "@finegrain/nn";
+import type { SafetensorsEntry } from "@finegrain/nn";
 import { readJson } from "../../folder/checkpoint.ts";
-import { readRange, withFile } from "../../folder/file-range.ts";
 import { exists } from "../../folder/run-folder.ts";
-import { readTensorHeader } from "../../folder/tensor-file.ts";
+import { readTensor, readTensorHeader } from "../../folder/tensor-file.ts";
 import { nodePath } from "../../node.ts";
 import type { TensorSource } from "../tensor-source.ts";
 
@@ -35,10 +34,9 @@ export async function openSafetensors(folder: string): Promise<TensorSource> {
   return {
     path: folder,
     types: new Map(types),
-    async read(name) {
+    read(name) {
       const { file, entry } = stored.get(name)!; // one of `types`
-      const bytes = await withFile(file, (open) => readRange(open, entry.begin, entry.end, file));
-      return decodeTensor(entry, bytes, file);
+      return readTensor(file, entry);
     },
   };
 }
