@@ -20,15 +20,12 @@ const long = { vocabulary: 256, dModel: 64, dFf: 256, layers: 2, heads: 2, maxLe
 const short = { ...long, maxLength: 128 };
 
 let folder: string;
-/** Milliseconds that a command takes to do nothing, on a machine that does other things too. */
-let idle: number;
 beforeAll(async () => {
   folder = await emptyFolder();
   await writeFile(join(folder, "text.txt"), "It was the best of times, it was the worst of times. ".repeat(8_000));
   await save("long", long);
   await save("quarter", { ...long, maxLength: 4_096 });
   await save("short", short);
-  idle = (await finegrain(["--version"])).milliseconds;
 });
 afterAll(() => rm(folder, { recursive: true }));
 
@@ -38,12 +35,30 @@ function save(name: string, config: ModelConfig): Promise<unknown> {
 }
 
 interface Stopped extends Ended {
-  /** From the signal to the end. */
+  /** Milliseconds from the signal to the end. */
   readonly late: number;
 }
 
-/** Run a command until it has worked for a while behind the moment that `isReady` knows, and interrupt it. */
-async function interrupted(args: readonly string[], isReady: (written: string) => boolean): Promise<Stopped> {
+/** Tries of which one must end in time, since other work on the machine can hold up any of them. */
+const MOST_TRIES = 4;
+
+/**
+ * Run a command until it has worked for a while behind the moment that `isReady` knows, and interrupt it: it must end within 100 ms, and twice as
+ * long as a command takes to do nothing.
+ */
+async function interrupted(args: readonly string[], isReady: (written: string) => boolean): Promise<Ended> {
+  const tries: number[] = [];
+  for (;;) {
+    const idle = (await finegrain(["--version"])).milliseconds;
+    const ended = await interruptedOnce(args, isReady);
+    expect(ended.code).toBe(130);
+    if (ended.late < 100 + 2 * idle) return ended;
+    tries.push(ended.late);
+    expect(tries.length, `tries that ended late, by ${tries.map(Math.round).join(", ")} ms`).toBeLessThan(MOST_TRIES);
+  }
+}
+
+async function interruptedOnce(args: readonly string[], isReady: (written: string) => boolean): Promise<Stopped> {
   let sent: number | undefined;
   const env = { NODE_OPTIONS: `--import ${SAY_LISTENING}` };
   const ended = await finegrain(args, {
@@ -76,25 +91,19 @@ describe.each<[string, number, ...string[]]>([
 
   test("a prompt under way", async () => {
     const args = generate("--prompt", "x".repeat(prompt), "--json");
-    const { code, stdout, late } = await interrupted(args, (written) => written.includes("LISTENING"));
-    expect(code).toBe(130);
-    expect(late).toBeLessThan(100 + 2 * idle);
+    const { stdout } = await interrupted(args, (written) => written.includes("LISTENING"));
     expect(JSON.parse(stdout)).toMatchObject({ tokens: [], text: "", end: "abort", tokensPerSecond: 0 });
   });
 
   test("a text under way, of which all is shown", async () => {
     const args = generate("--prompt", "It was", "-n", `${prompt}`, "--greedy");
-    const { code, stdout, late } = await interrupted(args, (written) => written.includes("It was"));
-    expect(code).toBe(130);
-    expect(late).toBeLessThan(100 + 2 * idle);
+    const { stdout } = await interrupted(args, (written) => written.includes("It was"));
     expect(stdout.length).toBeGreaterThan("It was".length);
   });
 
   test("an evaluation under way", async () => {
     const args = ["evaluate", join(folder, "short"), ...flags, "--data", join(folder, "text.txt"), "--batch", "1"];
-    const { code, stdout, late } = await interrupted(args, (written) => written.includes("LISTENING"));
-    expect(code).toBe(130);
-    expect(late).toBeLessThan(100 + 2 * idle);
+    const { stdout } = await interrupted(args, (written) => written.includes("LISTENING"));
     expect(stdout).not.toContain("bits per byte on");
   });
 });
