@@ -62,6 +62,11 @@ describe("the command line", () => {
     expectSentence(await finegrain(args), { code: 2, says });
   });
 
+  test("a part that leaves nothing is refused before anything is read", async () => {
+    const ended = await finegrain(["train", "--dropout", "1", "--steps", "2", "--out", join(folder, "none")]);
+    expectSentence(ended, { code: 1, says: /dropout must be from 0 to below 1, not 1/ });
+  });
+
   test("an unknown backend or device is refused with the known ones", async () => {
     const backend = await finegrain(["train", "--data", text, "--backend", "abacus", "--out", join(folder, "none")]);
     expectSentence(backend, {

@@ -18,6 +18,21 @@ const wrong: [Partial<Record<keyof ModelConfig, unknown>>, string][] = [
   [{ layers: 0 }, "model config: layers must be a positive integer, not 0"],
   [{ dFf: 1.5 }, "model config: dFf must be a positive integer, not 1.5"],
   [{ vocabulary: undefined }, "model config: vocabulary must be a positive integer, not undefined"],
+  [{ dropout: 1 }, "model config: dropout must be from 0 to below 1, not 1"],
+  [{ attentionDropout: -0.1 }, "model config: attentionDropout must be from 0 to below 1, not -0.1"],
+  [
+    { attentionDropout: 0.1, attention: { type: "favor" } },
+    "model config: there are no weights of keys that could be dropped, and attentionDropout is 0",
+  ],
+  [{ feedForwardChunk: 0 }, "model config: feedForwardChunk must be a positive integer, not 0"],
+  [
+    {
+      feedForwardChunk: 4,
+      objective: "masked",
+      feedForward: { type: "grouped", experts: 4, groupSize: 2, groupAlong: "time" },
+    },
+    "a feed-forward layer cannot be computed in chunks of time where groups along time let a token see later ones",
+  ],
   [{ heads: 3 }, "model config: dModel 8 is not a multiple of heads 3"],
   [
     { dFf: 18, feedForward: { type: "sparse", blockSize: 4 } },

@@ -4,6 +4,7 @@ import {
   dropout,
   evaluation,
   feedForward,
+  inChunks,
   initialize,
   type Layer,
   mapParams,
@@ -19,8 +20,11 @@ import {
 } from "../src/index.ts";
 
 const dimensions = { dModel: 4, dFf: 8 };
-const branches = [
+const dropped = feedForward(dimensions) as Layer;
+const branches: readonly Layer[] = [
   feedForward(dimensions) as Layer,
+  inChunks(traxSparseFeedForward({ ...dimensions, blockSize: 2 }) as Layer, 2),
+  { ...dropped, apply: (w, x, context) => dropout(dropped.apply(w, x, context), context, { rate: 0.4 }) },
   traxSparseFeedForward({ ...dimensions, blockSize: 4 }) as Layer,
   feedForward(dimensions) as Layer,
 ];

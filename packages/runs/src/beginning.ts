@@ -31,7 +31,12 @@ export interface BeginningOptions {
   readonly layers: OwnLayers;
   /** What is trained in place of the model's own weights. */
   readonly beside?: Beside | undefined;
+  /** Over that of the model. */
+  readonly inTraining?: InTraining | undefined;
 }
+
+/** What changes a model's training, and nothing else. */
+export type InTraining = Pick<ModelConfig, "dropout" | "attentionDropout" | "feedForwardChunk">;
 
 /** What is trained beside a model's own weights, which stay as they are. */
 export type Beside = Pick<ModelConfig, "lora" | "student">;
@@ -43,10 +48,13 @@ export const besideOf = ({ lora, student }: { readonly [F in keyof Beside]: Besi
 });
 
 /** @throws FinegrainError where there is no such model. */
-export async function openBeginning(path: string, { beside = {}, ...options }: BeginningOptions): Promise<Beginning> {
+export async function openBeginning(
+  path: string,
+  { beside = {}, inTraining = {}, ...options }: BeginningOptions,
+): Promise<Beginning> {
   const run = await openRun(path, options);
   const { config } = run.model;
-  const model = { ...config, ...beside };
+  const model = { ...config, ...beside, ...inTraining };
   const { layers, dModel, heads, maxLength } = model;
   return {
     model,

@@ -1,3 +1,4 @@
+export type { InTraining } from "./beginning.ts";
 export type { Measured } from "./budget.ts";
 export {
   checkRunConfig,

@@ -10,7 +10,7 @@ import {
   type StudentConfig,
 } from "@finegrain/nn";
 import type { Corpus } from "@finegrain/train";
-import { type Beginning, besideOf, openBeginning } from "./beginning.ts";
+import { type Beginning, besideOf, type InTraining, openBeginning } from "./beginning.ts";
 import { type Measured, withinSeconds } from "./budget.ts";
 import {
   checkRunConfig,
@@ -67,6 +67,8 @@ export interface TrainOptions<O extends OwnLayers = Record<never, never>> extend
    * run writes with them in the others' place; a run that it is the `init` of trains them all. The rate is 2e-3 where nothing else is said.
    */
   readonly student?: StudentConfig | undefined;
+  /** With `init`: dropout and the like, over what its model has. Else they are of `model`. */
+  readonly inTraining?: InTraining | undefined;
   /** Layers that do not come with finegrain, made by `defineFeedForward` and its like: `model` may choose them by their names. */
   readonly layers?: O;
   /** "byte", the path of a tokenizer.json, or a tokenizer. Default "byte". */
@@ -114,6 +116,7 @@ async function trainNew({ backend, out, data, ...options }: Omit<TrainOptions<Ow
     init,
     lora,
     student,
+    inTraining,
     onMeasured,
     newData: _,
     ...listener
@@ -123,13 +126,15 @@ async function trainNew({ backend, out, data, ...options }: Omit<TrainOptions<Ow
     throw new FinegrainError(
       `${wanted !== undefined ? "model" : "tokenizer"} cannot be given with init: the new run has that of ${init}`,
     );
+  if (inTraining !== undefined && init === undefined)
+    throw new FinegrainError("inTraining needs init: a new model says of itself what its training has");
   const beside = besideOf({ lora, student });
   const [extra] = Object.keys(beside);
   if (extra !== undefined && init === undefined)
     throw new FinegrainError(
       `${extra} needs init: it is trained beside the weights of a model that was trained before`,
     );
-  const beginning = init === undefined ? undefined : await openBeginning(init, { backend, layers, beside });
+  const beginning = init === undefined ? undefined : await openBeginning(init, { backend, layers, beside, inTraining });
   const ofText = typeof named === "object" ? named : await openTokenizer(named ?? "byte");
   const tokenizer = beginning?.tokenizer ?? tokenizerFor(optionsOf(wanted) ?? {}, ofText);
   const minutes = trainingMinutes(given);
@@ -247,7 +252,7 @@ function partsOf(asked: Asked): RunConfig {
 }
 
 /** What a run that goes on has of its own. */
-const OWN = ["out", "store", "model", "init", "lora", "student"] as const;
+const OWN = ["out", "store", "model", "init", "lora", "student", "inTraining"] as const;
 
 async function trainOn(path: string, options: Omit<TrainOptions<OwnLayers>, "resume">): Promise<Run> {
   const {
@@ -262,6 +267,7 @@ async function trainOn(path: string, options: Omit<TrainOptions<OwnLayers>, "res
     init: _init,
     lora: _lora,
     student: _student,
+    inTraining: _inTraining,
     training,
     ...rest
   } = options;

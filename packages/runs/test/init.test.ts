@@ -49,6 +49,19 @@ test("a model of others learns on, is a run of its own, and goes on as one", asy
   expect(again.config.specialTokens).toEqual(first.config.specialTokens);
 });
 
+test("what changes a training and nothing else is over what the model has, and gives back as the model did", async () => {
+  const [out, copy] = [join(folder, "run"), join(folder, "copy")];
+  const inTraining = { dropout: 0.1, attentionDropout: 0.2, feedForwardChunk: 5 };
+  await using run = await train({ backend, init: LLAMA, data: TEXT, out, training, inTraining });
+  expect(run.config.model).toMatchObject(inTraining);
+  await run.train({ steps: 4, data: TEXT });
+  await exportToHuggingFace(run, { out: copy });
+  await using again = await openRun(copy, { backend });
+  expect(await again.weights()).toEqual(await run.weights());
+  expect(again.config.model).not.toHaveProperty("dropout");
+  await expect(train({ backend, data: TEXT, training, inTraining })).rejects.toThrow("inTraining needs init");
+});
+
 test("without a rate the weights stay what they were", async () => {
   await using first = await openRun(LLAMA, { backend });
   const still = { ...training, learningRate: 0, weightDecay: 0 };

@@ -1,6 +1,7 @@
 import { add, type Tensor } from "@finegrain/graph";
 import { evaluation } from "../context.ts";
 import type { CachedLayer, DecodedLayer, Layer, Params, Weights } from "../layer.ts";
+import { dropout } from "./dropout.ts";
 import type { RecurrentBranchParams } from "./recurrence/recurrent-branch.ts";
 
 /*
@@ -97,8 +98,15 @@ const renamed = <V>(record: Readonly<Record<string, V>>, name: (key: string) => 
 export const together = <V>(parts: readonly Readonly<Record<string, V>>[]): Readonly<Record<string, V>> =>
   Object.assign({}, ...parts) as Readonly<Record<string, V>>; // of parts of this type
 
-/** x + branch(x), branch after branch. */
-export function residual(branches: readonly CachedLayer[]): CachedLayer {
+/** A branch of whose output a part is dropped in training: see {@link dropout}. */
+export const dropping = (branch: CachedLayer, rate: number): CachedLayer =>
+  rate === 0
+    ? branch
+    : { ...branch, apply: (w, x, context) => dropout(branch.apply(w, x, context), context, { rate }) };
+
+/** x + branch(x), branch after branch. @param rate of dropout of what each adds. */
+export function residual(all: readonly CachedLayer[], rate = 0): CachedLayer {
+  const branches = all.map((branch) => dropping(branch, rate));
   return {
     params: together(branches.map(({ params }) => params)),
     apply: (w, x, context) => branches.reduce((h, branch) => add(h, branch.apply(w, h, context)), x),
@@ -120,8 +128,10 @@ export function residual(branches: readonly CachedLayer[]): CachedLayer {
  *
  *   h = x + attention(norm(x));  y = h + feedForward(norm(h))
  */
-export const block = (parts: FeedForwardParts & { readonly attention: CachedLayer }): CachedLayer<BlockParams> =>
-  residual([
-    attentionBranch(parts.norm, parts.attention),
-    feedForwardBranch(parts),
-  ] as readonly CachedLayer[]) as CachedLayer<BlockParams>; // whose weights are those of the two
+export const block = (
+  parts: FeedForwardParts & { readonly attention: CachedLayer; readonly dropout?: number | undefined },
+): CachedLayer<BlockParams> =>
+  residual(
+    [attentionBranch(parts.norm, parts.attention), feedForwardBranch(parts)] as readonly CachedLayer[],
+    parts.dropout,
+  ) as CachedLayer<BlockParams>; // whose weights are those of the two

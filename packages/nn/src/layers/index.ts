@@ -61,6 +61,7 @@ export {
   type TokenChoiceParams,
   tokenChoice,
 } from "./feed-forward/experts/token-choice.ts";
+export { inChunks } from "./feed-forward/in-chunks.ts";
 export {
   type BlockSparseFeedForwardConfig,
   type BlockSparseFeedForwardParams,

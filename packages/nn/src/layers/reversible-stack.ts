@@ -1,7 +1,7 @@
 import { add, mul, type Tensor, type TensorType } from "@finegrain/graph";
 import { type Context, evaluation } from "../context.ts";
 import type { CachedLayer, Params, Weights } from "../layer.ts";
-import { together } from "./block.ts";
+import { dropping, together } from "./block.ts";
 import { type DenseParams, dense } from "./projections/dense.ts";
 import { reversibleSerial, type Streams } from "./reversible.ts";
 
@@ -17,6 +17,8 @@ export interface ReversibleStackConfig {
   readonly layers: number;
   /** After so many blocks, as long as more than one is left beside as many, both streams become one again. Default: never. */
   readonly forgetEvery?: number | undefined;
+  /** Of what each branch adds. Default 0. */
+  readonly dropout?: number | undefined;
 }
 
 type Caches<V> = Readonly<Record<string, Readonly<Record<string, V>>>>;
@@ -44,9 +46,10 @@ export const meanOf = ([x1, x2]: Streams): Tensor => mul(add(x1, x2), 0.5);
  * forgotten, both become a dense layer of their mean, and what is before it is kept. Trax `ReversibleSerial` of Terraformer's blocks.
  */
 export function reversibleStack(
-  branches: readonly CachedLayer[],
-  { dModel, layers, forgetEvery }: ReversibleStackConfig,
+  whole: readonly CachedLayer[],
+  { dModel, layers, forgetEvery, dropout = 0 }: ReversibleStackConfig,
 ): ReversibleStack {
+  const branches = whole.map((branch) => dropping(branch, dropout));
   const names = Array.from({ length: layers }, (_, i) => `${i}`);
   const runs = inRuns(names, forgetEvery);
   const forgetting = dense({ dIn: dModel, dOut: dModel });

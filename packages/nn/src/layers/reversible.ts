@@ -1,15 +1,7 @@
-import {
-  barrier,
-  FinegrainError,
-  reshape,
-  reversible,
-  streamOf,
-  type Tensor,
-  transpose,
-  uniform,
-} from "@finegrain/graph";
-import type { Context, Ledger, RandomSource } from "../context.ts";
-import { type Layer, leaves, mapParams, type Params, type Weights } from "../layer.ts";
+import { FinegrainError, reshape, reversible, streamOf, type Tensor, transpose } from "@finegrain/graph";
+import type { Context } from "../context.ts";
+import type { Layer, Params, Weights } from "../layer.ts";
+import { pure } from "./pure.ts";
 
 /** Two streams of vectors, float32 [batch, time, dModel]. */
 export type Streams = readonly [Tensor, Tensor];
@@ -33,55 +25,13 @@ export function reversibleSerial(branches: readonly Layer[]): ReversibleSerial {
     apply(w, [x1, x2], context) {
       const operands: Tensor[] = [];
       const halves = branches.map((branch, i) => {
+        const { operands: own, at } = pure(branch, w[`${i}`]!, x2, context);
         const first = operands.length;
-        operands.push(...leaves<Tensor>(w[`${i}`]!).map(([, weight]) => weight));
-        const draws = drawsOf(branch, w[`${i}`]!, x2, context);
-        const drawn = operands.length;
-        operands.push(...draws);
-        return (x: Tensor, given: readonly Tensor[]): Tensor => {
-          let next = first;
-          const own = mapParams(branch.params, () => given[next++]!) as Weights<Params>;
-          const random = replay(x, given.slice(drawn, drawn + draws.length));
-          const { ledger: _, ...rest } = context;
-          return branch.apply(own, x, { ...rest, random });
-        };
+        operands.push(...own);
+        return (x: Tensor, given: readonly Tensor[]): Tensor => at(x, given.slice(first, first + own.length));
       });
       const both = reversible(x1, x2, ...operands, { halves });
       return [streamOf(both, 0), streamOf(both, 1)];
-    },
-  };
-}
-
-/** What a branch draws, found by letting it build its graph once. */
-function drawsOf(branch: Layer, w: Weights<Params>, x: Tensor, context: Context): Tensor[] {
-  const draws: Tensor[] = [];
-  const random: RandomSource = {
-    uniform(shape) {
-      const draw = context.random.uniform(shape);
-      draws.push(draw);
-      return draw;
-    },
-  };
-  branch.apply(w, x, { ...context, random, ledger: noLosses });
-  return draws;
-}
-
-const noLosses: Ledger = {
-  loss(name) {
-    throw new FinegrainError(`a layer with a loss of its own, ${name}, cannot be in a reversible block`);
-  },
-  metric() {},
-};
-
-/** The same draws again. Behind a barrier, which is how the backward pass asks, they are drawn anew from their counter, and not kept. */
-function replay(x: Tensor, draws: readonly Tensor[]): RandomSource {
-  let next = 0;
-  return {
-    uniform() {
-      const draw = draws[next++]!;
-      if (x.op !== "barrier" || draw.op !== "uniform") return draw;
-      const [key, counter] = draw.inputs as [Tensor, Tensor];
-      return uniform(barrier(key, x), counter, { shape: draw.shape });
     },
   };
 }

@@ -35,6 +35,18 @@ export interface ModelConfig {
   readonly activation?: Activation | "swiglu";
   /** Recurrent units beside every feed-forward layer. Default: there are none. */
   readonly recurrence?: RecurrenceConfig;
+  /**
+   * Part of the vectors that is dropped in training, behind the embedding and behind every branch of a block, as in Vaswani et al.
+   * 2017, 5.4. Default 0.
+   */
+  readonly dropout?: number;
+  /** Part of the weights of attention that is dropped in training. Default 0. */
+  readonly attentionDropout?: number;
+  /**
+   * Tokens of every text that a feed-forward layer takes at a time, so that its hidden units need less memory; in training they are
+   * computed twice. Trax `ff_chunk_size`. Default: all.
+   */
+  readonly feedForwardChunk?: number;
   /** What reads a source, which the text follows. Default: there is none, and the model is a language model alone. */
   readonly encoder?: EncoderConfig;
   /** Narrow matrices beside those of the blocks, which alone are trained. Default: there are none, and all weights are trained. */
@@ -84,6 +96,9 @@ const FIELDS = {
   norm: true,
   activation: true,
   recurrence: true,
+  dropout: true,
+  attentionDropout: true,
+  feedForwardChunk: true,
   encoder: true,
   lora: true,
   student: true,
@@ -112,6 +127,11 @@ export function checkConfig(config: ModelConfig): void {
     expectPositive(at.owner, name, name === "dFf" ? hiddenUnits(config) : config[name]);
   expectOneOf(`${at.owner}: objective`, config.objective, ["causal", "masked"]);
   expectDivisible(at.owner, "dModel", config.dModel, "heads", config.heads);
+  for (const name of ["dropout", "attentionDropout"] as const) {
+    const rate = config[name] ?? 0;
+    if (!(rate >= 0 && rate < 1)) at.refuse(`${name} must be from 0 to below 1, not ${rate}`);
+  }
+  if (config.feedForwardChunk !== undefined) expectPositive(at.owner, "feedForwardChunk", config.feedForwardChunk);
   if (config.recurrence) checkRecurrence(config.recurrence);
   if (config.encoder) checkEncoder(config, config.encoder, at);
   if (config.lora) checkLora(config.lora);

@@ -43,14 +43,14 @@ interface Memory {
  */
 export function encoderDecoder(config: EncoderDecoderConfig, own?: OwnLayers): LanguageModel<EncoderDecoderParams> {
   checkConfig(config);
-  const { dModel, heads, encoder, vocabulary } = config;
+  const { dModel, dropout, heads, encoder, vocabulary } = config;
   const ends = endsOf(config, own);
   const parts = blockParts(config, own);
   expectCausal(config, parts.feedForward);
   const places = sourcePositions(config, own);
   const attention = attentionOf(config, own);
   const cross = crossAttention<DenseParams, DenseParams>(
-    { dModel, heads },
+    { dModel, heads, dropout: config.attentionDropout },
     alike(dense({ dIn: dModel, dOut: dModel })),
   );
   const names = (layers: number) => Array.from({ length: layers }, (_, i) => `${i}`);
@@ -60,15 +60,18 @@ export function encoderDecoder(config: EncoderDecoderConfig, own?: OwnLayers): L
   type Look = (w: CrossWeights, x: Tensor, context: Context) => Tensor;
   /** A block of the text, which looks at the source as `look` says. */
   const textBlock = (look: Look): CachedLayer =>
-    residual([
-      attentionBranch(parts.norm, attention),
-      attentionBranch(parts.norm, { params: cross.params, apply: look as CachedLayer["apply"] }, "cross"),
-      feedForwardBranch(parts),
-    ] as readonly CachedLayer[]); // whose weights are part of a block's
+    residual(
+      [
+        attentionBranch(parts.norm, attention),
+        attentionBranch(parts.norm, { params: cross.params, apply: look as CachedLayer["apply"] }, "cross"),
+        feedForwardBranch(parts),
+      ] as readonly CachedLayer[], // whose weights are part of a block's
+      dropout,
+    );
   const described = textBlock(() => {
     throw new TypeError("a block that only says what its weights are");
   });
-  const sourceBlock = (isToken?: Tensor) => residual(parts.encoderBranches(isToken));
+  const sourceBlock = (isToken?: Tensor) => residual(parts.encoderBranches(isToken), dropout);
 
   type W = Weights<EncoderDecoderParams>;
   const read = (w: W, source: Tensor, context: Context): Tensor => {

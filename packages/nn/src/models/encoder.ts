@@ -2,6 +2,7 @@ import { equal, FinegrainError, not, slice, type Tensor } from "@finegrain/graph
 import type { Context } from "../context.ts";
 import type { CachedLayer, Params, Weights } from "../layer.ts";
 import { attentionBranch, feedForwardBranch } from "../layers/block.ts";
+import { dropout } from "../layers/dropout.ts";
 import type { EncoderConfig, ModelConfig } from "./config.ts";
 import type { Ends } from "./ends.ts";
 import { PADDING } from "./language-model.ts";
@@ -53,7 +54,9 @@ export function sourcePositions(config: SourceConfig, own: OwnLayers | undefined
       const length = source.shape[1]!;
       if (length > maxLength)
         throw new FinegrainError(`a source of ${length} tokens is longer than the encoder's maxLength of ${maxLength}`);
-      return positions.apply(places ?? {}, ends.embed(table, source), context);
+      return dropout(positions.apply(places ?? {}, ends.embed(table, source), context), context, {
+        rate: config.dropout ?? 0,
+      });
     },
   };
 }

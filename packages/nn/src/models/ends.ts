@@ -1,6 +1,7 @@
 import { FinegrainError, slice, type Tensor } from "@finegrain/graph";
 import { type Context, evaluation } from "../context.ts";
 import type { Params, Weights } from "../layer.ts";
+import { dropout } from "../layers/dropout.ts";
 import { embedding } from "../layers/embedding.ts";
 import { type MaskedHeadParams, maskedHead } from "../layers/masked-head.ts";
 import type { ModelConfig } from "./config.ts";
@@ -71,7 +72,10 @@ export function endsOf(config: ModelConfig, own: OwnLayers | undefined): Ends {
       ...(loss.tied ? {} : { loss: loss.params }),
     },
     embed,
-    begin: (w, tokens, context) => positions.apply(w.positions ?? {}, embedText(w, tokens), context),
+    begin: (w, tokens, context) =>
+      dropout(positions.apply(w.positions ?? {}, embedText(w, tokens), context), context, {
+        rate: config.dropout ?? 0,
+      }),
     beginAt: (w, tokens, position) => positions.decode(w.positions ?? {}, embedText(w, tokens), position),
     logits,
     lastLogits(w, x) {

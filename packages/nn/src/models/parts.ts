@@ -7,6 +7,7 @@ import type { AttentionLayer, AttentionTraits } from "../layers/attention/defini
 import type { HeadsConfig } from "../layers/attention/heads.ts";
 import { feedForwards } from "../layers/feed-forward/catalog.ts";
 import type { FeedForwardDimensions, FeedForwardTraits } from "../layers/feed-forward/definition.ts";
+import { inChunks } from "../layers/feed-forward/in-chunks.ts";
 import { losses } from "../layers/loss/catalog.ts";
 import type { LossDimensions, LossLayer } from "../layers/loss/definition.ts";
 import { norms } from "../layers/norm/catalog.ts";
@@ -56,7 +57,7 @@ function withOwn<D, L>(known: Catalog<D, L>, own: readonly AnyDefinition<D, L>[]
  * @throws FinegrainError where there is no such layer, or an option does not fit.
  */
 export function feedForwardOf(
-  config: Pick<ModelConfig, "dModel" | "dFf" | "activation" | "feedForward">,
+  config: Pick<ModelConfig, "dModel" | "dFf" | "activation" | "feedForward" | "feedForwardChunk">,
   own: OwnLayers = {},
 ): Layer | DecodedLayer {
   const { dModel, activation, feedForward = { type: "dense" } } = config;
@@ -65,7 +66,8 @@ export function feedForwardOf(
     throw new FinegrainError(`model config: a ${type} feed-forward layer has the activation relu, not ${activation}`);
   const part = type === "dense" && activation !== undefined ? { activation, ...feedForward } : feedForward;
   const known = withOwn<FeedForwardDimensions, Layer | DecodedLayer>(feedForwards, own.feedForward);
-  return fromConfig(known, "feedForward", part, { dModel, dFf: hiddenUnits(config) });
+  const layer = fromConfig(known, "feedForward", part, { dModel, dFf: hiddenUnits(config) });
+  return config.feedForwardChunk === undefined ? layer : inChunks(layer, config.feedForwardChunk);
 }
 
 /**
@@ -73,10 +75,10 @@ export function feedForwardOf(
  * @throws FinegrainError where there is no such layer, an option does not fit, or a masked model gets one that is causal.
  */
 export function attentionOf(
-  config: Pick<ModelConfig, "dModel" | "heads" | "attention" | "positions" | "objective">,
+  config: Pick<ModelConfig, "dModel" | "heads" | "attention" | "attentionDropout" | "positions" | "objective">,
   own: OwnLayers = {},
 ): AttentionLayer {
-  const { dModel, heads, attention = { type: "dense" }, objective } = config;
+  const { dModel, heads, attention = { type: "dense" }, attentionDropout, objective } = config;
   // Whether positions turn queries and keys has nothing to do with how long a text may be.
   const { rotary } = positionsOf({ ...config, maxLength: 1 }, own);
   const known = withOwn<HeadsConfig, AttentionLayer>(attentions, own.attention);
@@ -84,6 +86,7 @@ export function attentionOf(
     dModel,
     heads,
     ...(rotary && { rotary }),
+    ...(attentionDropout && { dropout: attentionDropout }),
     causal: objective !== "masked",
   });
 }
@@ -93,7 +96,7 @@ export function attentionOf(
  * @throws FinegrainError where there is no such layer, or an option does not fit.
  */
 export function encoderAttentionOf(
-  config: Pick<ModelConfig, "dModel" | "heads" | "positions">,
+  config: Pick<ModelConfig, "dModel" | "heads" | "attentionDropout" | "positions">,
   attention: AttentionConfig = { type: "dense" },
   own: OwnLayers = {},
 ): AttentionLayer {

@@ -55,6 +55,7 @@ function wholeModel(config: ModelConfig, own: OwnLayers | undefined): LanguageMo
       ? taught(feedForwardOf(config, own), feedForwardOf(graduatedConfig(config), own))
       : feedForwardOf(config, own),
     recurrence: recurrenceOf(config, own),
+    dropout: config.dropout,
   };
   if (config.student && endingOf(graduatedConfig(config), own))
     throw new FinegrainError(

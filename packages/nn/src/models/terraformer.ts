@@ -42,7 +42,7 @@ interface Memory {
  */
 export function terraformer(config: TerraformerConfig, own?: OwnLayers): LanguageModel<TerraformerParams> {
   checkConfig(config);
-  const { dModel, encoder, vocabulary } = config;
+  const { dModel, dropout, encoder, vocabulary } = config;
   const { bothStreams = false, textAttentions = 2, forgetEvery } = encoder;
   const ends = endsOf(config, own);
   const parts = blockParts(config, own);
@@ -55,9 +55,9 @@ export function terraformer(config: TerraformerConfig, own?: OwnLayers): Languag
     ),
     feedForwardBranch(parts),
   ] as readonly CachedLayer[]; // whose weights are part of a block's
-  const text = reversibleStack(branches, { dModel, layers: config.layers, forgetEvery });
+  const text = reversibleStack(branches, { dModel, layers: config.layers, forgetEvery, dropout });
   const sourceStack = (isToken?: Tensor) =>
-    reversibleStack(parts.encoderBranches(isToken), { dModel, layers: encoder.layers, forgetEvery });
+    reversibleStack(parts.encoderBranches(isToken), { dModel, layers: encoder.layers, forgetEvery, dropout });
   const mean = dense({ dIn: dModel, dOut: dModel });
 
   type W = Weights<TerraformerParams>;

@@ -36,7 +36,7 @@ import { optionsOfRank, withRanks } from "../ranks.ts";
 import { begunRun } from "./begun-run.ts";
 import type { trainFlags } from "./flags.ts";
 import { trainingProgress } from "./progress.ts";
-import { optionsFromFlags } from "./train-flags.ts";
+import { inTraining, optionsFromFlags } from "./train-flags.ts";
 
 type Flags = Values<typeof trainFlags>;
 
@@ -85,7 +85,10 @@ async function newRun(flags: Flags, communicator: Communicator): Promise<Omit<Tr
   const out = valueOfRank(communicator, flags.out ?? (await unusedFolder(`runs/${timestamp()}`)));
   // Refused before the text is read.
   if (communicator.rank === 0) await checkUnused(out);
-  const own = flags.init === undefined ? { model, tokenizer } : { init: flags.init, lora: loraOf(flags) };
+  const own =
+    flags.init === undefined
+      ? { model, tokenizer }
+      : { init: flags.init, lora: loraOf(flags), inTraining: inTraining(flags) };
   const idle = (["lora", "lora-alpha", "lora-matrices"] as const).find((name) => flags[name] !== undefined);
   if (idle !== undefined && own.lora === undefined)
     throw new UsageError(`--${idle} needs ${flags.init === undefined ? "--init" : "--lora"}`);
@@ -114,6 +117,7 @@ const WITH_RESUME = [
 /** What may be said beside --init: how it learns, and not what it is. */
 const WITH_INIT = [
   ...["text-field", "pairs", "lora", "lora-alpha", "lora-matrices"],
+  ...["dropout", "attention-dropout", "feed-forward-chunk"],
   ...["init", "out", "data", "minutes", "steps", "evaluate-every", "checkpoint-every", "length", "batch", "accumulate"],
   ...["optimizer", "learning-rate", "schedule", "warmup", "weight-decay", "clip", "transition", "seed"],
   ...["deterministic", "backend", "device", "threads", "distributed", "expert-parallel", "json"],

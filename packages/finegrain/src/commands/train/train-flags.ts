@@ -1,5 +1,5 @@
 import type { EncoderConfig } from "@finegrain/nn";
-import { type ModelOptions, type PartialConfig, type RunSizes, SPEECHES } from "@finegrain/runs";
+import { type InTraining, type ModelOptions, type PartialConfig, type RunSizes, SPEECHES } from "@finegrain/runs";
 import { modelDefaults, trainingDefaults, widthAndHeads } from "@finegrain/runs/defaults";
 import type { Values } from "../../arguments.ts";
 import { UsageError } from "../../exit.ts";
@@ -57,6 +57,14 @@ function behindSource(flags: Flags, { encoder: own }: ModelOptions): Pick<ModelO
 const attentionNamed = (name: string | undefined): EncoderConfig["attention"] =>
   name === undefined ? undefined : ({ type: name } as EncoderConfig["attention"]);
 
+/** What changes a model's training, and nothing else. */
+export const inTraining = (flags: Flags): InTraining =>
+  given({
+    dropout: flags.dropout,
+    attentionDropout: flags["attention-dropout"],
+    feedForwardChunk: flags["feed-forward-chunk"],
+  });
+
 const UNITS = 32;
 
 /** @throws UsageError where there are features of units that are not there. */
@@ -79,6 +87,7 @@ function modelOptions(flags: Flags, file: ModelOptions, { batch, ...sizes }: Run
     ...given({ dFf: flags["d-ff"], layers: flags.layers, objective: flags.objective }),
     ...behindSource(flags, own),
     ...recurrent(flags),
+    ...inTraining(flags),
     ...layersFromFlags(flags, { dModel, heads, batch }, Object.keys(file).length > 0),
   };
 }

@@ -53,6 +53,8 @@ export interface ChunkAttending extends ChunkConfig {
   readonly causal: boolean;
   /** A token attends to itself only where there is nothing else: its query is its key, which would always be the best. */
   readonly avoidSelf: boolean;
+  /** What becomes of the weights of keys before values are added up by them. Default: they stay as they are. */
+  readonly drop?: (weights: Tensor) => Tensor;
 }
 
 /** What is taken from the score of a token's own key: it then attends to itself only where there is nothing else. */
@@ -67,7 +69,7 @@ export const ITSELF = -1e5;
  */
 export function attendChunks(sequence: Sequence, config: ChunkAttending): { y: Tensor; evidence: Tensor } {
   const { query, key, value, places, isToken } = sequence;
-  const { chunk, causal, avoidSelf } = config;
+  const { chunk, causal, avoidSelf, drop = (weights) => weights } = config;
   const [rows, length] = query.shape as [number, number, number];
   const count = length / chunk;
   const cut = (x: Tensor) => reshape(x, [x.shape[0]!, count, chunk, ...x.shape.slice(2)]);
@@ -86,7 +88,7 @@ export function attendChunks(sequence: Sequence, config: ChunkAttending): { y: T
   if (isToken) take(not(ofKey(isToken)), HIDDEN);
   const evidence = logSumExp(scores);
   const weights = exp(sub(scores, reshape(evidence, [rows, count, chunk, 1])));
-  const y = einsum(weights, values, "N Z C S, N Z S D -> N Z C D");
+  const y = einsum(drop(weights), values, "N Z C S, N Z S D -> N Z C D");
   return { y: reshape(y, [rows, length, value.shape[2]!]), evidence: reshape(evidence, [rows, length]) };
 }
 

@@ -1,6 +1,7 @@
 import type { Tensor } from "@finegrain/graph";
 import { type Context, evaluation } from "../../context.ts";
 import type { Params, Weights } from "../../layer.ts";
+import { dropout } from "../dropout.ts";
 import { attendHeads, hiding, overHeads } from "./attend-heads.ts";
 import type { AttentionParams, Projections } from "./attention.ts";
 import { type HeadDimensions, headWidth, join, split } from "./heads.ts";
@@ -38,7 +39,7 @@ export interface CrossAttention<P extends Params> {
  *   y = concat_h(softmax(q_h k_hᵀ / √d_h) v_h) O,  q = x Q,  k, v = memory K, memory V.  Vaswani et al. 2017, 3.2.3.
  */
 export function crossAttention<P extends Params, O extends Params>(
-  config: HeadDimensions,
+  config: HeadDimensions & { readonly dropout?: number | undefined },
   { query, key, value, output }: Projections<P, O>,
 ): CrossAttention<AttentionParams<P, O>> {
   const width = headWidth(config);
@@ -49,7 +50,10 @@ export function crossAttention<P extends Params, O extends Params>(
   });
   const attend = (w: W, x: Tensor, { keys, values }: Remembered, isToken: Tensor | undefined, context: Context) => {
     const heads = { query: split(query.apply(w.query, x, context), width), key: keys, value: values };
-    const found = attendHeads(heads, width ** -0.5, isToken ? { bias: hiding(overHeads(isToken)) } : {});
+    const found = attendHeads(heads, width ** -0.5, {
+      ...(isToken && { bias: hiding(overHeads(isToken)) }),
+      drop: (weights) => dropout(weights, context, { rate: config.dropout ?? 0 }),
+    });
     return output.apply(w.output, join(found), context);
   };
   return {

@@ -218,6 +218,9 @@ export const featureAttention = defineAttention({
   summary: "attend by positive features: in time that grows with the length, and decoding in constant memory",
   bothDirections: true,
   options: { stabilizer: number({ above: 0, doc: "added to every feature", default: 1e-3 }) },
+  check({ dropout = 0 }, at) {
+    if (dropout > 0) at.refuse("there are no weights of keys that could be dropped, and attentionDropout is 0");
+  },
   build({ causal = true, ...config }): AttentionLayer<FavorParams> {
     const oneWay = favorAttention(config);
     return causal ? oneWay : { ...oneWay, ...bidirectionalFavorAttention(config) };

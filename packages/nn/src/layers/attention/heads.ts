@@ -1,5 +1,6 @@
 import {
   add,
+  broadcastTo,
   cachedAttention,
   causalAttention,
   einsum,
@@ -76,7 +77,6 @@ export function turn(x: Tensor, config: HeadsConfig, position: Tensor | number):
  *
  * @param isToken bool [batch, time]: false for padding, which nothing attends to. It is behind the tokens, so that causal attention never
  *   sees it, and does not ask.
- * @throws FinegrainError in training, where weights are dropped and heads share keys.
  */
 export function attend(
   config: HeadsConfig,
@@ -87,12 +87,11 @@ export function attend(
   const [q, k, v] = [turn(query, config, 0), turn(key, config, 0), split(value, headWidth(config))];
   const { dropout: rate = 0 } = config;
   if (rate > 0 && context.mode === "train") {
-    if (k.shape[1] !== q.shape[1])
-      throw new FinegrainError("attention with dropout has keys of every head, not shared ones");
     const drop = (weights: Tensor) => dropout(weights, context, { rate });
     const both = isToken ? hiding(overHeads(isToken)) : scalar(0);
     const bias = (config.causal ?? true) ? hiding(causally(q.shape[2]!)) : both;
-    return join(attendHeads({ query: q, key: k, value: v }, scale(config).scale, { bias, drop }));
+    const everyHead = (shared: Tensor) => ofEveryHead(shared, config.heads);
+    return join(attendHeads({ query: q, key: everyHead(k), value: everyHead(v) }, scale(config).scale, { bias, drop }));
   }
   if (config.causal ?? true) return join(causalAttention(q, k, v, scale(config)));
   const [batch, heads, time, width] = q.shape as [number, number, number, number];
@@ -101,6 +100,15 @@ export function attend(
   const scores = einsum(rows, k, "B H T D, B H S D -> B H T S");
   const seen = isToken ? add(scores, hiding(overHeads(isToken))) : scores;
   return join(reshape(einsum(softmax(seen), v, "B H T S, B H S D -> B H T D"), q.shape));
+}
+
+/** Keys or values that neighbouring heads share, once for each of them: [B, kvHeads, T, d] -> [B, heads, T, d]. */
+function ofEveryHead(x: Tensor, heads: number): Tensor {
+  const [batch, shared, time, width] = x.shape as [number, number, number, number];
+  if (shared === heads) return x;
+  const group = heads / shared;
+  const repeated = broadcastTo(reshape(x, [batch, shared, 1, time, width]), [batch, shared, group, time, width]);
+  return reshape(repeated, [batch, heads, time, width]);
 }
 
 /** Keys and values of a stream: [batch, kvHeads, capacity, width]. */

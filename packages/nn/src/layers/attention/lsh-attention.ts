@@ -25,6 +25,7 @@ import {
 } from "@finegrain/graph";
 import { expectDivisible, expectPositive } from "../../config-error.ts";
 import { type Context, type RandomSource, randomSource } from "../../context.ts";
+import { dropout } from "../dropout.ts";
 import { attendChunks, type ChunkConfig, expectChunks } from "./chunks.ts";
 import { headWidth } from "./heads.ts";
 import { ofHeads, padded, type SelfAttention, type SelfAttentionConfig } from "./self-attention.ts";
@@ -58,7 +59,7 @@ export interface LshAttentionConfig extends Omit<SelfAttentionConfig, "shareQK" 
  * @throws FinegrainError where the buckets are not even, or a chunk, the rounds or the buckets are none.
  */
 export function lshAttention(config: LshAttentionConfig): SelfAttention {
-  const { chunks, hashes, buckets, causal = true } = config;
+  const { chunks, hashes, buckets, causal = true, dropout: rate = 0 } = config;
   expectChunks("LSH attention", chunks);
   expectPositive("LSH attention", "hashes", hashes);
   const shape = [headWidth(config), hashes, expectDivisible("LSH attention", "buckets", buckets, "directions", 2)];
@@ -75,7 +76,7 @@ export function lshAttention(config: LshAttentionConfig): SelfAttention {
         places: reshape(order, [order.shape[0]!, hashes * order.shape[2]!]),
         isToken: sequence.isToken && less(0.5, sorted(cast(sequence.isToken, "float32"))),
       },
-      { ...chunks, causal, avoidSelf: true },
+      { ...chunks, causal, avoidSelf: true, drop: (weights) => dropout(weights, context, { rate }) },
     );
     return slice(joinRounds(found, order), { starts: [0, 0, 0], ends: heads.value.shape });
   });

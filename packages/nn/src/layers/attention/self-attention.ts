@@ -1,6 +1,7 @@
 import { add, broadcastTo, div, iota, less, mean, mul, pad, reshape, slice, sqrt, type Tensor } from "@finegrain/graph";
 import type { Context } from "../../context.ts";
 import type { Weights } from "../../layer.ts";
+import { dropout } from "../dropout.ts";
 import type { Rotation } from "../positions/rotary.ts";
 import { type DenseParams, dense } from "../projections/dense.ts";
 import { attendChunks, type ChunkConfig, expectChunks, type Sequence } from "./chunks.ts";
@@ -17,6 +18,8 @@ export interface SelfAttentionConfig extends HeadDimensions {
   readonly bias?: boolean;
   /** Attend within chunks of a text, and to the chunks around each. Default: among all tokens. */
   readonly chunks?: ChunkConfig;
+  /** Part of a query's weights that are dropped in training. Default 0. */
+  readonly dropout?: number;
 }
 
 export type SelfAttentionParams = {
@@ -45,13 +48,18 @@ export interface SelfAttention {
  * @throws FinegrainError where a chunk has no tokens, or sees fewer than no others.
  */
 export function selfAttention(config: SelfAttentionConfig): SelfAttention {
-  const { chunks, shareQK = false, causal = true } = config;
+  const { chunks, shareQK = false, causal = true, dropout: rate = 0 } = config;
   if (chunks) expectChunks("chunked attention", chunks);
-  return ofHeads(config, (heads, isToken) => {
+  return ofHeads(config, (heads, isToken, context) => {
     const time = heads.query.shape[1]!;
     const cut = chunks ?? { chunk: time, chunksBefore: 0, chunksAfter: 0 };
     const sequence = padded(heads, isToken, cut.chunk);
-    const { y } = attendChunks(sequence, { ...cut, causal, avoidSelf: shareQK });
+    const { y } = attendChunks(sequence, {
+      ...cut,
+      causal,
+      avoidSelf: shareQK,
+      drop: (weights) => dropout(weights, context, { rate }),
+    });
     return slice(y, { starts: [0, 0, 0], ends: heads.value.shape });
   });
 }
