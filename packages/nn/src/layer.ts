@@ -52,7 +52,7 @@ export interface CachedLayer<P extends Params = Params, K extends string = strin
    * The next tokens of a stream, in evaluation: equal to the last rows of `apply` over all tokens so far.
    *
    *   x         float32  [batch, new, features]
-   *   position  int32    []    tokens that are cached already
+   *   position  int32    []    tokens that are cached already; of each stream for itself, [batch]
    */
   decode(
     w: Weights<P>,

@@ -113,3 +113,4 @@ export {
 } from "./recurrence/recurrent-branch.ts";
 export { type SruConfig, sru } from "./recurrence/sru.ts";
 export { permuteFeatures, type ReversibleSerial, reversibleSerial, type Streams } from "./reversible.ts";
+export { joinStreams, ofStreams } from "./streams.ts";

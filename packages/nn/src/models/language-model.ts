@@ -64,7 +64,7 @@ export interface LanguageModel<P extends Params = Params> {
    * The next tokens of a stream, in evaluation.
    *
    *   tokens    int32    [batch, new]      one, or the next chunk of a prompt
-   *   position  int32    []                tokens that are cached already, without those of a source
+   *   position  int32    []                tokens that are cached already, without those of a source; of each stream for itself, [batch]
    *   memory                               what `source.encode` made, where there is a source
    *   logits    float32  [batch, vocabulary]  of the token after the last of them
    *

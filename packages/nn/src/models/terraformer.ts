@@ -115,7 +115,7 @@ export function terraformer(config: TerraformerConfig, own?: OwnLayers): Languag
     decode(w, tokens, caches, position, memory) {
       const { lengths } = memory as unknown as Memory; // as `encode` makes it
       const x = ends.beginAt(w, tokens, position);
-      const behind = add(position, reshape(lengths, []));
+      const behind = add(position, reshape(lengths, position.shape));
       const step = text.decode(w, [x, x], caches as never, behind); // the tree that `caches` describes
       return {
         logits: reshape(ends.lastLogits(w, meanOf(step.streams)), [tokens.shape[0]!, vocabulary]),

@@ -19,6 +19,7 @@ import {
 } from "@finegrain/graph";
 import { evaluation } from "../../context.ts";
 import { type Resolved, whole } from "../../definition/option.ts";
+import { eachStream } from "../streams.ts";
 import { HIDDEN, hiding } from "./attend-heads.ts";
 import { ITSELF } from "./chunks.ts";
 import { type AttentionLayer, defineAttention } from "./definition.ts";
@@ -81,12 +82,15 @@ function layer(config: Config): AttentionLayer<SelfAttentionParams, "keys" | "va
       const rows = around.heads(w, x, evaluation, position);
       const rotations = rotationsOf(evaluation, [width, hashes, buckets / 2]);
       const hashed = cast(bucketsOf(rows.query, rotations), "float32");
-      const kept = {
-        keys: updateSlice(caches.keys, rows.key, position, { axis: 1 }),
-        values: updateSlice(caches.values, rows.value, position, { axis: 1 }),
-        buckets: updateSlice(caches.buckets, hashed, position, { axis: 2 }),
-      };
-      return { y: around.output(w, attendLatest(rows, hashed, kept, position, most), evaluation), caches: kept };
+      const { y, ...kept } = eachStream({ ...rows, ...caches, hashed }, position, (own, position) => {
+        const kept = {
+          keys: updateSlice(own.keys, own.key, position, { axis: 1 }),
+          values: updateSlice(own.values, own.value, position, { axis: 1 }),
+          buckets: updateSlice(own.buckets, own.hashed, position, { axis: 2 }),
+        };
+        return { y: attendLatest(own, own.hashed, kept, position, most), ...kept };
+      });
+      return { y: around.output(w, y, evaluation), caches: kept };
     },
   };
 }

@@ -17,7 +17,7 @@ import {
 import type { Context } from "../../context.ts";
 import { dropout } from "../dropout.ts";
 import { type Rotation, rotary } from "../positions/rotary.ts";
-
+import { eachStream } from "../streams.ts";
 import { attendHeads, causally, hiding, overHeads } from "./attend-heads.ts";
 
 /** The dimensions of attention's heads, which are contiguous slices of the features. */
@@ -133,8 +133,15 @@ export function attendCached(
   position: Tensor,
 ): { y: Tensor; caches: { keys: Tensor; values: Tensor } } {
   if (config.causal === false) throw new FinegrainError("attention in both directions has no decode");
-  const keys = updateSlice(caches.keys, turn(key, config, position), position, { axis: 2 });
-  const values = updateSlice(caches.values, split(value, headWidth(config)), position, { axis: 2 });
-  const y = join(cachedAttention(turn(query, config, position), keys, values, position, scale(config)));
-  return { y, caches: { keys, values } };
+  const fresh = {
+    query: turn(query, config, position),
+    key: turn(key, config, position),
+    value: split(value, headWidth(config)),
+  };
+  const { y, ...after } = eachStream({ ...fresh, ...caches }, position, (own, position) => {
+    const keys = updateSlice(own.keys, own.key, position, { axis: 2 });
+    const values = updateSlice(own.values, own.value, position, { axis: 2 });
+    return { y: cachedAttention(own.query, keys, values, position, scale(config)), keys, values };
+  });
+  return { y: join(y), caches: after };
 }

@@ -1,9 +1,9 @@
-import { add, broadcastTo, concat, dynamicSlice, FinegrainError, reshape, slice, type Tensor } from "@finegrain/graph";
+import { add, broadcastTo, concat, FinegrainError, reshape, slice, type Tensor } from "@finegrain/graph";
 import { whole } from "../../definition/option.ts";
 import { normal } from "../../init.ts";
 import { type Param, param, type Weights } from "../../layer.ts";
 import { definePositions, type PositionLayer } from "./definition.ts";
-import { expectLength } from "./places.ts";
+import { expectLength, rowsAt } from "./places.ts";
 
 export interface AxialPositionsConfig {
   /** Places as those of a grid, row by row: their product is the longest text. */
@@ -42,7 +42,7 @@ export function axialPositions({
     },
     decode(w, x, position) {
       expectLength(x, total);
-      return add(x, dynamicSlice(table(w), position, { axis: 0, length: x.shape[1]! }));
+      return add(x, rowsAt(table(w), x.shape[1]!, position));
     },
   };
 }

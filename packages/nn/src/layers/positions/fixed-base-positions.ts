@@ -1,4 +1,4 @@
-import { add, cast, constant, div, einsum, equal, floor, mul, reshape, sub, type Tensor } from "@finegrain/graph";
+import { add, cast, constant, div, einsum, equal, floor, mul, reshape, size, sub, type Tensor } from "@finegrain/graph";
 import { expectDivisible } from "../../config-error.ts";
 import { whole } from "../../definition/option.ts";
 import type { Init } from "../../init.ts";
@@ -42,11 +42,12 @@ export function fixedBasePositions(config: FixedBasePositionsConfig): PositionLa
   const placed = (w: Weights<FixedBasePositionsParams>, x: Tensor, position: Tensor | number): Tensor => {
     const time = x.shape[1]!;
     const place = cast(places(time, position), "float32");
+    const rows = size(place.shape);
     // Half a step further, so that a device whose quotients are a little too small finds the same whole number.
     const wholes = (x: Tensor, by: Tensor) => floor(div(add(x, 0.5), by));
-    const above = wholes(reshape(place, [time, 1, 1]), power);
+    const above = wholes(reshape(place, [rows, 1, 1]), power);
     const digit = sub(above, mul(base, wholes(above, base)));
-    const told = reshape(einsum(digit, w.digits, "T B I, B I W -> T I W"), [time, dModel]);
+    const told = reshape(einsum(digit, w.digits, "T B I, B I W -> T I W"), [...place.shape.slice(0, -1), dModel]);
     const isFirst = cast(equal(place, 0), "float32");
     return add(x, add(told, mul(isFirst, w.start)));
   };

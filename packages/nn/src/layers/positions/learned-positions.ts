@@ -1,8 +1,8 @@
-import { add, dynamicSlice, slice } from "@finegrain/graph";
+import { add, slice } from "@finegrain/graph";
 import { sinusoid } from "../../init.ts";
 import { type Param, param } from "../../layer.ts";
 import { definePositions, type PositionLayer } from "./definition.ts";
-import { expectLength } from "./places.ts";
+import { expectLength, rowsAt } from "./places.ts";
 
 /**
  * A trained table of positions that starts as the sinusoids: Trax's `PositionalEncoding`.
@@ -21,7 +21,7 @@ export const learnedPositions = definePositions({
     },
     decode(w, x, position) {
       expectLength(x, maxLength);
-      return add(x, dynamicSlice(w.table, position, { axis: 0, length: x.shape[1]! }));
+      return add(x, rowsAt(w.table, x.shape[1]!, position));
     },
   }),
   cases: [{ options: {} }],
