@@ -21,7 +21,7 @@ import {
   type Options,
   scalingLM,
 } from "../src/index.ts";
-import { base, decoded, full } from "./small-model.ts";
+import { base, decoded, full, nothing, stepped } from "./small-model.ts";
 
 /*
  * What must hold of every layer in the catalogs, on the cases that its own definition names.
@@ -70,6 +70,27 @@ describe.each(layers)("%s", (_, layer, field) => {
       });
     }
   });
+
+  test.each(layer.cases)(
+    "decodes streams of other lengths in one step as each by itself: %j",
+    ({ options, decodes }) => {
+      const config = configOf(field, layer, options);
+      if (decodes === "none" || !isCausal(config)) return;
+      const streams = [4, 1, 2].map((length) => stepped(config, [nothing(config)], length)[0]!.next);
+      const alone = streams.map((stream) => stepped(config, [stream], 1)[0]!);
+      const together = stepped(config, streams, 1);
+      const again = stepped(
+        config,
+        together.map(({ next }) => next),
+        1,
+      );
+      for (const [i, { logits, next }] of alone.entries()) {
+        const [behind] = stepped(config, [next], 1);
+        logits.forEach((x, k) => expect(together[i]!.logits[k]).toBeCloseTo(x, 8));
+        behind!.logits.forEach((x, k) => expect(again[i]!.logits[k]).toBeCloseTo(x, 8));
+      }
+    },
+  );
 
   test.each(layer.cases)("has the gradients of finite differences: %j", ({ options }) => {
     const plain = configOf(field, layer, options);
