@@ -14,9 +14,11 @@ import {
 } from "@finegrain/graph";
 import {
   type CacheTree,
+  joinStreams,
   type LanguageModel,
   leaves,
   mapTree,
+  ofStreams,
   type SourceReader,
   type Storage,
   storedProducts,
@@ -151,22 +153,11 @@ export function writeGraph(model: LanguageModel, kind: DrawKind, shape: Omit<Dec
   const { weights, memory, before, after, ids, position, logits } = decoding(model, { ...shape, tokens: 1 }, (ids) =>
     max(ids, 0),
   );
-  const { vocabulary } = model.config;
-  const draw = drawInputs(kind);
-  const ofModel = reshape(logits, [vocabulary]);
-  const { text, next, left } = penalizing(ofModel, reshape(ids, []), position, draw);
-  const token = drawToken(left, kind, draw, position);
+  const { takes: given, gives: made } = drawing(logits, ids, position, kind);
   const write = graph({
     name: `write at ${shape.capacity}`,
-    inputs: { weights, memory, caches: before, position, token: ids, draw, text },
-    outputs: {
-      caches: after,
-      position: add(position, 1),
-      token: reshape(token, [1, 1]),
-      text: next,
-      likely: kind.likely === undefined ? {} : likely(ofModel, token, kind.likely),
-      watched: {} as Readonly<Record<string, Tensor>>,
-    },
+    inputs: { weights, memory, caches: before, position, token: ids, ...given },
+    outputs: { caches: after, ...made, watched: {} as Readonly<Record<string, Tensor>> },
   });
   const stored = storedProducts(write, shape.storage);
   const { name, takes, gives } = stored;
@@ -175,6 +166,67 @@ export function writeGraph(model: LanguageModel, kind: DrawKind, shape: Omit<Dec
       ? graph({ name, inputs: takes, outputs: { ...gives, watched: watch(stored, takes.weights) } })
       : stored,
     donate: ["caches", "position", "text"] satisfies Donation[],
+  };
+}
+
+/**
+ * A step of several streams that write, each as {@link writeGraph} does by itself: weights are read once for all of them.
+ *
+ *   weights   as they are stored, by path
+ *   streams   of each what `writeGraph` takes and gives, without a source
+ *
+ * @param kinds how each stream draws.
+ */
+export function writeTogetherGraph(
+  model: LanguageModel,
+  kinds: readonly DrawKind[],
+  { capacity, storage = "float32" }: Pick<DecodeShape, "capacity" | "storage">,
+) {
+  const { weights, stored } = traceWeights(model.params, storage);
+  const own = kinds.map((kind) => {
+    const [token, position] = [input([1, 1], "int32", "token"), input([], "int32", "position")];
+    return { kind, token, position, caches: byPath(inputsOf(model.caches(1, capacity))) };
+  });
+  const caches = mapTree<TensorType, Tensor>(model.caches(1, capacity), (_, path) =>
+    joinStreams(own.map((stream) => stream.caches[path]!)),
+  );
+  const positions = joinStreams(own.map(({ position }) => reshape(position, [1])));
+  const tokens = joinStreams(own.map(({ token }) => max(token, 0)));
+  const next = model.decode(weights, tokens, caches, positions);
+  const logits = ofStreams(next.logits, own.length);
+  const after = leaves<Tensor>(next.caches).map(([path, cache]) => [path, ofStreams(cache, own.length)] as const);
+  const streams = own.map(({ kind, token, position, caches }, i) => {
+    const { takes, gives } = drawing(logits[i]!, token, position, kind);
+    return {
+      takes: { caches, position, token, ...takes },
+      gives: { caches: Object.fromEntries(after.map(([path, parts]) => [path, parts[i]!])), ...gives },
+    };
+  });
+  const write = graph({
+    name: `write of ${kinds.length} streams at ${capacity}`,
+    inputs: { weights: stored, streams: streams.map(({ takes }) => takes) },
+    outputs: { streams: streams.map(({ gives }) => gives) },
+  });
+  return {
+    graph: storedProducts(write, storage),
+    donate: kinds.flatMap((_, i) => ["caches", "position", "text"].map((name): Donation => `streams.${i}.${name}`)),
+  };
+}
+
+/** What a step that writes takes and gives beside caches: the next token of a stream, drawn of its logits, float32 [1, vocabulary]. */
+function drawing(logits: Tensor, ids: Tensor, position: Tensor, kind: DrawKind) {
+  const draw = drawInputs(kind);
+  const ofModel = reshape(logits, [logits.shape[1]!]);
+  const { text, next, left } = penalizing(ofModel, reshape(ids, []), position, draw);
+  const token = drawToken(left, kind, draw, position);
+  return {
+    takes: { draw, text },
+    gives: {
+      position: add(position, 1),
+      token: reshape(token, [1, 1]),
+      text: next,
+      likely: kind.likely === undefined ? {} : likely(ofModel, token, kind.likely),
+    },
   };
 }
 

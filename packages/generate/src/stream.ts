@@ -11,7 +11,14 @@ import {
   zeroTensor,
 } from "@finegrain/graph";
 import { type LanguageModel, PADDING } from "@finegrain/nn";
-import { cacheTypes, type decodeGraph, type encodeGraph, type readGraph, type writeGraph } from "./decode-graph.ts";
+import {
+  cacheTypes,
+  type decodeGraph,
+  type encodeGraph,
+  type readGraph,
+  type writeGraph,
+  type writeTogetherGraph,
+} from "./decode-graph.ts";
 import { type Piece, piecesOf, type Reading } from "./pieces.ts";
 import type { DrawKind } from "./sampling.ts";
 
@@ -39,6 +46,8 @@ export interface Decoder {
   decode(tokens: number, room: Room): Promise<Decode>;
   /** The {@link writeGraph} of a kind over caches with this room. */
   write(kind: DrawKind, room: Room): Promise<Write>;
+  /** The {@link writeTogetherGraph} of streams of these kinds over caches with this room. */
+  writeTogether(kinds: readonly DrawKind[], room: Room): Promise<WriteTogether>;
 }
 
 /** Tokens that caches have room for, and that a source is padded to: 0 where there is none. */
@@ -51,6 +60,7 @@ export type Encode = Compiled<ReturnType<typeof encodeGraph>>;
 export type Read = Compiled<ReturnType<typeof readGraph>["graph"]>;
 export type Decode = Compiled<ReturnType<typeof decodeGraph>["graph"]>;
 export type Write = Compiled<ReturnType<typeof writeGraph>["graph"]>;
+export type WriteTogether = Compiled<ReturnType<typeof writeTogetherGraph>["graph"]>;
 
 /** What a step that writes takes beside weights and caches. */
 export interface Written {
@@ -120,10 +130,18 @@ export class Stream implements Disposable {
     const source = this.#unread;
     this.#unread = undefined;
     if (source) await this.#readSource(source);
+    await this.#enlarge(this.capacityWith(count));
+  }
+
+  /** Room that the caches have, or need for so many tokens more. */
+  capacityWith(count: number): number {
+    const { maxLength } = this.decoder.model.config;
+    return Math.max(this.#room.capacity, capacityFor(this.#position + count, maxLength));
+  }
+
+  async #enlarge(capacity: number): Promise<void> {
+    if (capacity === this.#room.capacity) return;
     const { backend, model } = this.decoder;
-    const end = this.#position + count;
-    if (end <= this.#room.capacity) return;
-    const capacity = capacityFor(end, model.config.maxLength);
     const types = [...cacheTypes(model, capacity, this.#room.source)];
     const larger = await Promise.all(
       types.map(async ([path, type]) => {
@@ -210,6 +228,31 @@ export class Stream implements Disposable {
     this.#caches = caches;
     this.#position++;
     return next;
+  }
+
+  /**
+   * {@link write} of several streams in one run, without sources.
+   * @param capacity room that all of them get: as much as any has or needs, see {@link capacityWith}.
+   */
+  static async writeTogether(
+    streams: readonly Stream[],
+    kinds: readonly DrawKind[],
+    given: readonly Written[],
+    capacity: number,
+  ): Promise<(Omit<Written, "draw"> & { readonly likely: Buffers })[]> {
+    const { decoder } = streams[0]!; // there is at least one
+    for (const stream of streams) await stream.#enlarge(capacity);
+    const executable = await decoder.writeTogether(kinds, { capacity, source: 0 });
+    const next = executable.run({
+      weights: decoder.weights,
+      streams: streams.map((stream, i) => ({ caches: stream.#caches, ...given[i]! })),
+    });
+    return next.streams.map(({ caches, ...own }, i) => {
+      const stream = streams[i]!;
+      stream.#caches = caches;
+      stream.#position++;
+      return own;
+    });
   }
 
   [Symbol.dispose](): void {

@@ -86,8 +86,8 @@ describe.each(layers)("%s", (_, layer, field) => {
       );
       for (const [i, { logits, next }] of alone.entries()) {
         const [behind] = stepped(config, [next], 1);
-        logits.forEach((x, k) => expect(together[i]!.logits[k]).toBeCloseTo(x, 8));
-        behind!.logits.forEach((x, k) => expect(again[i]!.logits[k]).toBeCloseTo(x, 8));
+        for (const [k, x] of logits.entries()) expect(together[i]!.logits[k]).toBeCloseTo(x, 8);
+        for (const [k, x] of behind!.logits.entries()) expect(again[i]!.logits[k]).toBeCloseTo(x, 8);
       }
     },
   );
