@@ -13,7 +13,8 @@ import {
 import { initialize, type LanguageModel, type ModelConfig, scalingLM } from "@finegrain/nn";
 import { describe, expect, test, vi } from "vitest";
 import { forward } from "../test/full-pass.ts";
-import { createGenerator, type Generated, type GenerateOptions } from "./generator.ts";
+import { createGenerator } from "./generator.ts";
+import type { Generated, GenerateOptions } from "./shown.ts";
 import { byteTokenizer } from "./tokenizer/index.ts";
 
 const dense: ModelConfig = { vocabulary: 24, dModel: 8, dFf: 16, layers: 1, heads: 2, maxLength: 80 };

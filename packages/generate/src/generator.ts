@@ -1,13 +1,19 @@
 import { type Backend, FinegrainError, Once } from "@finegrain/graph";
 import { type LanguageModel, loadWeights, type ModelWeights, type Storage } from "@finegrain/nn";
-import { areCachesByPosition, decodeGraph, encodeGraph, readGraph, type Watch, writeGraph } from "./decode-graph.ts";
-import type { DrawnToken } from "./likely.ts";
-import { checkSampling, type SamplingOptions } from "./sampling.ts";
+import {
+  areCachesByPosition,
+  decodeGraph,
+  encodeGraph,
+  readGraph,
+  type Watch,
+  writeGraph,
+  writeTogetherGraph,
+} from "./decode-graph.ts";
 import { type Session, startSession } from "./session.ts";
+import { type Generated, type GenerateOptions, Shown } from "./shown.ts";
 import { writeSliding } from "./sliding.ts";
-import { stopSequences } from "./stop.ts";
 import { capacityFor, type Decoder } from "./stream.ts";
-import type { Tokenizer } from "./tokenizer/index.ts";
+import { type GeneratedOf, generateTogether } from "./together.ts";
 
 export interface GeneratorOptions {
   readonly backend: Backend;
@@ -23,36 +29,8 @@ export interface GeneratorOptions {
   readonly capacity?: number;
   /** What else its steps show: it comes with every token of a session's `write`. */
   readonly watch?: Watch;
-}
-
-export interface GenerateOptions extends SamplingOptions {
-  readonly maxTokens: number;
-  readonly tokenizer: Tokenizer;
-  /** Texts before which the output ends. */
-  readonly stop?: readonly string[];
-  /** Tokens of which any ends the output, and has no text itself. */
-  readonly endTokens?: readonly number[];
-  /**
-   * Tokens that the model sees at a time: a longer text goes on in a window that slides by half of them. At most its `maxLength`.
-   * Default: all that, and the text ends with it.
-   */
-  readonly context?: number | undefined;
-  /** What the text is to follow, of a model that reads a source. */
-  readonly source?: Int32Array | undefined;
-  /** An abort ends the output at once, whatever is under way. */
-  readonly signal?: AbortSignal;
-}
-
-/** Why a text ended: a stop sequence, an end token, as many tokens as were asked for, no more room in the model's context, or an abort. */
-export type End = "stop" | "endToken" | "maxTokens" | "context" | "abort";
-
-/** A token that was drawn, and the text that can be shown now: whole characters that are part of no stop sequence. */
-export interface Generated extends Partial<DrawnToken> {
-  /** Left out where an abort ends the text: then there is none. */
-  readonly token?: number;
-  readonly text: string;
-  /** With the last of them only. */
-  readonly end?: End;
+  /** Texts that `generateAll` writes at a time, each with caches of its own. Default 1. */
+  readonly streams?: number;
 }
 
 /** A language model that writes. */
@@ -65,6 +43,18 @@ export interface Generator extends AsyncDisposable {
    *   option cannot be.
    */
   generate(prompt: Int32Array, options: GenerateOptions): AsyncGenerator<Generated, void, undefined>;
+  /**
+   * Go on from many prompts, as many at a time as the generator has `streams`: each step reads the weights once and writes a token of
+   * every text, and where one ends the next prompt takes its place. Each text is what {@link generate} writes, up to the rounding of
+   * products over several rows.
+   * @param options of all, or of each prompt for itself.
+   * @throws FinegrainError before anything is written, as `generate` does for any of them; where there are not as many options as
+   *   prompts, the model reads a source, or a window is to slide.
+   */
+  generateAll(
+    prompts: readonly Int32Array[],
+    options: GenerateOptions | readonly GenerateOptions[],
+  ): AsyncGenerator<GeneratedOf, void, undefined>;
 }
 
 /**
@@ -72,7 +62,9 @@ export interface Generator extends AsyncDisposable {
  * @throws FinegrainError where the weights are not the model's, or the backend cannot keep them as is asked.
  */
 export async function createGenerator(options: GeneratorOptions): Promise<Generator> {
-  const { backend, model, weights, capacity = 1, storage = "float32", watch } = options;
+  const { backend, model, weights, capacity = 1, storage = "float32", watch, streams = 1 } = options;
+  if (!(Number.isInteger(streams) && streams >= 1))
+    throw new FinegrainError(`the streams of a generator must be a whole number of at least 1, not ${streams}`);
   const buffers = await loadWeights(backend, model, weights, storage);
   const own = [...buffers].filter(([path, buffer]) => weights.get(path) !== buffer).map(([, buffer]) => buffer);
   const executables = new Once<string, Disposable>();
@@ -101,10 +93,16 @@ export async function createGenerator(options: GeneratorOptions): Promise<Genera
         const { graph, donate } = writeGraph(model, kind, { ...room, storage }, watch);
         return backend.compile(graph, { donate });
       }),
+    writeTogether: (kinds, room) =>
+      once(["write together", kinds, room], () => {
+        const { graph, donate } = writeTogetherGraph(model, kinds, { ...room, storage });
+        return backend.compile(graph, { donate });
+      }),
   };
   return {
     start: (source) => startSession(decoder, source),
     generate: (prompt, options) => generate(decoder, prompt, options),
+    generateAll: (prompts, options) => generateTogether(decoder, streams, prompts, options),
     async [Symbol.asyncDispose]() {
       for (const executable of await executables.clear()) executable[Symbol.dispose]();
       for (const buffer of own) buffer[Symbol.dispose]();
@@ -120,36 +118,15 @@ async function* generate(
   prompt: Int32Array,
   options: GenerateOptions,
 ): AsyncGenerator<Generated, void, undefined> {
-  const { maxTokens, tokenizer, stop = [], endTokens = [], context, source } = options;
-  const { maxLength } = decoder.model.config;
-  checkSampling(options);
-  if (!(maxTokens >= 1)) throw new FinegrainError(`the tokens to write must be at least 1, not ${maxTokens}`);
-  if (prompt.length === 0) throw new FinegrainError("the prompt is empty: there is nothing to go on from");
-  if (context !== undefined && !(Number.isInteger(context) && context >= 1 && context <= maxLength))
-    throw new FinegrainError(`the context must be a whole number from 1 to the model's ${maxLength}, not ${context}`);
-  if (prompt.length > maxLength && context === undefined)
-    throw new FinegrainError(
-      `the prompt has ${prompt.length} tokens, more than the model's context of ${maxLength}: a window can slide over it (context, --context ${maxLength})`,
-    );
-  const [stream, stops] = [tokenizer.stream(), stopSequences(stop)];
-  if (source && context !== undefined)
-    throw new FinegrainError("a text that follows a source has no window that slides: leave the context away");
+  const { context, source } = options;
+  const shown = new Shown(prompt, options, decoder.model.config.maxLength);
   using session = startSession(decoder, source);
-  /** What was held back in case more was to come. */
-  const rest = (): string => stops.push(stream.flush()).text + stops.flush();
-  let count = 0;
   for await (const drawn of context === undefined
     ? session.write(prompt, options)
     : writeSliding(decoder, prompt, { ...options, context })) {
-    const { token } = drawn;
-    count++;
-    if (endTokens.includes(token)) return yield { ...drawn, text: rest(), end: "endToken" };
-    // A model may have rows for more tokens than there are: those have no text.
-    const { text, stopped } = stops.push(token < tokenizer.vocabularySize ? stream.push(token) : "");
-    if (stopped) return yield { ...drawn, text, end: "stop" };
-    if (count >= maxTokens || (context === undefined && prompt.length + count > maxLength))
-      return yield { ...drawn, text: text + rest(), end: count >= maxTokens ? "maxTokens" : "context" };
-    yield { ...drawn, text };
+    const piece = shown.push(drawn);
+    yield piece;
+    if (piece.end) return;
   }
-  yield { text: rest(), end: "abort" };
+  yield shown.abort();
 }

@@ -1,14 +1,14 @@
 export { type ChatMessage, chatPrompt, type TemplateTokens } from "./chat.ts";
-export { cacheTypes, type DecodeShape, decodeGraph, type Watch, writeGraph } from "./decode-graph.ts";
-export { drawToken } from "./draw-token.ts";
 export {
-  createGenerator,
-  type End,
-  type Generated,
-  type GenerateOptions,
-  type Generator,
-  type GeneratorOptions,
-} from "./generator.ts";
+  cacheTypes,
+  type DecodeShape,
+  decodeGraph,
+  type Watch,
+  writeGraph,
+  writeTogetherGraph,
+} from "./decode-graph.ts";
+export { drawToken } from "./draw-token.ts";
+export { createGenerator, type Generator, type GeneratorOptions } from "./generator.ts";
 export type { DrawnToken, TokenProbability } from "./likely.ts";
 export {
   checkSampling,
@@ -21,7 +21,9 @@ export {
   tokenOf,
 } from "./sampling.ts";
 export type { Session } from "./session.ts";
+export type { End, Generated, GenerateOptions } from "./shown.ts";
 export { slideOf } from "./sliding.ts";
 export { type StopSequences, stopSequences } from "./stop.ts";
+export type { GeneratedOf } from "./together.ts";
 export * from "./tokenizer/index.ts";
 export type { WriteOptions } from "./write.ts";

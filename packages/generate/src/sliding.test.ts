@@ -2,7 +2,8 @@ import { referenceBackend } from "@finegrain/graph";
 import { initialize, type ModelConfig, scalingLM } from "@finegrain/nn";
 import { expect, test } from "vitest";
 import { forward } from "../test/full-pass.ts";
-import { createGenerator, type Generated, type GenerateOptions } from "./generator.ts";
+import { createGenerator } from "./generator.ts";
+import type { Generated, GenerateOptions } from "./shown.ts";
 import { slideOf, windowStart } from "./sliding.ts";
 import { byteTokenizer } from "./tokenizer/index.ts";
 

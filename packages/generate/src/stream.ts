@@ -133,6 +133,11 @@ export class Stream implements Disposable {
     await this.#enlarge(this.capacityWith(count));
   }
 
+  /** Begin anew: tokens are put where the first ones are. */
+  rewind(): void {
+    this.#position = 0;
+  }
+
   /** Room that the caches have, or need for so many tokens more. */
   capacityWith(count: number): number {
     const { maxLength } = this.decoder.model.config;
@@ -273,7 +278,8 @@ function checkSource({ source: reader, config }: LanguageModel, source: Int32Arr
   expectKnown(source, config.vocabulary);
 }
 
-function expectKnown(tokens: Int32Array, vocabulary: number): void {
+/** @throws FinegrainError where a token is not of the vocabulary. */
+export function expectKnown(tokens: Int32Array, vocabulary: number): void {
   const foreign = tokens.find((token) => token < 0 || token >= vocabulary);
   if (foreign !== undefined)
     throw new FinegrainError(`token ${foreign} is outside the model's vocabulary of ${vocabulary}`);
