@@ -1,4 +1,12 @@
-import { createGenerator, drawInputs, drawKind, drawNumbers, drawToken, type WriteOptions } from "@finegrain/generate";
+import {
+  byteTokenizer,
+  createGenerator,
+  drawInputs,
+  drawKind,
+  drawNumbers,
+  drawToken,
+  type WriteOptions,
+} from "@finegrain/generate";
 import {
   type Backend,
   graph,
@@ -52,6 +60,10 @@ export function describeSampling(backend: () => Backend): void {
     it.each(Object.entries(modelConfigs))("and writes on with %s", async (_, config) => {
       expect(await written(backend(), config)).toEqual(await writtenByReference(config));
     });
+
+    it.each(Object.entries(modelConfigs))("and several texts at a time with %s", async (_, config) => {
+      expect(await writtenTogether(backend(), config)).toEqual(await writtenTogetherByReference(config));
+    });
   });
 }
 
@@ -74,6 +86,28 @@ async function written(backend: Backend, config: ModelConfig): Promise<[way: Wri
 }
 
 const writtenByReference = onceForEach((config: ModelConfig) => written(referenceBackend(), config));
+
+/** What a model writes behind prompts of other lengths, in two ways: five at a time, and fewer where they come to their ends. */
+async function writtenTogether(backend: Backend, config: ModelConfig): Promise<number[][]> {
+  const model = scalingLM(config);
+  const weights = initialize(model.params, 3);
+  await using generator = await createGenerator({ backend, model, weights, streams: 5 });
+  const lengths = [1, 10, 4, 7, 2];
+  const prompts = lengths.map(
+    (length, i) => randomValue({ dtype: "int32", shape: [length], below: config.vocabulary }, i).data as Int32Array,
+  );
+  const options = prompts.map((_, i) => ({
+    ...ways[i % 2 === 0 ? 0 : 6],
+    seed: i,
+    tokenizer: byteTokenizer(),
+    maxTokens: 6,
+  }));
+  const tokens = prompts.map((): number[] => []);
+  for await (const { prompt, token } of generator.generateAll(prompts, options)) tokens[prompt]!.push(token!); // no abort
+  return tokens;
+}
+
+const writtenTogetherByReference = onceForEach((config: ModelConfig) => writtenTogether(referenceBackend(), config));
 
 /** The graph that draws a token of these logits, and its inputs. */
 function drawn(logits: HostTensor, way: WriteOptions, position: number): [program: ListGraph, values: HostTensor[]] {

@@ -3,17 +3,21 @@ import { expect, test, vi } from "vitest";
 
 const at = (path: string) => new URL(path, import.meta.url);
 
-test("the README's first example runs", async () => {
+test.each([
+  [0, [["\nended by maxTokens"], [256, 27]], 23],
+  [1, [[3]], 0],
+])("the README's example %d runs", async (which, logged, written) => {
   const readme = await readFile(at("../README.md"), "utf8");
-  const code = /```ts\n([\s\S]*?)```/.exec(readme)![1]!.replace("@finegrain/generate", "../src/index.ts");
-  const file = at(`./readme-example-${process.pid}.ts`);
+  const examples = [...readme.matchAll(/```ts\n([\s\S]*?)```/g)];
+  const code = examples[which]![1]!.replace("@finegrain/generate", "../src/index.ts");
+  const file = at(`./readme-example-${which}-${process.pid}.ts`);
   const log = vi.spyOn(console, "log").mockImplementation(() => {});
   const write = vi.spyOn(process.stdout, "write").mockReturnValue(true);
   await writeFile(file, code);
   try {
     await import(file.href);
-    expect(log.mock.calls).toEqual([["\nended by maxTokens"], [256, 27]]);
-    expect(write.mock.calls.length).toBe(23);
+    expect(log.mock.calls).toEqual(logged);
+    expect(write.mock.calls.length).toBe(written);
   } finally {
     await rm(file);
     log.mockRestore();
