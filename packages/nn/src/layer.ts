@@ -17,6 +17,8 @@ export interface Param {
   readonly init: Init;
   /** Of a matrix [in, out]: a product sums over its rows. Left out: over its last axis, or whatever it is. */
   readonly rows?: "inputs";
+  /** Of a matrix: much of what it is multiplied with is 0, and needs no weights. Left out: false. */
+  readonly skipsZeros?: true;
   /** The first axis has a part for every expert, which ranks may share out among them. Left out: false. */
   readonly perExpert?: true;
 }

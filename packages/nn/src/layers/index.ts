@@ -89,6 +89,7 @@ export {
 export { learnedPositions } from "./positions/learned-positions.ts";
 export { type Rotation, rotary, rotation } from "./positions/rotary.ts";
 export { sinusoidalPositions } from "./positions/sinusoidal-positions.ts";
+export { activeInputs, type InputFilter } from "./projections/active-inputs.ts";
 export { type DenseConfig, type DenseParams, dense } from "./projections/dense.ts";
 export { type LocallyConnectedDenseConfig, locallyConnectedDense } from "./projections/locally-connected-dense.ts";
 export {

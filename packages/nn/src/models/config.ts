@@ -2,6 +2,7 @@ import { expectDivisible, expectOneOf, expectPositive } from "../config-error.ts
 import { type Place, place } from "../definition/layer-definition.ts";
 import type { Activation } from "../layers/feed-forward/activation.ts";
 import type { RecurrenceConfig } from "../layers/recurrence/recurrent-branch.ts";
+import { type ActiveInputs, checkActiveInputs } from "./active-inputs-config.ts";
 import type { AttentionConfig, FeedForwardConfig, LossConfig, NormConfig, PositionsConfig } from "./catalogs.ts";
 import { checkLora, type LoraConfig } from "./lora-config.ts";
 import type { StudentConfig } from "./student-config.ts";
@@ -53,6 +54,8 @@ export interface ModelConfig {
   readonly lora?: LoraConfig;
   /** Feed-forward layers that learn to do what the model's own do, and alone are trained. Default: there are none. */
   readonly student?: StudentConfig;
+  /** Of dense layers, for each block: how large the inputs of its matrices are at least that count. Default: all inputs do. */
+  readonly activeInputs?: readonly ActiveInputs[];
 }
 
 /** The encoder of a model whose texts follow a source, and how the two are joined. Layers are those of the text's blocks. */
@@ -102,6 +105,7 @@ const FIELDS = {
   encoder: true,
   lora: true,
   student: true,
+  activeInputs: true,
 } as const satisfies Readonly<Record<keyof ModelConfig, true>>;
 
 const ENCODER_FIELDS = {
@@ -139,6 +143,7 @@ export function checkConfig(config: ModelConfig): void {
     expectKnown(at, "student.", config.student, { feedForward: true, dFf: true });
     if (!config.student.feedForward) at.refuse("student.feedForward is missing");
   }
+  checkActiveInputs(config, at);
   if (config.lora && config.student)
     at.refuse("either lora or a student is trained beside a model's weights, not both");
 }

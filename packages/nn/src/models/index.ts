@@ -1,4 +1,11 @@
 export {
+  type ActiveInput,
+  type ActiveInputs,
+  type FilterOf,
+  MATRIX_INPUTS,
+  type MatrixInput,
+} from "./active-inputs-config.ts";
+export {
   type AttentionConfig,
   catalogs,
   type FeedForwardConfig,
@@ -24,7 +31,7 @@ export {
   type OwnLayers,
 } from "./parts.ts";
 export { presets } from "./presets.ts";
-export { type LanguageModelParams, scalingLM } from "./scaling-lm.ts";
+export { filteredLM, type LanguageModelParams, scalingLM } from "./scaling-lm.ts";
 export type { StudentConfig } from "./student-config.ts";
 export { studentStart } from "./students.ts";
 export { type TerraformerConfig, type TerraformerParams, terraformer } from "./terraformer.ts";

@@ -14,6 +14,7 @@ import { norms } from "../layers/norm/catalog.ts";
 import type { NormDimensions } from "../layers/norm/definition.ts";
 import { positions } from "../layers/positions/catalog.ts";
 import type { PositionLayer, PositionsDimensions } from "../layers/positions/definition.ts";
+import type { LayerFilters } from "../layers/projections/active-inputs.ts";
 import { type RecurrentBranchParams, recurrentBranch } from "../layers/recurrence/recurrent-branch.ts";
 import type { AttentionConfig } from "./catalogs.ts";
 import { hiddenUnits, type ModelConfig } from "./config.ts";
@@ -59,6 +60,7 @@ function withOwn<D, L>(known: Catalog<D, L>, own: readonly AnyDefinition<D, L>[]
 export function feedForwardOf(
   config: Pick<ModelConfig, "dModel" | "dFf" | "activation" | "feedForward" | "feedForwardChunk">,
   own: OwnLayers = {},
+  filters?: LayerFilters,
 ): Layer | DecodedLayer {
   const { dModel, activation, feedForward = { type: "dense" } } = config;
   const { type } = feedForward;
@@ -66,7 +68,7 @@ export function feedForwardOf(
     throw new FinegrainError(`model config: a ${type} feed-forward layer has the activation relu, not ${activation}`);
   const part = type === "dense" && activation !== undefined ? { activation, ...feedForward } : feedForward;
   const known = withOwn<FeedForwardDimensions, Layer | DecodedLayer>(feedForwards, own.feedForward);
-  const layer = fromConfig(known, "feedForward", part, { dModel, dFf: hiddenUnits(config) });
+  const layer = fromConfig(known, "feedForward", part, { dModel, dFf: hiddenUnits(config), filters });
   return config.feedForwardChunk === undefined ? layer : inChunks(layer, config.feedForwardChunk);
 }
 
@@ -77,6 +79,7 @@ export function feedForwardOf(
 export function attentionOf(
   config: Pick<ModelConfig, "dModel" | "heads" | "attention" | "attentionDropout" | "positions" | "objective">,
   own: OwnLayers = {},
+  filters?: LayerFilters,
 ): AttentionLayer {
   const { dModel, heads, attention = { type: "dense" }, attentionDropout, objective } = config;
   // Whether positions turn queries and keys has nothing to do with how long a text may be.
@@ -88,6 +91,7 @@ export function attentionOf(
     ...(rotary && { rotary }),
     ...(attentionDropout && { dropout: attentionDropout }),
     causal: objective !== "masked",
+    filters,
   });
 }
 

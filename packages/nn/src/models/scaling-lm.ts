@@ -1,6 +1,7 @@
 import { FinegrainError, reshape, type Tensor, type TensorType } from "@finegrain/graph";
 import type { CacheTree, Layer, Tree } from "../layer.ts";
 import { type BlockParams, block } from "../layers/block.ts";
+import { type FilterOf, filtersOf, layerFilters } from "./active-inputs-config.ts";
 import { checkConfig, type ModelConfig } from "./config.ts";
 import { type EndsParams, endsOf } from "./ends.ts";
 import type { LanguageModel } from "./language-model.ts";
@@ -38,32 +39,39 @@ export function scalingLM<const O extends OwnLayers = Record<never, never>>(
   const config = given as ModelConfig; // own layers are known by the names in `own`, which each part looks up
   checkConfig(config);
   if (config.encoder) throw new FinegrainError("model config: a language model alone has no encoder");
-  const model = wholeModel(config, own);
+  const model = filteredLM(config, own, filtersOf(config));
   // With more parameters below those of its blocks, whose types say nothing of what is in them.
   return config.lora ? (withLora(model, config.lora) as LanguageModel<LanguageModelParams>) : model;
 }
 
-/** The model whose weights are all trained. */
-function wholeModel(config: ModelConfig, own: OwnLayers | undefined): LanguageModel<LanguageModelParams> {
+/** The model whose weights are all trained, and whose dense matrices are multiplied with what filters leave of their inputs. */
+export function filteredLM(
+  config: ModelConfig,
+  own: OwnLayers | undefined,
+  filterOf: FilterOf,
+): LanguageModel<LanguageModelParams> {
   const { vocabulary, layers } = config;
   const isMasked = config.objective === "masked";
   const ends = endsOf(config, own);
-  const parts = {
-    norm: normOf(config, own),
-    attention: attentionOf(config, own),
-    feedForward: config.student
-      ? taught(feedForwardOf(config, own), feedForwardOf(graduatedConfig(config), own))
-      : feedForwardOf(config, own),
-    recurrence: recurrenceOf(config, own),
-    dropout: config.dropout,
+  const blockAt = (i: number) => {
+    const filters = layerFilters(filterOf, i);
+    const feedForward = feedForwardOf(config, own, filters.feedForward);
+    const graduated = config.student && feedForwardOf(graduatedConfig(config), own);
+    const parts = {
+      norm: normOf(config, own),
+      attention: attentionOf(config, own, filters.attention),
+      feedForward: graduated ? taught(feedForward, graduated) : feedForward,
+      recurrence: recurrenceOf(config, own),
+      dropout: config.dropout,
+    };
+    if (!isMasked) expectCausal(graduatedConfig(config), parts.feedForward);
+    return block(parts);
   };
   if (config.student && endingOf(graduatedConfig(config), own))
     throw new FinegrainError(
       `model config: a student cannot be ${config.student.feedForward.type}, which ends its training as another layer`,
     );
-  if (!isMasked) expectCausal(graduatedConfig(config), parts.feedForward);
-  const one = block(parts);
-  const names = Array.from({ length: layers }, (_, i) => `${i}`);
+  const all = Array.from({ length: layers }, (_, i) => [`${i}`, blockAt(i)] as const);
   const { embedding, positions, ...behind } = ends.params;
 
   return {
@@ -72,15 +80,15 @@ function wholeModel(config: ModelConfig, own: OwnLayers | undefined): LanguageMo
     params: {
       embedding,
       ...(positions ? { positions } : {}),
-      blocks: Object.fromEntries(names.map((name) => [name, one.params])),
+      blocks: Object.fromEntries(all.map(([name, one]) => [name, one.params])),
       ...behind,
     },
     logits(w, tokens, context) {
-      const x = names.reduce((h, name) => one.apply(w.blocks[name]!, h, context), ends.begin(w, tokens, context));
+      const x = all.reduce((h, [name, one]) => one.apply(w.blocks[name]!, h, context), ends.begin(w, tokens, context));
       return ends.logits(w, x, context);
     },
     caches: (batch, capacity): CacheTree => ({
-      blocks: Object.fromEntries(names.map((name) => [name, one.caches(batch, capacity)])) as Tree<TensorType>,
+      blocks: Object.fromEntries(all.map(([name, one]) => [name, one.caches(batch, capacity)])) as Tree<TensorType>,
     }),
     decode(w, tokens, caches, position) {
       if (isMasked) throw new FinegrainError("a masked language model has no decode: it sees tokens on both sides");
@@ -88,7 +96,7 @@ function wholeModel(config: ModelConfig, own: OwnLayers | undefined): LanguageMo
       // The tree is the one that `caches` describes.
       const { blocks } = caches as { readonly blocks: Record<string, Record<string, Tensor>> };
       const next: Record<string, Readonly<Record<string, Tensor>>> = {};
-      for (const name of names) {
+      for (const [name, one] of all) {
         const step = one.decode(w.blocks[name]!, x, blocks[name]!, position);
         x = step.y;
         next[name] = step.caches;

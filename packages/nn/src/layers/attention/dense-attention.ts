@@ -44,9 +44,10 @@ export const denseAttention = defineAttention({
 });
 
 function layer(config: Config): AttentionLayer<AttentionParams<DenseParams & FeatureNormParams, DenseParams>> {
-  const { dModel, heads, kvHeads = heads, bias, normalize, normalizeOver, epsilon } = config;
+  const { dModel, heads, kvHeads = heads, bias, normalize, normalizeOver, epsilon, filters = {} } = config;
   const width = headWidth(config);
-  const project = (ofHeads: number) => dense({ dIn: dModel, dOut: ofHeads * width, bias: bias !== "none" });
+  const project = (ofHeads: number) =>
+    dense({ dIn: dModel, dOut: ofHeads * width, bias: bias !== "none", filter: filters.first });
   const normalized = (ofHeads: number) =>
     normalize
       ? normalizedFeatures(project(ofHeads), { width: normalizeOver === "all" ? ofHeads * width : width, epsilon })
@@ -55,6 +56,6 @@ function layer(config: Config): AttentionLayer<AttentionParams<DenseParams & Fea
     query: normalized(heads),
     key: normalized(kvHeads),
     value: project(kvHeads),
-    output: dense({ dIn: heads * width, dOut: dModel, bias: bias === "all" }),
+    output: dense({ dIn: heads * width, dOut: dModel, bias: bias === "all", filter: filters.last }),
   });
 }

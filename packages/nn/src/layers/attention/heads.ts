@@ -17,6 +17,7 @@ import {
 import type { Context } from "../../context.ts";
 import { dropout } from "../dropout.ts";
 import { type Rotation, rotary } from "../positions/rotary.ts";
+import type { LayerFilters } from "../projections/active-inputs.ts";
 import { eachStream } from "../streams.ts";
 import { attendHeads, causally, hiding, overHeads } from "./attend-heads.ts";
 
@@ -38,6 +39,8 @@ export interface HeadsConfig extends HeadDimensions {
   readonly causal?: boolean;
   /** Part of a query's weights that are dropped in training. Default 0. */
   readonly dropout?: number;
+  /** Of dense projections: those to queries, keys and values, and the one of what heads found. */
+  readonly filters?: LayerFilters | undefined;
 }
 
 interface Projected {

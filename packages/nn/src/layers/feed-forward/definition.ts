@@ -2,12 +2,15 @@ import { expectDivisible } from "../../config-error.ts";
 import { type Defined, type Definition, define } from "../../definition/layer-definition.ts";
 import type { Given, Options } from "../../definition/option.ts";
 import type { DecodedLayer, Layer } from "../../layer.ts";
+import type { LayerFilters } from "../projections/active-inputs.ts";
 
 /** What a model tells its feed-forward layer. */
 export interface FeedForwardDimensions {
   readonly dModel: number;
   /** Hidden units, of all experts together. */
   readonly dFf: number;
+  /** Of a dense layer's matrices: those into the hidden units, and the one out of them. */
+  readonly filters?: LayerFilters | undefined;
 }
 
 /** Another layer of the same weights. */

@@ -2,6 +2,7 @@ import { add, einsum, mul, silu, type Tensor } from "@finegrain/graph";
 import { boolean, choice, type Resolved } from "../../definition/option.ts";
 import { glorot, zeros } from "../../init.ts";
 import { type Layer, matrix, type Param, param, type Weights } from "../../layer.ts";
+import { filtered, kept } from "../projections/active-inputs.ts";
 import { activationNames, activations } from "./activation.ts";
 import { defineFeedForward, type FeedForwardDimensions } from "./definition.ts";
 
@@ -41,18 +42,20 @@ function layer({
   dFf,
   activation,
   bias,
+  filters: { first, last } = {},
 }: FeedForwardDimensions & Resolved<typeof options>): Layer<FeedForwardParams> {
   const init = glorot(dModel, dFf);
   const withBias = (kernel: Param, dOut: number) => (bias ? { kernel, bias: param([dOut], zeros) } : { kernel });
-  const inner = withBias(matrix(dModel, dFf, init), dFf);
-  const outer = withBias(param([dModel, dFf], init), dModel);
-  const into = (w: Weights<MatrixParams>, x: Tensor) => biased(einsum(x, w.kernel, "B T D, D F -> B T F"), w);
+  const inner = withBias(filtered(matrix(dModel, dFf, init), first), dFf);
+  const outer = withBias(filtered(param([dModel, dFf], init), last), dModel);
+  const into = (w: Weights<MatrixParams>, x: Tensor) =>
+    biased(einsum(kept(x, first), w.kernel, "B T D, D F -> B T F"), w);
   return {
     params: activation === "swiglu" ? { inner, gate: inner, outer } : { inner, outer },
     apply(w, x) {
       const units = into(w.inner, x);
       const hidden = activation === "swiglu" ? mul(silu(into(w.gate!, x)), units) : activations[activation](units);
-      return biased(einsum(hidden, w.outer.kernel, "B T F, D F -> B T D"), w.outer);
+      return biased(einsum(kept(hidden, last), w.outer.kernel, "B T F, D F -> B T D"), w.outer);
     },
   };
 }
