@@ -3,6 +3,7 @@ import {
   cast,
   einsum,
   fromInt4,
+  fromInt4Inputs,
   gather,
   graph,
   type HostTensor,
@@ -15,6 +16,7 @@ import {
   type StorageDType,
   type Tensor,
   toFloat16,
+  transpose,
 } from "@finegrain/graph";
 import { describe, it } from "vitest";
 import { randomValue } from "./random-value.ts";
@@ -92,6 +94,29 @@ export function describeStorage(backend: () => Backend, tolerance: number): void
           tolerance,
         );
       });
+    });
+    // Of a group of inputs none, few, about half or all are 0, or all are as large as can be.
+    it.each([1, 3])("inputs that are 0, %d at a time", async (count) => {
+      const [inputs, outputs] = [PACKED_WIDTH, 3 * INT4_GROUP];
+      const words = input([inputs, outputs / INT4_WORD], "int32", "words");
+      const groups = [inputs / INT4_GROUP, outputs];
+      const [scale, min] = [input(groups, "float16", "scale"), input(groups, "float16", "min")];
+      const x = input([count, inputs], "float32", "x");
+      const table = fromInt4Inputs(words, cast(scale, "float32"), cast(min, "float32"));
+      const outputsOf = [einsum(x, table, "B K, K R -> B R"), einsum(x, transpose(table, [1, 0]), "B K, R K -> B R")];
+      const whole = graph({ name: "int4 weights by input", inputs: [words, scale, min, x], outputs: outputsOf });
+      const halves = [3, 4].map((seed) => {
+        const { shape, data } = randomValue({ dtype: "float32", shape: groups }, seed);
+        return hostTensor("float16", shape, Uint16Array.from(data, toFloat16));
+      });
+      const packed = randomValue({ ...words, atLeast: -(2 ** 31), below: 2 ** 31 }, 1);
+      const least = [0, 0.1, 0.8, 3, Number.POSITIVE_INFINITY];
+      const sparse = Float32Array.from(randomValue(x, 2).data, (value, i) => {
+        const group = Math.floor(i / INT4_GROUP) % groups[0]!;
+        return group < least.length ? (Math.abs(value) < least[group]! ? 0 : value) : group === least.length ? 1 : -1;
+      });
+      const given = [packed, ...halves, hostTensor("float32", x.shape, sparse)];
+      await expectAgreement(backend(), int4Products(whole), given, tolerance);
     });
   });
 }

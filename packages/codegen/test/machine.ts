@@ -76,6 +76,7 @@ export class Machine {
         return philox(this.#memory(kernel.key), this.#memory(kernel.counter), kernel.to.size);
       case "fromInt4":
       case "int4Product":
+      case "int4InputsProduct":
         throw new Error(`${kernel.kind} is tested where it is rendered`);
     }
   }

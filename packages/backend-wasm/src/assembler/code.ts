@@ -137,6 +137,15 @@ export class Code {
     return this;
   }
 
+  /** Bytes of two vectors: 0 to 15 of the first, 16 to 31 of the second. */
+  shuffleBytes(bytes: readonly number[]): this {
+    this.#bytes
+      .byte(0xfd)
+      .unsigned(13)
+      .byte(...bytes);
+    return this;
+  }
+
   access(name: keyof typeof access, offset = 0): this {
     const [opcode, align] = access[name];
     this.#bytes.byte(opcode).unsigned(align).unsigned(offset);

@@ -48,6 +48,7 @@ export const opcodes = {
 
 /** Behind the prefix 0xfd: 128-bit vectors, and the relaxed operations from 0x100 on. */
 export const vectorOpcodes = {
+  "i16x8.splat": 16,
   "i32x4.splat": 17,
   "f32x4.splat": 19,
   "i32x4.eq": 55,
@@ -79,6 +80,7 @@ export const vectorOpcodes = {
   "i16x8.extend_high_i8x16_u": 138,
   "i16x8.shr_u": 141,
   "i16x8.add": 142,
+  "i16x8.mul": 149,
   "i32x4.abs": 160,
   "i32x4.neg": 161,
   "i32x4.extend_low_i16x8_s": 167,
@@ -118,6 +120,7 @@ export const vectorOpcodes = {
 export const vectorAccess = {
   "v128.load": [0, 4],
   "v128.load16x4_s": [3, 3],
+  "v128.load16_splat": [8, 1],
   "v128.load32_splat": [9, 2],
   "v128.store": [11, 4],
   "v128.load32_zero": [92, 2],
@@ -144,6 +147,7 @@ export const access = {
   "i64.load": [0x29, 3],
   "f32.load": [0x2a, 2],
   "i32.store": [0x36, 2],
+  "i32.store8": [0x3a, 0],
   "f32.store": [0x38, 2],
 } as const;
 

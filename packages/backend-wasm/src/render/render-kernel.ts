@@ -2,6 +2,7 @@ import { type Kernel, type ProgramBuffer, readsOf } from "@finegrain/codegen";
 import { Code } from "../assembler/code.ts";
 import type { Opening, RenderedKernel, Target } from "./kernel.ts";
 import { renderFromInt4 } from "./kernels/from-int4.ts";
+import { renderInt4InputsProduct } from "./kernels/int4-inputs-product.ts";
 import { renderInt4Product } from "./kernels/int4-product.ts";
 import { renderRandomBits } from "./kernels/random-bits.ts";
 import { renderScatterAdd } from "./kernels/scatter-add.ts";
@@ -34,6 +35,8 @@ function render(kernel: Kernel, opening: Opening, target: Target): Division {
       return renderFromInt4(kernel, opening);
     case "int4Product":
       return renderInt4Product(kernel, opening, target);
+    case "int4InputsProduct":
+      return renderInt4InputsProduct(kernel, opening, target);
   }
 }
 

@@ -1,7 +1,7 @@
 import type { Branch, Dispatch, Kernel, MemoryPlan, ProgramBuffer } from "@finegrain/codegen";
 import { size } from "@finegrain/graph";
 import { type Binding, Bindings } from "./bindings.ts";
-import { renderFromInt4, renderInt4Product } from "./int4.ts";
+import { renderFromInt4, renderInt4InputsProduct, renderInt4Product } from "./int4.ts";
 import { type Opening, type RenderedKernel, tileType, type WorkgroupArray, workgroupArrays } from "./kernel.ts";
 import { renderMap } from "./map.ts";
 import { lanesOfTiles } from "./products/plan-tiles.ts";
@@ -122,6 +122,8 @@ function render(kernel: Kernel, opening: Opening): RenderedKernel {
       return renderFromInt4(kernel, opening);
     case "int4Product":
       return renderInt4Product(kernel, opening);
+    case "int4InputsProduct":
+      return renderInt4InputsProduct(kernel, opening);
     case "loop":
       return kernel.reduction
         ? (renderProduct(kernel, opening) ?? renderReduce(kernel, opening))

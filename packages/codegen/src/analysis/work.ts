@@ -1,6 +1,14 @@
 import { type Cost, INT4_GROUP, size } from "@finegrain/graph";
 import { expressionsOf, type Load, variesAlong } from "../ir/expression.ts";
-import { bytesOf, elementBytes, type Int4ProductKernel, type Kernel, type LoopKernel, readsOf } from "../ir/kernel.ts";
+import {
+  bytesOf,
+  elementBytes,
+  type Int4InputsProductKernel,
+  type Int4ProductKernel,
+  type Kernel,
+  type LoopKernel,
+  readsOf,
+} from "../ir/kernel.ts";
 import { asProduct, extentOf } from "./product.ts";
 
 /** What a kernel asks of the threads or workgroups that do it, where it is scheduled. */
@@ -45,6 +53,7 @@ function stepsOf(kernel: Kernel): number {
     case "fromInt4":
       return kernel.to.size;
     case "int4Product":
+    case "int4InputsProduct":
       return kernel.count * weightsOf(kernel);
   }
 }
@@ -67,6 +76,7 @@ function operationsOf(kernel: Kernel): number {
     case "fromInt4":
       return kernel.to.size;
     case "int4Product":
+    case "int4InputsProduct":
       return kernel.count * weightsOf(kernel);
   }
 }
@@ -94,11 +104,12 @@ export function kernelCost(kernel: Kernel): Cost {
     case "fromInt4":
       return { flops: 2 * kernel.to.size, bytes: allBytes(kernel) };
     case "int4Product":
+    case "int4InputsProduct":
       return { flops: 2 * kernel.count * weightsOf(kernel), bytes: allBytes(kernel) };
   }
 }
 
-const weightsOf = ({ rows, groups }: Int4ProductKernel): number => rows * groups * INT4_GROUP;
+const weightsOf = ({ rows, groups }: Int4ProductKernel | Int4InputsProductKernel): number => rows * groups * INT4_GROUP;
 
 /** Of a kernel that reads all of what it reads. */
 const allBytes = (kernel: Kernel): number =>

@@ -144,6 +144,14 @@ export const builders: Readonly<Record<string, Builder>> = {
     tools.add({ kind: "int4Product", name: x.op, x: tools.stored(vectors), ...weights, count, rows, groups, to });
     return to;
   },
+  int4InputsProduct(x, to, tools) {
+    const [vectors, ...packed] = x.inputs as [Tensor, Tensor, Tensor, Tensor];
+    const [groups, rows] = packed[1].shape as [number, number];
+    const weights = int4Weights(packed, tools);
+    const [count] = vectors.shape as [number];
+    tools.add({ kind: "int4InputsProduct", name: x.op, x: tools.stored(vectors), ...weights, count, rows, groups, to });
+    return to;
+  },
   randomBits(x, to, tools) {
     const [key, counter] = x.inputs as [Tensor, Tensor];
     tools.add({ kind: "randomBits", name: x.op, key: tools.stored(key), counter: tools.stored(counter), to });

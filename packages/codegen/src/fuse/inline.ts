@@ -27,7 +27,7 @@ export interface Surroundings {
 export const lowersWhole: ReadonlySet<CompositeName> = new Set(["sequenceMask"]);
 
 /** Those that are kernels of their own, for who has them. */
-export const int4Ops: ReadonlySet<CompositeName> = new Set(["fromInt4", "int4Product"]);
+export const int4Ops: ReadonlySet<CompositeName> = new Set(["fromInt4", "int4Product", "int4InputsProduct"]);
 
 const elementwise = new Set<string>([...scalarOps, ...lowersWhole]);
 export const isElementwise = (tensor: Tensor): boolean => elementwise.has(tensor.op);

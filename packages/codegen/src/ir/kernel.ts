@@ -92,7 +92,22 @@ export interface Int4ProductKernel extends Int4Weights {
   readonly to: ProgramBuffer;
 }
 
-export type Kernel = LoopKernel | ScatterAddKernel | TopKKernel | RandomBitsKernel | FromInt4Kernel | Int4ProductKernel;
+/**
+ * Products of `count` vectors with weights that lie input by input, as `fromInt4Inputs` has them: [count, groups * 32] x [groups * 32, rows] ->
+ * [count, rows].
+ */
+export interface Int4InputsProductKernel extends Omit<Int4ProductKernel, "kind"> {
+  readonly kind: "int4InputsProduct";
+}
+
+export type Kernel =
+  | LoopKernel
+  | ScatterAddKernel
+  | TopKKernel
+  | RandomBitsKernel
+  | FromInt4Kernel
+  | Int4ProductKernel
+  | Int4InputsProductKernel;
 
 /** All that a loop kernel computes for an iteration, in the order in which it meets it. */
 export const rootsOf = ({ reduction, result, at }: LoopKernel): Expression[] => [
@@ -116,6 +131,7 @@ export function readsOf(kernel: Kernel): ProgramBuffer[] {
     case "fromInt4":
       return [kernel.words, kernel.scale, kernel.min];
     case "int4Product":
+    case "int4InputsProduct":
       return [kernel.x, kernel.words, kernel.scale, kernel.min];
   }
 }

@@ -7,6 +7,7 @@ export * from "./cross-entropy.ts";
 export * from "./fast-gelu.ts";
 export * from "./gelu.ts";
 export { fromInt4, int4Product } from "./int4.ts";
+export { fromInt4Inputs, int4InputsProduct } from "./int4-inputs.ts";
 export * from "./layer-norm.ts";
 export { linearRecurrence } from "./linear-recurrence.ts";
 export * from "./log-softmax.ts";

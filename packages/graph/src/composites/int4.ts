@@ -89,7 +89,7 @@ function bits(words: Tensor, lowest: number): Tensor {
 }
 
 /** Each group of 32 as whole multiples of a 127th of its largest magnitude. */
-function roundedTo8Bits(x: Tensor): Tensor {
+export function roundedTo8Bits(x: Tensor): Tensor {
   const [rows, length] = x.shape as [number, number];
   const groups = reshape(x, [rows, length / INT4_GROUP, INT4_GROUP]);
   const step = div(reduceMax(abs(groups), { axes: [2], keepDims: true }), INT8_LARGEST);

@@ -1,5 +1,6 @@
 import type { AttrsOf } from "../catalog.ts";
 import { fromInt4, int4Product } from "../composites/int4.ts";
+import { fromInt4Inputs, int4InputsProduct } from "../composites/int4-inputs.ts";
 import { type EinsumSpec, parseEinsum } from "../einsum-spec.ts";
 import type { Graph } from "../graph.ts";
 import { gather } from "../ops/gather-scatter.ts";
@@ -7,12 +8,12 @@ import { reshape } from "../ops/reshape.ts";
 import { size, type Tensor } from "../tensor.ts";
 import { rewrite } from "./rewrite.ts";
 
-/** The operands of a `fromInt4`. */
+/** The operands of a `fromInt4` or a `fromInt4Inputs`. */
 type Packed = readonly [words: Tensor, scale: Tensor, min: Tensor];
 
 /**
  * Multiply with weights of 4 bits where those are unpacked to be multiplied, and unpack only the rows that are picked. This is no pass that leaves
- * numbers alone: an `int4Product` rounds its other operand to 8 bits.
+ * numbers alone: an `int4Product` or `int4InputsProduct` rounds its other operand to 8 bits.
  */
 export const int4Products = <I, O>(graph: Graph<I, O>): Graph<I, O> =>
   rewrite(graph as Graph, (node) => {
@@ -46,15 +47,23 @@ interface Named {
 function withWeights(node: Tensor, spec: EinsumSpec, x: Named, weights: Named): Tensor | undefined {
   const rows = inRows(weights);
   const [summed, ...more] = spec.summed;
-  if (rows.of.op !== "fromInt4" || summed === undefined || more.length + spec.lonely.length > 0) return undefined;
+  const byInput = rows.of.op === fromInt4Inputs.name;
+  if (!(byInput || rows.of.op === fromInt4.name) || summed === undefined || more.length + spec.lonely.length > 0)
+    return undefined;
   const extent = (axis: string) => x.of.shape[x.axes.indexOf(axis)];
-  if (x.axes.at(-1) !== summed || rows.axes.at(-1) !== summed || spec.batch.some((axis) => extent(axis) !== 1))
+  if (
+    x.axes.at(-1) !== summed ||
+    rows.axes.at(byInput ? 0 : -1) !== summed ||
+    spec.batch.some((axis) => extent(axis) !== 1)
+  )
     return undefined;
   const isOwn = (axis: string) => axis !== summed && !spec.batch.includes(axis);
   const order = [...x.axes, ...rows.axes].filter(isOwn);
   if (spec.out.filter(isOwn).some((axis, i) => axis !== order[i])) return undefined;
   const flat = (of: Tensor) => reshape(of, [size(of.shape) / of.shape.at(-1)!, of.shape.at(-1)!]);
-  const [words, scale, min] = (rows.of.inputs as Packed).map(flat) as unknown as Packed;
+  const packed = rows.of.inputs as Packed;
+  if (byInput) return reshape(int4InputsProduct(flat(x.of), ...packed), node.shape);
+  const [words, scale, min] = packed.map(flat) as unknown as Packed;
   return reshape(int4Product(flat(x.of), words, scale, min), node.shape);
 }
 

@@ -2,6 +2,7 @@ import {
   cast,
   fromFloat16,
   fromInt4,
+  fromInt4Inputs,
   type HostTensor,
   hostTensor,
   INT4_GROUP,
@@ -23,21 +24,29 @@ const MIDDLE = 8;
  * As `fromInt4` has them: q * scale + min, with float16 scales and minima of 32 weights that a product sums one after the other. A matrix
  * [in, out] is stored [out, in]. Of the grids between which GGUF's files choose, a group has the nearer one: from its least number to its largest,
  * as Q4_1, or around 0, as Q4_0. So a group that comes from such a file stays as it is, where it has the ends of its grid, as llama.cpp makes them
- * without an importance matrix.
+ * without an importance matrix. A matrix whose inputs are often 0 lies input by input, as `fromInt4Inputs` has it.
  */
 export const int4: Form = {
   fits: (parameter) => rowsOf(parameter).at(-1)! % INT4_GROUP === 0,
   types(parameter) {
-    const { words, groups } = shapesOf(parameter);
+    const { words, groups } = isByInput(parameter) ? shapesByInput(parameter) : shapesOf(parameter);
     return {
       "": { dtype: "int32", shape: words },
       [SCALE]: { dtype: "float16", shape: groups },
       [MIN]: { dtype: "float16", shape: groups },
     };
   },
-  store: (value, parameter) => int4Parts(rowsOf(parameter), pack(isTurned(parameter) ? turned(value) : value.data)),
+  store(value, parameter) {
+    const packed = pack(isTurned(parameter) ? turned(value) : value.data);
+    const shape = rowsOf(parameter);
+    return isByInput(parameter) ? partsByInput(shape, packed) : int4Parts(shape, packed);
+  },
   restore(parts, parameter) {
     const [scale, min] = [parts[SCALE]!, parts[MIN]!].map((part) => cast(part, "float32"));
+    if (isByInput(parameter)) {
+      const inputs = fromInt4Inputs(parts[""]!, scale!, min!);
+      return isTurned(parameter) ? inputs : transpose(inputs, [1, 0]);
+    }
     const rows = fromInt4(parts[""]!, scale!, min!);
     return isTurned(parameter) ? transpose(rows, [1, 0]) : rows;
   },
@@ -66,6 +75,10 @@ export function int4Parts(shape: Shape, { words, scales, minima }: PackedInt4): 
 
 const isTurned = ({ rows, shape }: Param): boolean => rows === "inputs" && shape.length === 2;
 
+/** Whether the weights of each input lie side by side, so that those of inputs that are 0 need not be read: see `fromInt4Inputs`. */
+const isByInput = (parameter: Param): boolean =>
+  parameter.skipsZeros === true && parameter.shape.length === 2 && rowsOf(parameter)[0]! % INT4_GROUP === 0;
+
 /** The shape in which groups lie one after the other. */
 const rowsOf = (parameter: Param): Shape => (isTurned(parameter) ? parameter.shape.toReversed() : parameter.shape);
 
@@ -73,6 +86,42 @@ function shapesOf(parameter: Param): { words: Shape; groups: Shape } {
   const rows = rowsOf(parameter);
   const length = rows.at(-1)!;
   return { words: rows.with(-1, length / INT4_WORD), groups: rows.with(-1, length / INT4_GROUP) };
+}
+
+function shapesByInput(parameter: Param): { words: Shape; groups: Shape } {
+  const [outputs, inputs] = rowsOf(parameter) as [number, number];
+  return { words: [inputs, outputs / INT4_WORD], groups: [inputs / INT4_GROUP, outputs] };
+}
+
+/** Bytes of a group's numbers of 4 bits. */
+const GROUP_BYTES = INT4_GROUP / 2;
+
+/** Rows of weights [out, in], packed, as they lie input by input. */
+function partsByInput([outputs, inputs]: Shape, packed: PackedInt4): Parts<HostTensor> {
+  const groups = inputs! / INT4_GROUP;
+  const from = new Uint8Array(packed.words.buffer, packed.words.byteOffset, packed.words.byteLength);
+  const to = new Uint8Array(from.length);
+  const inputBytes = outputs! / 2;
+  // Of a group the first 16 numbers are the low halves of its bytes, the others the high ones.
+  for (let group = 0; group < groups; group++)
+    for (let output = 0; output < outputs!; output++) {
+      const place = (output >> 5) * GROUP_BYTES + (output & 15);
+      const shift = (output >> 4) & 1 ? 4 : 0;
+      for (let k = 0; k < GROUP_BYTES; k++) {
+        const pair = from[(output * groups + group) * GROUP_BYTES + k]!;
+        const at = (group * INT4_GROUP + k) * inputBytes + place;
+        to[at]! |= (pair & 15) << shift;
+        to[at + GROUP_BYTES * inputBytes]! |= (pair >> 4) << shift;
+      }
+    }
+  const columns = (values: Uint16Array) =>
+    Uint16Array.from(values, (_, i) => values[(i % outputs!) * groups + Math.floor(i / outputs!)]!);
+  const shape = [groups, outputs!];
+  return {
+    "": hostTensor("int32", [inputs!, outputs! / INT4_WORD], new Int32Array(to.buffer)),
+    [SCALE]: hostTensor("float16", shape, columns(packed.scales)),
+    [MIN]: hostTensor("float16", shape, columns(packed.minima)),
+  };
 }
 
 /** Columns that are turned together. */

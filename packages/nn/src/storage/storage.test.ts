@@ -12,8 +12,8 @@ import {
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { glorot } from "../init.ts";
-import { matrix, param } from "../layer.ts";
-import { storedTypes, storeWeights } from "./storage.ts";
+import { mapParams, matrix, type Params, param } from "../layer.ts";
+import { storedTypes, storeWeights, traceWeights } from "./storage.ts";
 
 const [ROWS, WIDTH] = [300, 400];
 const params = {
@@ -111,6 +111,25 @@ describe("int4", () => {
     const stored = keep(some(Math.sin));
     for (const end of ["", ".scale", ".min"])
       expect(stored.get(`kernel${end}`)!.data).toEqual(stored.get(`rows${end}`)!.data);
+  });
+
+  test("a matrix whose inputs are often 0 lies input by input, with the same numbers", () => {
+    const values = some((i) => Math.sin(i) * (1 + (i % 7)));
+    const rows = hostTensor("float32", [288, 256], values.data.slice(0, 288 * 256));
+    const kernel = matrix(256, 288, glorot(1, 1));
+    const params = { kernel, outer: param([288, 256], glorot(1, 1)) };
+    const skipping = mapParams(params, (own) => ({ ...own, skipsZeros: true as const }));
+    const weights = new Map([["kernel", transposed(rows)], ["outer", rows]]); // biome-ignore format: one pair each
+    const numbers = (of: Params) => {
+      const { weights: traced, stored } = traceWeights(of, "int4");
+      const values = storeWeights(of, weights, "int4");
+      for (const [path, { shape, dtype }] of storedTypes(of, "int4"))
+        expect([values.get(path)!.shape, values.get(path)!.dtype]).toEqual([shape, dtype]);
+      const outputs = traced as Record<string, Tensor>;
+      return evaluate(graph({ inputs: { stored }, outputs }), { stored: Object.fromEntries(values) });
+    };
+    expect(storedTypes(skipping, "int4").get("kernel")!.shape).toEqual([256, 36]);
+    expect(numbers(skipping)).toEqual(numbers(params));
   });
 
   test("a group's weights are within half a step, of a fifteenth of what it spans, in the mean of their squares", () => {

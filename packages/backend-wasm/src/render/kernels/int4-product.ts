@@ -1,9 +1,10 @@
 import { elementBytes, type Int4ProductKernel } from "@finegrain/codegen";
-import { INT4_GROUP, INT8_LARGEST, INT8_LEAST_STEP } from "@finegrain/graph";
+import { INT4_GROUP } from "@finegrain/graph";
 import type { Code, Local } from "../../assembler/code.ts";
 import { type Opening, type Target, WORD } from "../kernel.ts";
 import type { Division } from "../loops/loop-renderer.ts";
 import { GROUP_BYTES, loadNumbers, splitHalves } from "./int4-groups.ts";
+import { across, roundGroup } from "./round-to-8-bits.ts";
 
 /** Vectors of x that meet a row's weights together. */
 const TOGETHER = 4;
@@ -70,51 +71,8 @@ class Int4Product {
 
   #roundGroup(from: Local, numbers: Local, steps: Local): void {
     const code = this.#code;
-    const vectors = Array.from({ length: INT4_GROUP / 4 }, () => code.local("v128"));
-    const [step, sum] = [code.local("v128"), code.local("v128")];
-    vectors.forEach((vector, i) => {
-      code
-        .get(from)
-        .vectorAccess("v128.load", 4 * WORD * i)
-        .tee(vector)
-        .vector("f32x4.abs");
-      if (i > 0) code.get(step).vector("f32x4.max");
-      code.set(step);
-    });
-    this.#across(step, "f32x4.max");
-    code
-      .get(steps)
-      .get(step)
-      .splat(INT8_LARGEST, "f32")
-      .vector("f32x4.div")
-      .tee(step)
-      .laneAccess("v128.store32_lane", 0);
-    const divisor = code.local("v128");
-    code.get(step).splat(INT8_LEAST_STEP, "f32").vector("f32x4.max").set(divisor);
-    vectors.forEach((vector, i) => {
-      code.get(vector).get(divisor).vector("f32x4.div").splat(0.5, "f32");
-      code.vector("f32x4.add", "f32x4.floor", "i32x4.trunc_sat_f32x4_s").tee(vector);
-      if (i > 0) code.get(sum).vector("i32x4.add");
-      code.set(sum);
-    });
-    const pairs = [0, 2, 4, 6].map((i) => () => {
-      code
-        .get(vectors[i]!)
-        .get(vectors[i + 1]!)
-        .vector("i16x8.narrow_i32x4_s");
-    });
-    const stored = this.#relaxed
-      ? [0, 2].map((i) => () => {
-          for (const pair of pairs.slice(i, i + 2)) pair();
-          code.vector("i8x16.narrow_i16x8_s");
-        })
-      : pairs;
-    stored.forEach((push, i) => {
-      code.get(numbers);
-      push();
-      code.vectorAccess("v128.store", 16 * i);
-    });
-    this.#across(sum, "i32x4.add");
+    const { step, sum } = roundGroup(code, from, numbers, this.#bytes);
+    code.get(steps).get(step).laneAccess("v128.store32_lane", 0);
     code.get(steps).get(sum).vector("f32x4.convert_i32x4_s").get(step).vector("f32x4.mul");
     code.laneAccess("v128.store32_lane", 0, this.#sumsBehind);
   }
@@ -198,7 +156,7 @@ class Int4Product {
     });
     sums.forEach((ofRow, r) => {
       ofRow.forEach((sum, t) => {
-        this.#across(sum, "f32x4.add");
+        across(code, sum, "f32x4.add");
         code
           .get(place.to)
           .get(sum)
@@ -284,15 +242,6 @@ class Int4Product {
     if (this.#relaxed) code.get(sum).vector("f32x4.relaxed_madd");
     else code.vector("f32x4.mul").get(sum).vector("f32x4.add");
     code.set(sum);
-  }
-
-  /** Make every lane what an operation makes of all four. */
-  #across(vector: Local, operation: "f32x4.max" | "f32x4.add" | "i32x4.add"): void {
-    for (const lanes of [
-      [2, 3, 0, 1],
-      [1, 0, 3, 2],
-    ] as const)
-      this.#code.get(vector).get(vector).get(vector).shuffle(lanes).vector(operation).set(vector);
   }
 
   #advance(pointer: Local, bytes: number): void {
