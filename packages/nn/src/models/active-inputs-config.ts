@@ -1,6 +1,5 @@
 import type { Place } from "../definition/layer-definition.ts";
 import { activeInputs, type InputFilter, type LayerFilters } from "../layers/projections/active-inputs.ts";
-import type { ModelConfig } from "./config.ts";
 
 /** The inputs of a block's dense matrices: of queries, keys and values; of what heads found; of the units, and out of them. */
 export const MATRIX_INPUTS = ["attention", "attentionOutput", "feedForward", "feedForwardOutput"] as const;
@@ -17,12 +16,22 @@ export interface ActiveInput {
 /** What of a block's inputs counts; of those that are left out everything does. */
 export type ActiveInputs = { readonly [K in MatrixInput]?: ActiveInput };
 
+/** What of a model's config has to do with it. */
+export interface ActiveInputsConfig {
+  readonly layers: number;
+  readonly activeInputs?: readonly ActiveInputs[];
+  readonly feedForward?: { readonly type: string };
+  readonly attention?: { readonly type: string };
+  readonly student?: object;
+  readonly encoder?: object;
+}
+
 /** A filter for an input of a block, undefined where all of it counts. */
 export type FilterOf = (block: number, input: MatrixInput) => InputFilter | undefined;
 
 /** The filters of a config. */
 export const filtersOf =
-  ({ activeInputs: blocks }: ModelConfig): FilterOf =>
+  ({ activeInputs: blocks }: Pick<ActiveInputsConfig, "activeInputs">): FilterOf =>
   (block, input) => {
     const active = blocks?.[block]?.[input];
     return active && activeInputs(active.least);
@@ -38,7 +47,7 @@ export const layerFilters = (
 });
 
 /** @throws FinegrainError where the field does not fit the model. */
-export function checkActiveInputs(config: ModelConfig, at: Place): void {
+export function checkActiveInputs(config: ActiveInputsConfig, at: Place): void {
   const { activeInputs: blocks, layers, feedForward, attention, student, encoder } = config;
   if (blocks === undefined) return;
   const other = [feedForward, attention].find((part) => part && part.type !== "dense");

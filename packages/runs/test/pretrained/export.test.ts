@@ -177,6 +177,7 @@ test.each<[string, object]>([
   ["its feed-forward layer is not dense, nor token-choice", { feedForward: { type: "sparse", blockSize: 4, rank: 2 } }],
   ["its feed-forward layer is not swiglu without biases", { feedForward: { type: "dense" } }],
   ["its attention is not dense", { attention: { type: "low-rank", rank: 4 } }],
+  ["its matrices' input is not read whole", { activeInputs: [{}] }],
   ["its loss layer is not tied, or dense without a bias", { loss: { type: "dense" } }],
   ["its kind of positions is not rotary, as RMSNorm asks for", { positions: "sinusoidal" }],
 ])("what transformers has not is said: %s", async (sentence, own) => {

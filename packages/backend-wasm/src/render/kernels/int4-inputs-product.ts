@@ -20,7 +20,10 @@ const SAFE_SQUARES = Math.floor((32767 / LARGEST) ** 2 / INT4_GROUP);
 /** Where a thread's memory has a group's numbers, and of those that are not 0 the numbers and the places of their weights. */
 const NUMBERS_AT = INT4_GROUP;
 const PLACES_AT = NUMBERS_AT + INT4_GROUP + 16;
-const SCRATCH = PLACES_AT + WORD * (INT4_GROUP + 1);
+const SEEN_AT = PLACES_AT + WORD * (INT4_GROUP + 1);
+const SCRATCH = SEEN_AT + WORD;
+/** Bytes that come from memory together. */
+const LINE = 64;
 
 /**
  * Products in whole numbers that read only the weights of inputs that are not 0. Each thread goes from group to group of 32 inputs: it rounds them to
@@ -54,6 +57,7 @@ export function renderInt4InputsProduct(
     code.count(group, { to: () => code.address(groups) }, () => {
       const rounded = roundGroup(code, from, scratch, 1);
       writer.list(rounded);
+      writer.fetch(group);
       writer.outputs(group);
       code
         .get(from)
@@ -127,6 +131,33 @@ class Writer {
 
   get #rowBytes(): number {
     return (this.#kernel.rows / INT4_GROUP) * GROUP_BYTES;
+  }
+
+  /**
+   * Read a byte of every line of the listed weights, one right behind the other: so the memory brings many lines at a time, where the products, which read a
+   * few bytes of each input, would wait for few.
+   */
+  fetch(group: Local): void {
+    const { words } = this.#kernel;
+    const { begin, end, pointers, scratch } = this.#opening;
+    const code = this.#code;
+    const [turn, at, last] = pointersOf(code, 3) as [Local, Local, Local];
+    const seen = code.local("i32");
+    code.i32(0).set(seen);
+    code.count(turn, { to: () => code.get(this.#listed) }, () => {
+      placed(code, () => code.get(pointers.get(words)!), group, INT4_GROUP * this.#rowBytes);
+      placed(code, () => code.get(scratch), turn, WORD)
+        .access("i32.load", PLACES_AT)
+        .toPointer()
+        .pointerOp("add")
+        .tee(at);
+      code.get(end).address(GROUP_BYTES).pointerOp("mul").pointerOp("add").set(last);
+      placed(code, () => code.get(at), begin, GROUP_BYTES).set(at);
+      code.count(at, { from: () => code.get(at), to: () => code.get(last), step: LINE }, () => {
+        code.get(at).access("i32.load").get(seen).do("i32.or").set(seen);
+      });
+    });
+    code.get(scratch).get(seen).access("i32.store", SEEN_AT);
   }
 
   /** Add what the listed inputs make of the thread's outputs. */

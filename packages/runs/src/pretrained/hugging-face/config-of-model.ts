@@ -30,6 +30,7 @@ export function huggingFaceConfig(
 ): { readonly family: Family; readonly config: HuggingFaceConfig } {
   if (model.objective === "masked") refuse("objective", "the next token");
   if (model.encoder) refuse("encoder", "a model without one");
+  if (model.activeInputs) refuse("matrices' input", "read whole");
   const norm = whole<"norm">(model.norm ?? "layer");
   const { family, config } = norm.type === "layer" ? gpt2Config(model, norm) : llamaConfig(model, norm);
   return {
