@@ -17,7 +17,7 @@ import { test } from "vitest";
 import { randomValue } from "./random-value.ts";
 import { expectAgreement } from "./run-graph.ts";
 
-const extents = { B: 3, M: 13, N: 27, K: 37, D: 64, F: 100, L: 200, P: 130, one: 1, two: 2, four: 4 };
+const extents = { B: 3, M: 13, N: 27, K: 37, D: 64, F: 100, L: 200, P: 130, one: 1, two: 2, four: 4, twelve: 12 };
 
 const cases: [spec: string, ...shapes: (readonly (keyof typeof extents)[])[]][] = [
   ["M K, K N -> M N", ["L", "P"], ["P", "F"]],
@@ -33,6 +33,8 @@ const cases: [spec: string, ...shapes: (readonly (keyof typeof extents)[])[]][] 
   ["M K, K N -> M N", ["two", "K"], ["K", "N"]],
   ["M K, N K -> M N", ["four", "K"], ["F", "K"]],
   ["M K, K N -> M N", ["four", "P"], ["P", "L"]],
+  ["M K, K N -> M N", ["twelve", "P"], ["P", "L"]],
+  ["B M K, B K N -> B M N", ["B", "twelve", "K"], ["B", "K", "N"]],
   ["B M K, B K N -> B M N", ["B", "two", "K"], ["B", "K", "N"]],
   ["K, K N -> N", ["L"], ["L", "P"]],
 ];
@@ -52,6 +54,13 @@ export function describeProducts(backend: () => Backend, tolerance = 2e-5): void
     const outputs: Tensor[] = [product, relu(add(einsum(inputs[1]!, inputs[0]!, swapped(spec)), bias))];
     const values = [...inputs, bias].map((x, i) => randomValue(x, i + 1));
     await expectAgreement(backend(), graph({ name: spec, inputs: [...inputs, bias], outputs }), values, tolerance);
+  });
+
+  test.each([2, 8])("products of %d tokens' modules, each with a bias of its own", async (tokens) => {
+    const [x, w, bias] = [input([tokens, 4, 64]), input([100, 64]), input([4, 100])];
+    const outputs = [add(einsum(x, w, "B S D, M D -> B S M"), bias)];
+    const values = [x, w, bias].map((type, i) => randomValue(type, i + 1));
+    await expectAgreement(backend(), graph({ name: "modules", inputs: [x, w, bias], outputs }), values, tolerance);
   });
 
   test("a vector's product, of which blocks are reduced", async () => {

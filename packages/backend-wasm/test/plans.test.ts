@@ -34,6 +34,8 @@ describe("a product is written", () => {
     ["so too for some tokens", ["T D, F D -> T F", [16, 64], [100, 64]], "rows"],
     ["in passes over the result where weights lie along that", token, "columns"],
     ["so too for a few tokens", ["T D, D F -> T F", [4, 64], [64, 100]], "columns"],
+    ["so too for some, four at a time", ["T D, D F -> T F", [12, 64], [64, 100]], "columns"],
+    ["along the sum for any tokens of several modules", ["B S D, F D -> S B F", [40, 4, 64], [100, 64]], "rows"],
     ["in tiles for more", ["T D, D F -> T F", [5, 64], [64, 100]], "tiles"],
     ["in tiles for many, however the weights lie", ["T D, F D -> T F", [17, 64], [100, 64]], "tiles"],
     ["in loops where it is small", ["T D, D F -> T F", [5, 8], [8, 16]], undefined],
@@ -53,6 +55,11 @@ describe("a plan of rows", () => {
     ["has fewer for more tokens", ["T D, F D -> T F", [4, 64], [96, 64]], { few: 4, block: 2, vectors: 1 }],
     ["has as many as divide", ["T D, F D -> T F", [1, 64], [98, 64]], { few: 1, block: 2, vectors: 4 }],
     ["has several sums of one row", ["T D, F D -> T F", [1, 64], [99, 64]], { few: 1, block: 1, vectors: 8 }],
+    [
+      "takes those of one loop where there are two",
+      ["B S D, F D -> S B F", [9, 5, 64], [96, 64]],
+      { few: 3, block: 2 },
+    ],
     ["takes tokens three at a time", ["T D, F D -> T F", [9, 64], [96, 64]], { few: 3, block: 2 }],
   ])("%s", (_, operands, expected) => {
     expect(planRows(productOf(operands))).toMatchObject(expected);
@@ -66,6 +73,7 @@ describe("a plan of columns", () => {
     ["has them side by side where the sum may end", few(1, 64), true, { apart: 1, step: 8, ends: true }],
     ["does not end within a pass", few(1, 66), true, { apart: 8, step: 1, ends: false, rest: 64 }],
     ["has fewer rows in a pass of several tokens", few(4, 64), false, { block: 4, passes: 16, unrolled: 1 }],
+    ["takes more tokens four at a time", few(12, 64), false, { vectors: 12, few: 4, block: 4 }],
     ["adds the rows of a short sum one by one", few(1, 5), false, { passes: 0, first: 1, rest: 1 }],
   ])("%s", (_, operands, ends, expected) => {
     expect(planColumns(productOf(operands), ends)).toMatchObject(expected);

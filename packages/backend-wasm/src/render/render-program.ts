@@ -130,12 +130,11 @@ function partFunction(groups: Part, caller: Caller, barrier: Barrier | undefined
     caller.all(group);
     if (barrier !== undefined) caller.meet(barrier, isForOne(at + 1) ? groups[++at]! : []);
     if (mark === undefined) continue;
-    for (const { number, nth, of } of group)
-      if (nth === of - 1)
-        code
-          .get(code.parameter(0))
-          .do("i32.eqz")
-          .if(() => code.i32(number).call(mark));
+    for (const { number } of group)
+      code
+        .get(code.parameter(0))
+        .do("i32.eqz")
+        .if(() => code.i32(number).call(mark));
   }
   // Nobody ends a run that somebody has not begun, even where there is nothing to do: who comes late would look for a program that may be
   // dropped by then, or take the next run for this one.

@@ -2,6 +2,8 @@ import { extentOf, type Product } from "@finegrain/codegen";
 
 /** Rows of the matrix that one pass over the result adds: as many streams as a processor follows. */
 const STREAMS = 8;
+/** The most vectors that are summed up in one pass, since each is in a register of its own. More are a multiple of it. */
+export const MOST_TOGETHER = 4;
 /** Vectors of the result that a turn of a pass's loop writes. */
 const UNROLLED = 4;
 
@@ -9,7 +11,8 @@ const UNROLLED = 4;
 export interface ColumnsPlan {
   /** The loop along which the result is contiguous. */
   readonly column: number;
-  /** The vectors. */
+  /** The vectors, and how many of them are summed up together. */
+  readonly vectors: number;
   readonly few: number;
   /** Rows of the matrix that a pass adds. */
   readonly block: number;
@@ -35,13 +38,15 @@ export interface ColumnsPlan {
  */
 export function planColumns(product: Product, ends: boolean): ColumnsPlan {
   const length = extentOf(product, product.summed);
-  const few = extentOf(product, product.rows);
+  const vectors = extentOf(product, product.rows);
+  const few = Math.min(vectors, MOST_TOGETHER);
   const block = few === 1 ? STREAMS : STREAMS / 2;
   const passes = Math.floor(length / block);
   const early = ends && length % block === 0;
   const first = passes > 0 ? block : Math.min(1, length);
   return {
     column: product.columns.at(-1)!,
+    vectors,
     few,
     block,
     passes,

@@ -18,7 +18,7 @@ export interface RowsPlan {
 /** The plan of a product whose operands are both contiguous along the sum. */
 export function planRows(product: Product): RowsPlan {
   const last = product.columns.at(-1)!; // a product without columns has a loop of its own
-  const few = [4, 3, 2, 1].find((n) => extentOf(product, product.rows) % n === 0)!;
+  const few = [4, 3, 2, 1].find((n) => extentOf(product, product.rows.slice(-1)) % n === 0)!;
   const block = [8, 4, 2, 1].find((n) => product.extents[last]! % n === 0 && n * few <= ACCUMULATORS)!;
   return { last, few, block, vectors: Math.max(1, Math.floor(ACCUMULATORS / (block * few))) };
 }

@@ -19,10 +19,13 @@ interface Block {
  */
 export class ColumnProductRenderer extends ProductRenderer {
   readonly #plan: ColumnsPlan;
+  /** Vectors before those that are summed up together. */
+  readonly #before: Local;
 
   constructor(kernel: LoopKernel, reduction: Reduction, opening: Opening, options: ProductOptions) {
     super(kernel, reduction, opening, options);
     this.#plan = planColumns(options.product, reduction.until !== undefined);
+    this.#before = opening.code.local("pointer");
   }
 
   render(): Division {
@@ -32,14 +35,26 @@ export class ColumnProductRenderer extends ProductRenderer {
     const outer = [...batch, ...columns.slice(0, -1)].map((loop) => ({ loop, extent: kernel.extents[loop]! }));
     const length = kernel.extents[column]!;
     if (outer.length > 0) {
-      this.forUnitsOf(outer, () => this.#sum({ known: length }));
+      this.forUnitsOf(outer, () => this.#sums({ known: length }));
       return { units: size(outer.map(({ extent }) => extent)), grain: 1, rows: this.rowsOf(outer) };
     }
     const count = code.local("pointer");
     frame.coordinates.set(column, opening.begin);
     code.get(opening.end).get(opening.begin).pointerOp("sub").set(count);
-    this.#sum({ local: count });
+    this.#sums({ local: count });
     return { units: length, grain: 16, rows: kernel.extents.length === 1 ? length : 1 };
+  }
+
+  /** All vectors, as many at a time as the plan has. */
+  #sums(count: Count): void {
+    const { code } = this;
+    const { few, vectors } = this.#plan;
+    if (few === vectors) {
+      this.#sum(count);
+      return;
+    }
+    const to = () => code.address(vectors);
+    code.count(this.#before, { to, step: few }, () => this.#sum(count));
   }
 
   /** All of the summed loop over some columns. */
@@ -69,12 +84,12 @@ export class ColumnProductRenderer extends ProductRenderer {
   /** Add some rows to the result. */
   #pass(block: Block, count: Count, fresh: boolean): void {
     const { code, frame, kernel } = this;
-    const { y, rows } = this.product;
+    const { y } = this.product;
     const few = Array.from({ length: this.#plan.few }, (_, k) => k);
     const { factors, sources } = this.#block(block);
     const target: Load = { kind: "load", dtype: "float32", from: kernel.to, at: kernel.at };
     const sums = few.map((k) => {
-      if (rows.length > 0) code.address(k).set(this.#fewAt());
+      this.#few(k);
       return new Strip(frame, {
         roots: [target],
         store: kernel,
@@ -108,7 +123,7 @@ export class ColumnProductRenderer extends ProductRenderer {
   /** The factors of a block's rows, in all lanes, and where the rows are. */
   #block({ rows: count, apart }: Block): { factors: Local[][]; sources: Strip[] } {
     const { code, frame } = this;
-    const { x, y, rows } = this.product;
+    const { x, y } = this.product;
     const { summed } = this;
     const start = frame.coordinates.get(summed)!;
     const at = code.local("pointer");
@@ -125,7 +140,7 @@ export class ColumnProductRenderer extends ProductRenderer {
         new Strip(frame, { roots: [y.value], along: this.#plan.column, vector: this.#plan.column, lanes: 4 }),
       );
       for (let k = 0; k < this.#plan.few; k++) {
-        if (rows.length > 0) code.address(k).set(this.#fewAt());
+        this.#few(k);
         const local = code.local("v128");
         new Strip(frame, { roots: [x.value], lanes: 4 }).writer().write(x.value);
         code.set(local);
@@ -136,12 +151,16 @@ export class ColumnProductRenderer extends ProductRenderer {
     return { factors, sources };
   }
 
-  /** Which of the few vectors, where there are several. */
-  #fewAt(): Local {
-    const loop = this.product.rows[0]!;
-    const at = this.frame.coordinates.get(loop) ?? this.code.local("pointer");
-    this.frame.coordinates.set(loop, at);
-    return at;
+  /** Go to the k-th of the vectors that are summed up together, where there are several. */
+  #few(k: number): void {
+    const { code, frame } = this;
+    const loop = this.product.rows[0];
+    if (loop === undefined) return;
+    const at = frame.coordinates.get(loop) ?? code.local("pointer");
+    frame.coordinates.set(loop, at);
+    code.address(k);
+    if (this.#plan.few < this.#plan.vectors) code.get(this.#before).pointerOp("add");
+    code.set(at);
   }
 
   /** What the result makes of the sums, where it is more than they. */
@@ -151,7 +170,7 @@ export class ColumnProductRenderer extends ProductRenderer {
     const sum: Load = { kind: "load", dtype: "float32", from: kernel.to, at: kernel.at };
     const reduced = code.local("v128");
     for (let k = 0; k < this.#plan.few; k++) {
-      if (this.product.rows.length > 0) code.address(k).set(this.#fewAt());
+      this.#few(k);
       const strip = new Strip(frame, {
         roots: [sum, kernel.result],
         store: kernel,

@@ -38,7 +38,7 @@ export class RowProductRenderer extends ProductRenderer {
     const { batch, columns, rows } = this.product;
     const shared = new Map([
       [this.#plan.last, this.#plan.block],
-      ...rows.map((loop) => [loop, this.#plan.few] as const),
+      ...rows.slice(-1).map((loop) => [loop, this.#plan.few] as const),
     ]);
     const outer = [...batch, ...columns, ...rows].map((loop) => ({
       loop,
@@ -54,15 +54,16 @@ export class RowProductRenderer extends ProductRenderer {
     const { code, frame, reduction } = this;
     const { x, y, rows } = this.product;
     const { summed } = this;
-    const units = [this.#plan.last, ...rows].map((loop) => [loop, frame.coordinates.get(loop)!] as const);
+    const shared = rows.at(-1);
+    const units = [this.#plan.last, ...rows.slice(-1)].map((loop) => [loop, frame.coordinates.get(loop)!] as const);
     const row = this.#stand(this.#plan.last, this.#plan.block);
-    const few = rows[0] === undefined ? () => {} : this.#stand(rows[0], this.#plan.few);
+    const few = shared === undefined ? () => {} : this.#stand(shared, this.#plan.few);
     const along = { along: summed, vector: summed, lanes: 4 as const };
     const strips = this.#strips(y.load, this.#plan.last, this.#plan.block, (k) => {
       row(k);
       return new Strip(frame, { roots: [y.value], ...along });
     });
-    const vectors = this.#strips(x.load, rows[0], this.#plan.few, (k) => {
+    const vectors = this.#strips(x.load, shared, this.#plan.few, (k) => {
       few(k);
       return new Strip(frame, { roots: [x.value], ...along });
     });

@@ -9,13 +9,12 @@ import {
 } from "@finegrain/codegen";
 import type { Opening, Target } from "../kernel.ts";
 import type { Division } from "../loops/loop-renderer.ts";
+import { MOST_TOGETHER } from "./plan-columns.ts";
 import { ColumnProductRenderer } from "./product-columns.ts";
 import { RowProductRenderer } from "./product-rows.ts";
 import { TileProductRenderer } from "./product-tiles.ts";
 
-/** Up to so many rows are added up in passes over the other operand's rows, since each is in a register of its own. */
-const FEW_ROWS = 4;
-/** Up to so many are multiplied with it as it lies, some at a time: there are too few to be worth a copy. */
+/** Up to so many rows are multiplied with the other operand as it lies, some at a time: there are too few to be worth a copy. */
 const SOME_ROWS = 16;
 /** Products of fewer multiplications are not worth tiles. */
 const WORTH_TILES = 4096;
@@ -34,11 +33,12 @@ export function planProduct(kernel: LoopKernel): { product: Product; way: keyof 
   const contiguous = ({ load }: Factor, loop: number) =>
     load.at.strides[loop] === 1 && load.at.dynamic.every(({ value }) => !variesAlong(value, loop));
   const alongSum = x.value === x.load && [x, y].every((factor) => contiguous(factor, summed[0]!));
-  if (rows.length <= 1 && height <= SOME_ROWS && alongSum) return { product, way: "rows" };
+  if (alongSum && (height <= SOME_ROWS || rows.length > 1)) return { product, way: "rows" };
   const isStatic = kernel.at.dynamic.length === 0;
-  if (rows.length <= 1 && height <= FEW_ROWS) {
+  if (rows.length <= 1 && (height <= MOST_TOGETHER || (height <= SOME_ROWS && height % MOST_TOGETHER === 0))) {
     const stored = kernel.at.strides[last] === 1 && isStatic && last === kernel.extents.length - 1;
-    return contiguous(y, last) && stored ? { product, way: "columns" } : undefined;
+    if (contiguous(y, last) && stored) return { product, way: "columns" };
+    if (height <= MOST_TOGETHER) return undefined;
   }
   const regular = [x, y].every(({ value, load }) => value === load && load.at.dynamic.length === 0) && isStatic;
   const large = height * extentOf(product, [...columns, ...summed]) >= WORTH_TILES;

@@ -29,7 +29,7 @@ export interface OneOfEachBlockConfig {
 }
 
 /** Up to as many new tokens are decoded by reading their chosen rows; more are masked, as a dense product. */
-const GATHERED_TOKENS = 4;
+const GATHERED_TOKENS = 16;
 
 /** Whether so few tokens, x float32 [B, T, D], are decoded by reading rows. */
 export const readsRows = ({ shape: [batch, time] }: Tensor): boolean => batch! * time! <= GATHERED_TOKENS;
