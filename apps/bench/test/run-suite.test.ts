@@ -97,6 +97,18 @@ test("measures a layer alone, forwards and backwards, whatever it draws", async 
   expect(results.at(-1)).toMatchObject({ error: "model config: dFf 16 is not a multiple of feedForward.experts 3" });
 });
 
+test("a batch of a case that decodes is so many texts in one step", async () => {
+  const results: Result[] = [];
+  const suite = { ...tiny, cases: tiny.cases.slice(0, 1) };
+  for (const batch of [1, 3])
+    for await (const some of runSuite(suite, { backend: referenceBackend(), batch })) results.push(...some);
+  const [one, , three] = results.filter(isMeasurement);
+  expect([one!.case, three!.case]).toEqual(["d, batch 1", "d, batch 3"]);
+  // A step of three reads the weights once.
+  expect(three!.bytesPerToken! / one!.bytesPerToken!).toBeLessThan(0.5);
+  expect(three!.bytesPerToken! / one!.bytesPerToken!).toBeGreaterThan(1 / 3);
+});
+
 test("a variant that fails is a line, and the run goes on", async () => {
   const reference = referenceBackend();
   // Sparse layers alone choose by argmax.

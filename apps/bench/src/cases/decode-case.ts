@@ -1,4 +1,4 @@
-import { cacheTypes, createGenerator, type Generator } from "@finegrain/generate";
+import { byteTokenizer, cacheTypes, createGenerator, type Generator } from "@finegrain/generate";
 import { type Backend, byteSize, bytesRead, FinegrainError, type Graph } from "@finegrain/graph";
 import { type LanguageModel, PADDING, parameterCount, type Storage } from "@finegrain/nn";
 import { energyMeter } from "../measure/energy.ts";
@@ -44,6 +44,33 @@ export async function timeDecode(
   );
 }
 
+/**
+ * {@link timeDecode} of as many streams as the generator has, each behind the same prompt with a seed of its own: `units` steps, which write
+ * a token of each.
+ * @returns seconds a step.
+ */
+export async function timeStreams(
+  generator: Generator,
+  prompts: readonly Int32Array[],
+  units: number,
+  onPrompt?: () => void,
+): Promise<number> {
+  const tokenizer = byteTokenizer();
+  const options = prompts.map((_, seed) => ({ tokenizer, seed, maxTokens: units + 2 }));
+  let started = 0;
+  let count = 0;
+  for await (const { end } of generator.generateAll(prompts, options)) {
+    count++;
+    if (count === prompts.length) {
+      onPrompt?.();
+      started = performance.now();
+    }
+    if (count === prompts.length * (units + 1) && end === undefined)
+      return (performance.now() - started) / 1000 / units;
+  }
+  throw new FinegrainError(`the model's context has no room for ${units + 1} tokens behind each prompt`);
+}
+
 /** Tokens that a step's attention sees, on average over `units` steps behind a prompt. */
 export const meanTokens = ({ prompt, units }: Pick<Measure, "prompt" | "units">): number => prompt + (units + 1) / 2;
 
@@ -62,6 +89,8 @@ export interface Opening {
   /** Tokens that its caches have room for. */
   readonly capacity: number;
   readonly source?: Int32Array | undefined;
+  /** Texts that it writes at a time. Default 1. */
+  readonly streams?: number;
 }
 
 /**
@@ -70,13 +99,14 @@ export interface Opening {
  */
 export async function openGenerator(
   backend: Backend,
-  { pool, model, storage, capacity, source }: Opening,
+  { pool, model, storage, capacity, source, streams = 1 }: Opening,
   once: (generator: Generator) => Promise<unknown>,
 ): Promise<Generator> {
-  const caches = cacheTypes(model, capacity, source?.length).values();
+  const own = [...cacheTypes(model, capacity, source?.length).values()];
+  const caches = Array.from({ length: streams }, () => own).flat();
   expectRoom(backend, [...pool.missing(model.params, storage), ...caches]);
   const weights = pool.of(model.params, storage);
-  const generator = await createGenerator({ backend, model, weights, capacity, storage });
+  const generator = await createGenerator({ backend, model, weights, capacity, storage, streams });
   try {
     await once(generator);
     return generator;
@@ -86,7 +116,7 @@ export async function openGenerator(
   }
 }
 
-export interface DecodeOptions extends Pick<Measure, "prompt" | "units"> {
+export interface DecodeOptions extends Pick<Measure, "prompt" | "units" | "batch"> {
   /** What the weights are kept in. */
   readonly storage: Storage;
 }
@@ -94,22 +124,25 @@ export interface DecodeOptions extends Pick<Measure, "prompt" | "units"> {
 /**
  * A model that decodes, one token at a time, through what `finegrain generate` uses. Every round begins anew behind a
  * prompt, so that all rounds see caches of the same length; the prompt is not in the time. Where a text follows a source, that is as long
- * as the prompt is elsewhere, and the text begins with nothing.
+ * as the prompt is elsewhere, and the text begins with nothing. A batch is of so many streams, each of which has a token of every step.
  */
 export async function prepareDecode(
   backend: Backend,
   pool: WeightPool,
   name: string,
   model: LanguageModel,
-  { prompt, units, storage }: DecodeOptions,
+  { prompt, units, batch, storage }: DecodeOptions,
 ): Promise<Prepared<ModelFigures>> {
   const record = recording(backend);
   const source = model.source && tokensOf(prompt, model.config);
   const begin = source ? Int32Array.of(PADDING) : tokensOf(prompt, model.config);
   const capacity = begin.length + units + 1; // the step behind the last
-  const generator = await openGenerator(record.backend, { pool, model, storage, capacity, source }, (opened) =>
-    timeDecode(opened, begin, 1, undefined, source),
-  );
+  const time = (generator: Generator, units: number, onPrompt?: () => void) =>
+    batch === 1
+      ? timeDecode(generator, begin, units, onPrompt, source)
+      : timeStreams(generator, new Array<Int32Array>(batch).fill(begin), units, onPrompt);
+  const opening = { pool, model, storage, capacity, source, streams: batch };
+  const generator = await openGenerator(record.backend, opening, (opened) => time(opened, 1));
   const energy = energyMeter();
   let bytes = 0;
   let dispatches: number | null = null;
@@ -118,8 +151,8 @@ export async function prepareDecode(
       record.reset();
       energy.start();
     };
-    const seconds = await timeDecode(generator, begin, units, onPrompt, source);
-    energy.stop(units);
+    const seconds = await time(generator, units, onPrompt);
+    energy.stop(units * batch);
     const seen = meanTokens({ prompt, units });
     bytes = [...record.runs()].reduce((sum, [graph, runs]) => sum + (stepBytes(graph, seen) * runs) / units, 0);
     dispatches = record.dispatches(units);
@@ -132,9 +165,9 @@ export async function prepareDecode(
       const { seconds } = rounds.get(name)!;
       return {
         phase: "decode",
-        ...tokenSpeed(seconds, 1),
+        ...tokenSpeed(seconds, batch),
         parameters: parameterCount(model.params),
-        bytesPerToken: bytes,
+        bytesPerToken: bytes / batch,
         rooflineShare: bandwidth > 0 ? bytes / median(seconds) / bandwidth : 0,
         joulesPerToken: energy.joulesPerUnit(),
         dispatches,

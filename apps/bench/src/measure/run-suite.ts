@@ -32,7 +32,7 @@ export interface RunOptions {
   readonly storage?: Storage | undefined;
   /** Other libraries that take turns with the variants; they belong to the one who opened them. */
   readonly peers?: Pick<OpenPeers, "all"> | undefined;
-  /** Rounds to measure, tokens of prompts and windows of training steps, instead of the suite's own numbers. */
+  /** Rounds to measure, tokens of prompts, and windows of training steps or streams that decode, instead of the suite's own numbers. */
   readonly rounds?: number | undefined;
   readonly prompt?: number | undefined;
   readonly batch?: number | undefined;
@@ -45,7 +45,7 @@ export interface RunOptions {
 const QUICK_SECONDS = 40;
 
 /** The phases whose measure has a size. */
-const SIZED = { prompt: ["decode", "prefill"], batch: ["train", "layer"] } as const satisfies Partial<
+const SIZED = { prompt: ["decode", "prefill"], batch: ["decode", "train", "layer"] } as const satisfies Partial<
   Record<keyof Measure, readonly ModelPhase[]>
 >;
 

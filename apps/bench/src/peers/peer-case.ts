@@ -131,6 +131,7 @@ const ops = (session: PeerSession, { op, variants }: OpCase): Preparation[] =>
 const models = (session: PeerSession, entry: ModelCase, otherwise: Storage): Preparation[] =>
   entry.variants.map(({ model: json, storage = otherwise }) => async (name) => {
     const { phase, measure } = entry;
+    if (phase === "decode" && measure.batch > 1) return undefined; // peers decode one text at a time
     const model = await session.prepareModel?.({ phase, config: configOf(json), measure, storage });
     return model && preparedModel(name, entry, model);
   });

@@ -14,7 +14,7 @@ export interface Measure {
   readonly rounds: number;
   /** The most rounds of warm-up. */
   readonly warmup: number;
-  /** Training: windows of a batch, and their length. */
+  /** Training: windows of a batch, and their length. Decode: streams of text, each of which has a token of every step. */
   readonly batch: number;
   readonly length: number;
 }

@@ -41,14 +41,19 @@ export const benchFlags = {
     least: 1,
     help: "tokens of prompts, and before decoded ones; default the suite's",
   },
-  batch: { type: "whole", value: "N", least: 1, help: "windows of a training step; default the suite's own number" },
+  batch: {
+    type: "whole",
+    value: "N",
+    least: 1,
+    help: "windows of a training step, texts decoded at a time; default the suite's",
+  },
   ...threadsFlag,
   csv: { type: "switch", help: "print comma-separated values, one line a result, in place of tables" },
   markdown: { type: "switch", help: "print tables of Markdown" },
 } as const;
 
 const SUITES =
-  "paper-800m, paper-800m-storage, paper-17b-block, train-small, train-layers, quality, ops, context, scale, widths, terraformer, train-depth, pretrained, prompts, or the path of a suite's JSON file";
+  "paper-800m, paper-800m-storage, paper-17b-block, train-small, train-layers, quality, ops, context, streams, scale, widths, terraformer, train-depth, pretrained, prompts, or the path of a suite's JSON file";
 
 export const bench = command({
   name: "bench",
