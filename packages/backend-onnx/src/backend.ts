@@ -89,6 +89,8 @@ class OnnxDriver implements Driver<Numbers> {
         intraOpNumThreads: this.#threads,
         interOpNumThreads: 1,
         executionMode: "sequential",
+        // A plan of all that a run needs would be another block of memory, beside the arena that its first run has filled.
+        enableMemPattern: false,
         // Its errors are thrown too, and need not be printed.
         logSeverityLevel: 4,
         // Every session has threads of its own, which would spin on after a run while another session's work.

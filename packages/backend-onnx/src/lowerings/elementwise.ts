@@ -1,4 +1,4 @@
-import { size, type Tensor } from "@finegrain/graph";
+import { type Shape, size, type Tensor, type TensorType } from "@finegrain/graph";
 import { CONTRIB, dataTypeOf, type ModelBuilder } from "../model-builder.ts";
 import type { Lowerings } from "./lowering.ts";
 
@@ -74,7 +74,7 @@ export const elementwise = (m: ModelBuilder) =>
       });
     },
     stopGradient: ([x]) => x!,
-    barrier: ([x]) => x!,
+    barrier: ([x, after], _, out) => inTurn(m, x!, out.shape, after!, out.inputs[1]!),
     relu: same(m, "Relu"),
     sigmoid: same(m, "Sigmoid"),
     silu: same(m, "QuickGelu", { alpha: { float: 1 } }, CONTRIB),
@@ -85,3 +85,15 @@ export const elementwise = (m: ModelBuilder) =>
         ? m.node("FastGelu", [x!], {}, CONTRIB)
         : m.reshape(m.node("FastGelu", [m.reshape(x!, [1])], {}, CONTRIB), []),
   }) satisfies Lowerings;
+
+/**
+ * x with an axis before the others, which one is known from what it waits for, and without it again: nothing is copied, and ONNX Runtime
+ * cannot take what is computed from it for what was computed from x before.
+ */
+function inTurn(m: ModelBuilder, x: string, shape: Shape, after: string, { dtype, shape: behind }: TensorType): string {
+  if (size(behind) === 0) return x;
+  const first = m.node("Slice", [m.reshape(after, [size(behind)]), m.ints(0), m.ints(1)]);
+  const no = m.node(dtype === "bool" ? "Xor" : "Less", [first, first]);
+  const axis = m.node("Cast", [no], { to: dataTypeOf("int64") });
+  return m.shaped(m.node("Reshape", [m.node("Unsqueeze", [x, axis]), m.ints(...shape)]), shape);
+}

@@ -66,13 +66,15 @@ export const reversible: CompositeOp<readonly [x1: Tensor, x2: Tensor, ...operan
         const own = f(x2, operands);
         const used = usedBy(own, x2, operands);
         const [ofStream, ...found] = pullback(own, c2, [x2, ...used]);
-        found.forEach((contribution, i) => {
+        const shares = found.map((contribution, i) => {
           const sofar = sums.get(used[i]!);
-          sums.set(used[i]!, sofar ? add(sofar, contribution) : contribution);
+          const sum = sofar ? add(sofar, contribution) : contribution;
+          sums.set(used[i]!, sum);
+          return sum;
         });
         [y1, y2] = [sub(y2, own), x2];
         // Not before this half's operands have their share: what that is made of is not needed any more.
-        [c1, c2] = [c2, found.reduce((c, contribution) => barrier(c, contribution), add(c1, ofStream!))];
+        [c1, c2] = [c2, shares.reduce((c, share) => barrier(c, share), add(c1, ofStream!))];
       }
       return [c1, c2, ...operands.map((x, i) => (operands.indexOf(x) === i ? (sums.get(x) ?? null) : null))];
     },
