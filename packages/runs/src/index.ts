@@ -1,3 +1,8 @@
+export {
+  type SparsifiedInputs,
+  type SparsifyInputsOptions,
+  sparsifyInputs,
+} from "./active-inputs/sparsify-inputs.ts";
 export type { InTraining } from "./beginning.ts";
 export type { Measured } from "./budget.ts";
 export {

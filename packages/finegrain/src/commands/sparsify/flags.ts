@@ -7,6 +7,18 @@ import { trainFlags } from "../train/flags.ts";
 const { batch, length, seed, "learning-rate": learningRate, "evaluate-every": evaluateEvery } = trainFlags;
 
 export const sparsifyFlags = {
+  method: {
+    type: "choice",
+    choices: ["units", "inputs"],
+    default: "units",
+    help: "units: sparse feed-forward layers learn to do what the dense ones do; inputs: no training, small inputs of all dense matrices count as 0, and their weights are not read",
+  },
+  loss: {
+    type: "number",
+    value: "X",
+    least: 0,
+    help: "of inputs: the part by which bits per byte may grow (default 0.02)",
+  },
   out: { type: "text", value: "DIR", help: "the run folder to make; default the run's name and -sparse" },
   data: {
     type: "text",
@@ -35,7 +47,7 @@ export const sparsifyFlags = {
 
 export const sparsify = command({
   name: "sparsify",
-  summary: "let sparse layers learn to do what a trained model's do",
+  summary: "make a trained model sparse: by layers that learn from its own, or without training",
   operands: [runOperand],
   flags: sparsifyFlags,
   examples: [
@@ -46,6 +58,10 @@ export const sparsify = command({
     [
       "finegrain sparsify runs/smollm2 --block-size 4 --data mine.txt --minutes 60",
       "an imported model, on your own text",
+    ],
+    [
+      "finegrain sparsify runs/smollm2 --method inputs --loss 0.02 --data mine.txt",
+      "without training: what 2 % more bits per byte allow to leave out",
     ],
     ["finegrain train --init runs/sparse --out runs/tuned", "and then let all of its weights learn together"],
   ],

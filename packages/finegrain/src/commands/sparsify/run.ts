@@ -30,6 +30,7 @@ import { feedForwardFromFlags } from "../train/layer-flags.ts";
 import { trainingProgress } from "../train/progress.ts";
 import { given } from "../train/training-flags.ts";
 import type { sparsifyFlags } from "./flags.ts";
+import { leaveOutInputs } from "./inputs.ts";
 
 type Flags = Values<typeof sparsifyFlags>;
 
@@ -49,6 +50,9 @@ export async function sparsify(flags: Flags, [path]: readonly string[]): Promise
     ...given({ threads: flags.threads }),
   });
   await using teacher = await openRun(teacherPath, { backend });
+  if (flags.method === "inputs") return leaveOutInputs(flags, { backend, run: teacher, out, screen });
+  if (flags.loss !== undefined)
+    throw new FinegrainError("--loss is of --method inputs: units are learned, for --minutes");
   const { dModel, heads, objective } = teacher.model.config;
   if (objective === "masked")
     throw new FinegrainError("models are made sparse so that they write faster, and a masked one does not write");
