@@ -27,3 +27,23 @@ test("a model is made sparse, and what that gained and lost is said", async () =
     stderr: expect.stringContaining(`${out}`),
   });
 });
+
+test("small inputs are left out without training, and what that gained and lost is said", async () => {
+  const folder = await emptyFolder();
+  const [data, out] = [join(folder, "text.txt"), join(folder, "sparse")];
+  await writeFile(data, TEXT.repeat(40));
+  const flags = ["--method", "inputs", "--data", data, "--backend", "wasm"];
+  const made = await finegrain(["sparsify", LLAMA, "--out", out, "--loss", "0.1", ...flags]);
+  expect(made).toMatchObject({ code: 0 });
+  expect(made.stdout).toMatch(
+    /model +bits per byte +weights of blocks read +tokens\/s\n.*\ndense .* 100 % .*\nsparse /,
+  );
+  expect(await finegrain(["generate", out, "--prompt", "the", "--max-tokens", "3"])).toMatchObject({ code: 0 });
+  const refused = async (...own: string[]) => (await finegrain(["sparsify", LLAMA, ...own])).stderr;
+  expect(await refused(...flags, "--steps", "3")).toContain(
+    "--steps is of training, and --method inputs trains nothing",
+  );
+  expect(await refused(...flags, "--block-size", "4")).toContain("--block-size is of training");
+  expect(await refused("--loss", "0.1", "--backend", "wasm")).toContain("--loss is of --method inputs");
+  expect(await refused(...flags, "--loss", "0")).toContain("the loss must be above 0");
+});

@@ -47,7 +47,7 @@ export const sparsifyFlags = {
 
 export const sparsify = command({
   name: "sparsify",
-  summary: "make a trained model sparse: by layers that learn from its own, or without training",
+  summary: "make a trained model sparse, by learning or without",
   operands: [runOperand],
   flags: sparsifyFlags,
   examples: [

@@ -11,7 +11,7 @@ import type { Terminal } from "../../output/terminal.ts";
 import { left, right } from "../bench/table.ts";
 import { decodeSpeeds } from "../decode-speeds.ts";
 import { givenText } from "../given-text.ts";
-import type { sparsifyFlags } from "./flags.ts";
+import { sparsifyFlags } from "./flags.ts";
 
 type Flags = Values<typeof sparsifyFlags>;
 
@@ -21,7 +21,7 @@ const LOSS = 0.02;
 const BATCHES = 16;
 /** Tokens of the prompt behind which decode is timed, tokens of a round, and rounds. */
 const TIMED = { prompt: 8, units: 24, rounds: 5, warmup: 1 };
-/** Flags that are of training. */
+/** Flags that are of training, beside those of the layers that learn. */
 const OF_TRAINING = ["minutes", "steps", "batch", "length", "learning-rate", "seed", "evaluate-every"] as const;
 
 interface Surroundings {
@@ -33,7 +33,8 @@ interface Surroundings {
 
 /** `finegrain sparsify RUN --method inputs`: the same weights, of which those of small inputs are not read. */
 export async function leaveOutInputs(flags: Flags, { backend, run, out, screen }: Surroundings): Promise<ExitCode> {
-  const strange = OF_TRAINING.find((name) => flags[name] !== undefined);
+  const ofLayers = Object.keys(flags).filter((name) => !Object.hasOwn(sparsifyFlags, name));
+  const strange = [...OF_TRAINING, ...ofLayers].find((name) => (flags as Record<string, unknown>)[name] !== undefined);
   if (strange) throw new FinegrainError(`--${strange} is of training, and --method inputs trains nothing`);
   using interrupt = interruptible(() => {});
   const { signal } = interrupt;

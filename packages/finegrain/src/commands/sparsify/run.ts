@@ -50,7 +50,7 @@ export async function sparsify(flags: Flags, [path]: readonly string[]): Promise
     ...given({ threads: flags.threads }),
   });
   await using teacher = await openRun(teacherPath, { backend });
-  if (flags.method === "inputs") return leaveOutInputs(flags, { backend, run: teacher, out, screen });
+  if (flags.method === "inputs") return await leaveOutInputs(flags, { backend, run: teacher, out, screen });
   if (flags.loss !== undefined)
     throw new FinegrainError("--loss is of --method inputs: units are learned, for --minutes");
   const { dModel, heads, objective } = teacher.model.config;
