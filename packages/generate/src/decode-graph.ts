@@ -1,5 +1,6 @@
 import {
   add,
+  concat,
   type Donation,
   FinegrainError,
   type Graph,
@@ -9,6 +10,7 @@ import {
   max,
   reshape,
   sameShape,
+  slice,
   type Tensor,
   type TensorType,
 } from "@finegrain/graph";
@@ -45,10 +47,10 @@ export interface DecodeShape {
 export const cacheTypes = (model: LanguageModel, capacity: number, source = 0): Map<string, TensorType> =>
   new Map(leaves<TensorType>(model.caches(1, capacity, source)));
 
-/** Whether every cache of a model has room by the tokens that it is for: others are of all tokens so far, as a convolution's and a recurrence's are. */
-export function areCachesByPosition(model: LanguageModel): boolean {
+/** Paths of the caches that are of all tokens so far, as a convolution's and a recurrence's are; others have room for each token by its place. */
+export function statesOf(model: LanguageModel): string[] {
   const [one, two] = [cacheTypes(model, 1), cacheTypes(model, 2)];
-  return [...one].every(([path, { shape }]) => !sameShape(shape, two.get(path)!.shape)); // both have the same paths
+  return [...one].flatMap(([path, { shape }]) => (sameShape(shape, two.get(path)!.shape) ? [path] : [])); // both have the same paths
 }
 
 /**
@@ -149,7 +151,7 @@ export type Watch = (step: Graph, weights: Readonly<Record<string, Tensor>>) => 
  * The token is not donated, since it is also read. A token below 0, which is no token, is taken as 0: by the time it is known, the next
  * step has been asked for.
  */
-export function writeGraph(model: LanguageModel, kind: DrawKind, shape: Omit<DecodeShape, "tokens">, watch?: Watch) {
+export function writeGraph(model: LanguageModel, kind: DrawKind, shape: Omit<WriteShape, "tokens">, watch?: Watch) {
   const { weights, memory, before, after, ids, position, logits } = decoding(model, { ...shape, tokens: 1 }, (ids) =>
     max(ids, 0),
   );
@@ -165,8 +167,52 @@ export function writeGraph(model: LanguageModel, kind: DrawKind, shape: Omit<Dec
     graph: watch
       ? graph({ name, inputs: takes, outputs: { ...gives, watched: watch(stored, takes.weights) } })
       : stored,
-    donate: ["caches", "position", "text"] satisfies Donation[],
+    donate: [...(shape.keepsStates ? cachesByPlace(model) : ["caches"]), "position", "text"] satisfies Donation[],
   };
+}
+
+export interface WriteShape extends DecodeShape {
+  /** Leave the caches that are no longer there otherwise, see {@link statesOf}, to the caller: so that a step can be taken back. */
+  readonly keepsStates?: boolean;
+}
+
+const cachesByPlace = (model: LanguageModel): string[] => {
+  const states = new Set(statesOf(model));
+  return [...cacheTypes(model, 1).keys()].flatMap((path) => (states.has(path) ? [] : [`caches.${path}`]));
+};
+
+/**
+ * What a model would have written behind each of the next tokens: the draws of {@link writeGraph}, had it been given them one by one.
+ *
+ *   weights, caches, position, draw
+ *                as of `writeGraph`; the caches are donated
+ *   tokens       int32 [1, n]
+ *   text.marks   int32 [vocabulary]: where there are penalties, of the text before them
+ *   drawn        int32 [n]    comes out
+ */
+export function checkGraph(model: LanguageModel, kind: DrawKind, shape: DecodeShape) {
+  const { tokens: count, capacity, storage } = shape;
+  const { weights, before, after, ids, position, logits } = decoding(model, { ...shape, every: true });
+  const draw = drawInputs(kind);
+  const rows = reshape(logits, [count, logits.shape[2]!]);
+  const at = (x: Tensor, i: number) =>
+    reshape(slice(x, { starts: [i, 0], ends: [i + 1, x.shape[1]!] }), x.shape.slice(1));
+  const tokens = reshape(ids, [count, 1]);
+  let text: Readonly<Record<string, Tensor>> | undefined;
+  let marks: Readonly<Record<string, Tensor>> = {};
+  const drawn = Array.from({ length: count }, (_, i) => {
+    const place = add(position, i);
+    const step = penalizing(at(rows, i), reshape(at(tokens, i), []), place, draw, marks);
+    text ??= step.text;
+    marks = step.next;
+    return reshape(drawToken(step.left, kind, draw, place), [1]);
+  });
+  const check = graph({
+    name: `check of ${count} at ${capacity}`,
+    inputs: { weights, caches: before, tokens: ids, position, draw, text: text ?? {} },
+    outputs: { caches: after, drawn: count === 1 ? drawn[0]! : concat(...drawn, { axis: 0 }) },
+  });
+  return { graph: storedProducts(check, storage), donate: ["caches"] satisfies Donation[] };
 }
 
 /**
@@ -230,15 +276,19 @@ function drawing(logits: Tensor, ids: Tensor, position: Tensor, kind: DrawKind) 
   };
 }
 
-/** Logits less the penalties of what the text has, up to the token at a position; and what is known of the text, before and after it. */
+/**
+ * Logits less the penalties of what the text has, up to the token at a position; and what is known of the text, before and after it.
+ * @param known of the text before the token, where that is not an input.
+ */
 function penalizing(
   logits: Tensor,
   token: Tensor,
   position: Tensor,
   { penalties, promptEnd }: DrawInputs,
+  known: Readonly<Record<string, Tensor>> = {},
 ): Record<"text" | "next", Readonly<Record<string, Tensor>>> & { readonly left: Tensor } {
   if (penalties === undefined || promptEnd === undefined) return { text: {}, next: {}, left: logits };
-  const before = input(logits.shape, "int32", "marks");
+  const before = known.marks ?? input(logits.shape, "int32", "marks");
   const marks = marked(before, token, lessEqual(promptEnd, position));
   return { text: { marks: before }, next: { marks }, left: penalized(logits, marks, penalties) };
 }
@@ -246,14 +296,14 @@ function penalizing(
 /** @param known makes the ids that are looked up of those that are given. */
 function decoding(
   model: LanguageModel,
-  { tokens, capacity, source = 0, storage = "float32" }: DecodeShape,
+  { tokens, capacity, source = 0, storage = "float32", every }: DecodeShape & { readonly every?: boolean },
   known = (ids: Tensor): Tensor => ids,
 ) {
   const { weights, stored } = traceWeights(model.params, storage);
   const caches = inputsOf(model.caches(1, capacity, source));
   const memory = model.source ? inputsOf(model.source.memory(1, source)) : {};
   const [ids, position] = [input([1, tokens], "int32", "tokens"), input([], "int32", "position")];
-  const next = model.decode(weights, known(ids), caches, position, memory);
+  const next = model.decode(weights, known(ids), caches, position, memory, every);
   const [before, after] = [byPath(caches), byPath(next.caches)];
   return { weights: stored, memory: byPath(memory), before, after, ids, position, logits: next.logits };
 }

@@ -1,17 +1,20 @@
 import { type Backend, FinegrainError, Once } from "@finegrain/graph";
 import { type LanguageModel, loadWeights, type ModelWeights, type Storage } from "@finegrain/nn";
 import {
-  areCachesByPosition,
+  checkGraph,
   decodeGraph,
   encodeGraph,
   readGraph,
+  statesOf,
   type Watch,
   writeGraph,
   writeTogetherGraph,
 } from "./decode-graph.ts";
+import type { DrawnToken } from "./likely.ts";
 import { type Session, startSession } from "./session.ts";
 import { type Generated, type GenerateOptions, Shown } from "./shown.ts";
 import { writeSliding } from "./sliding.ts";
+import { expectDrafts, speculate } from "./speculate.ts";
 import { capacityFor, type Decoder } from "./stream.ts";
 import { type GeneratedOf, generateTogether } from "./together.ts";
 
@@ -31,7 +34,15 @@ export interface GeneratorOptions {
   readonly watch?: Watch;
   /** Texts that `generateAll` writes at a time, each with caches of its own. Default 1. */
   readonly streams?: number;
+  /**
+   * A model that is faster and writes much the same: it drafts several tokens, and this one checks them in one step, so that `generate` writes
+   * what this one would have written, also where tokens are drawn, only faster. How many it drafts is found while it writes.
+   */
+  readonly draft?: Draft | undefined;
 }
+
+/** A model of the same tokens, and its weights. */
+export type Draft = Pick<GeneratorOptions, "model" | "weights" | "storage">;
 
 /** A language model that writes. */
 export interface Generator extends AsyncDisposable {
@@ -59,12 +70,44 @@ export interface Generator extends AsyncDisposable {
 
 /**
  * Put a language model on a backend for writing.
- * @throws FinegrainError where the weights are not the model's, or the backend cannot keep them as is asked.
+ * @throws FinegrainError where the weights are not the model's, the backend cannot keep them as is asked, or a draft is of a model that
+ *   cannot write the same text.
  */
 export async function createGenerator(options: GeneratorOptions): Promise<Generator> {
-  const { backend, model, weights, capacity = 1, storage = "float32", watch, streams = 1 } = options;
+  const { streams = 1, draft } = options;
   if (!(Number.isInteger(streams) && streams >= 1))
     throw new FinegrainError(`the streams of a generator must be a whole number of at least 1, not ${streams}`);
+  if (draft) expectDrafts(options.model, draft.model);
+  const opened = await openDecoder(options);
+  const { decoder } = opened;
+  const drafting = draft && (await openDrafter(options, draft, opened));
+  return {
+    start: (source) => startSession(decoder, source),
+    generate: (prompt, options) => generate(decoder, drafting?.decoder, prompt, options),
+    generateAll: (prompts, options) => generateTogether(decoder, streams, prompts, options),
+    async [Symbol.asyncDispose]() {
+      await opened[Symbol.asyncDispose]();
+      await drafting?.[Symbol.asyncDispose]();
+    },
+  };
+}
+
+type Opened = AsyncDisposable & { readonly decoder: Decoder };
+
+/** What drafts for a model that was opened; where it cannot be opened, that one is put away too. */
+async function openDrafter(options: GeneratorOptions, draft: Draft, opened: Opened): Promise<Opened> {
+  const { backend, capacity } = options;
+  try {
+    return await openDecoder({ backend, ...draft, ...(capacity !== undefined && { capacity }) });
+  } catch (error) {
+    await opened[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+/** Weights on a device, and what is compiled for them as it is asked for. */
+async function openDecoder(options: GeneratorOptions): Promise<Opened> {
+  const { backend, model, weights, capacity = 1, storage = "float32", watch } = options;
   const buffers = await loadWeights(backend, model, weights, storage);
   const own = [...buffers].filter(([path, buffer]) => weights.get(path) !== buffer).map(([, buffer]) => buffer);
   const executables = new Once<string, Disposable>();
@@ -74,7 +117,7 @@ export async function createGenerator(options: GeneratorOptions): Promise<Genera
   const decoder: Decoder = {
     backend,
     model,
-    reading: { again: areCachesByPosition(model), longest: longestRun(backend) },
+    reading: { again: statesOf(model).length === 0, longest: longestRun(backend) },
     weights: Object.fromEntries(buffers),
     capacity: capacityFor(capacity, model.config.maxLength),
     encode: (source) => once(["encode", source], () => backend.compile(encodeGraph(model, { source, storage }))),
@@ -88,9 +131,15 @@ export async function createGenerator(options: GeneratorOptions): Promise<Genera
         const { graph, donate } = decodeGraph(model, { tokens, ...room, storage });
         return backend.compile(graph, { donate });
       }),
-    write: (kind, room) =>
-      once(["write", kind, room], () => {
-        const { graph, donate } = writeGraph(model, kind, { ...room, storage }, watch);
+    states: statesOf(model),
+    write: (kind, room, keepsStates) =>
+      once(["write", kind, room, keepsStates], () => {
+        const { graph, donate } = writeGraph(model, kind, { ...room, storage, keepsStates }, watch);
+        return backend.compile(graph, { donate });
+      }),
+    check: (kind, tokens, room) =>
+      once(["check", kind, tokens, room], () => {
+        const { graph, donate } = checkGraph(model, kind, { tokens, ...room, storage });
         return backend.compile(graph, { donate });
       }),
     writeTogether: (kinds, room) =>
@@ -100,9 +149,7 @@ export async function createGenerator(options: GeneratorOptions): Promise<Genera
       }),
   };
   return {
-    start: (source) => startSession(decoder, source),
-    generate: (prompt, options) => generate(decoder, prompt, options),
-    generateAll: (prompts, options) => generateTogether(decoder, streams, prompts, options),
+    decoder,
     async [Symbol.asyncDispose]() {
       for (const executable of await executables.clear()) executable[Symbol.dispose]();
       for (const buffer of own) buffer[Symbol.dispose]();
@@ -115,15 +162,25 @@ const longestRun = ({ device }: Backend): number => (device.kind === "reference"
 
 async function* generate(
   decoder: Decoder,
+  drafter: Decoder | undefined,
   prompt: Int32Array,
   options: GenerateOptions,
 ): AsyncGenerator<Generated, void, undefined> {
   const { context, source } = options;
   const shown = new Shown(prompt, options, decoder.model.config.maxLength);
+  if (drafter) return yield* shownAsDrawn(shown, speculate(decoder, drafter, prompt, options));
   using session = startSession(decoder, source);
-  for await (const drawn of context === undefined
-    ? session.write(prompt, options)
-    : writeSliding(decoder, prompt, { ...options, context })) {
+  yield* shownAsDrawn(
+    shown,
+    context === undefined ? session.write(prompt, options) : writeSliding(decoder, prompt, { ...options, context }),
+  );
+}
+
+async function* shownAsDrawn(
+  shown: Shown,
+  tokens: AsyncIterable<DrawnToken>,
+): AsyncGenerator<Generated, void, undefined> {
+  for await (const drawn of tokens) {
     const piece = shown.push(drawn);
     yield piece;
     if (piece.end) return;

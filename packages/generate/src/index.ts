@@ -8,7 +8,7 @@ export {
   writeTogetherGraph,
 } from "./decode-graph.ts";
 export { drawToken } from "./draw-token.ts";
-export { createGenerator, type Generator, type GeneratorOptions } from "./generator.ts";
+export { createGenerator, type Draft, type Generator, type GeneratorOptions } from "./generator.ts";
 export type { DrawnToken, TokenProbability } from "./likely.ts";
 export {
   checkSampling,

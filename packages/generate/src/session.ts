@@ -40,7 +40,7 @@ export function startSession(decoder: Decoder, source?: Int32Array): Session {
 }
 
 async function logitsBehind(stream: Stream, tokens: Int32Array, signal?: AbortSignal): Promise<Float32Array> {
-  stream.check(tokens);
+  stream.expect(tokens);
   await stream.reserve(tokens.length);
   const pieces = piecesOf(tokens.length, stream.decoder.reading);
   using logits = (await stream.readInPieces(tokens, pieces, signal))!; // there is at least one token

@@ -13,6 +13,7 @@ import {
 import { type LanguageModel, PADDING } from "@finegrain/nn";
 import {
   cacheTypes,
+  type checkGraph,
   type decodeGraph,
   type encodeGraph,
   type readGraph,
@@ -44,8 +45,12 @@ export interface Decoder {
   read(count: number, room: Room): Promise<Read>;
   /** The {@link decodeGraph} of so many tokens over caches with this room. */
   decode(tokens: number, room: Room): Promise<Decode>;
-  /** The {@link writeGraph} of a kind over caches with this room. */
-  write(kind: DrawKind, room: Room): Promise<Write>;
+  /** Caches that are of all tokens so far, see `statesOf`. */
+  readonly states: readonly string[];
+  /** The {@link writeGraph} of a kind over caches with this room; one that leaves its states, or takes them. */
+  write(kind: DrawKind, room: Room, keepsStates: boolean): Promise<Write>;
+  /** The {@link checkGraph} of so many tokens over caches with this room. */
+  check(kind: DrawKind, tokens: number, room: Room): Promise<Check>;
   /** The {@link writeTogetherGraph} of streams of these kinds over caches with this room. */
   writeTogether(kinds: readonly DrawKind[], room: Room): Promise<WriteTogether>;
 }
@@ -60,6 +65,7 @@ export type Encode = Compiled<ReturnType<typeof encodeGraph>>;
 export type Read = Compiled<ReturnType<typeof readGraph>["graph"]>;
 export type Decode = Compiled<ReturnType<typeof decodeGraph>["graph"]>;
 export type Write = Compiled<ReturnType<typeof writeGraph>["graph"]>;
+export type Check = Compiled<ReturnType<typeof checkGraph>["graph"]>;
 export type WriteTogether = Compiled<ReturnType<typeof writeTogetherGraph>["graph"]>;
 
 /** What a step that writes takes beside weights and caches. */
@@ -114,7 +120,7 @@ export class Stream implements Disposable {
    * Refuse tokens that cannot come next.
    * @throws FinegrainError where there are none, more than the model's `maxLength` in all, or one outside its vocabulary.
    */
-  check(tokens: Int32Array): void {
+  expect(tokens: Int32Array): void {
     const { maxLength, vocabulary } = this.decoder.model.config;
     const end = this.#position + tokens.length;
     if (tokens.length === 0) throw new FinegrainError("there is no token to go on from: the prompt is empty");
@@ -133,9 +139,14 @@ export class Stream implements Disposable {
     await this.#enlarge(this.capacityWith(count));
   }
 
-  /** Begin anew: tokens are put where the first ones are. */
-  rewind(): void {
-    this.#position = 0;
+  /**
+   * Take tokens back: the next one is put at this place, or where the first one is.
+   * @param states as they were there, see {@link writeKeeping}, which become the stream's. Default: those that are there.
+   */
+  rewind(position = 0, states: Buffers = {}): void {
+    disposeTree(Object.keys(states).map((path) => this.#caches[path]!));
+    this.#caches = { ...this.#caches, ...states };
+    this.#position = position;
   }
 
   /** Room that the caches have, or need for so many tokens more. */
@@ -223,7 +234,17 @@ export class Stream implements Disposable {
     kind: DrawKind,
     given: Written,
   ): Promise<Omit<Written, "draw"> & { readonly likely: Buffers; readonly watched: Buffers }> {
-    const executable = await this.decoder.write(kind, this.#room);
+    return this.#written(await this.decoder.write(kind, this.#room, false), given);
+  }
+
+  /** {@link write}, after which the step can be taken back. @returns also the states before it, which are the caller's. */
+  async writeKeeping(kind: DrawKind, given: Written) {
+    const executable = await this.decoder.write(kind, this.#room, true);
+    const states: Buffers = Object.fromEntries(this.decoder.states.map((path) => [path, this.#caches[path]!]));
+    return { ...this.#written(executable, given), states };
+  }
+
+  #written(executable: Write, given: Written) {
     const { caches, ...next } = executable.run({
       weights: this.decoder.weights,
       memory: this.#memory,
@@ -233,6 +254,21 @@ export class Stream implements Disposable {
     this.#caches = caches;
     this.#position++;
     return next;
+  }
+
+  /**
+   * Read the next tokens in one run over the caches, which have room for them.
+   * @returns int32 [n]: what would have been written behind each of them, see `checkGraph`.
+   */
+  async check(tokens: Int32Array, kind: DrawKind, { draw, text }: Pick<Written, "draw" | "text">): Promise<Buffer> {
+    const { backend, weights } = this.decoder;
+    const executable = await this.decoder.check(kind, tokens.length, this.#room);
+    using ids = backend.upload(hostTensor("int32", [1, tokens.length], tokens));
+    using position = backend.upload(hostTensor("int32", [], [this.#position]));
+    const { caches, drawn } = executable.run({ weights, caches: this.#caches, tokens: ids, position, draw, text });
+    this.#caches = caches;
+    this.#position += tokens.length;
+    return drawn;
   }
 
   /**

@@ -23,7 +23,7 @@ export async function* write(
   const { maxLength } = stream.decoder.model.config;
   const { maxTokens = maxLength, signal } = options;
   checkSampling(options);
-  stream.check(tokens);
+  stream.expect(tokens);
   const { written = 0 } = options;
   if (!(Number.isInteger(written) && written >= 0 && written <= tokens.length))
     throw new FinegrainError(`of ${tokens.length} tokens so many cannot have been written: ${written}`);

@@ -50,6 +50,11 @@ export interface RunGenerateOptions extends Partial<Omit<GenerateOptions, "token
   readonly source?: string;
   /** What large weights are kept in, where the backend can. Default "float32". */
   readonly storage?: Storage;
+  /**
+   * A run that is faster and has the same tokenizer, open on the same backend: it drafts tokens, and this one checks several in one step. The text is what
+   * this one writes by itself.
+   */
+  readonly draft?: Run | undefined;
 }
 
 export interface ContinueOptions extends TrainingListener {
@@ -87,7 +92,7 @@ export interface Run extends AsyncDisposable {
   /**
    * Write on from a prompt, token by token; or answer a conversation, by the chat template of a model that others trained.
    * @throws FinegrainError where the prompt is empty or longer than the context, an option cannot be, the model is a
-   *   masked one, or has no chat template.
+   *   masked one, has no chat template, or another cannot draft for it.
    */
   generate(
     prompt: string | readonly ChatMessage[],
@@ -185,6 +190,8 @@ class OpenedRun implements Run {
   readonly #store: RunStore | undefined;
   readonly #layers: OwnLayers;
   readonly #generators = new Once<string, Generator>();
+  /** Runs that have drafted for this one: its generators are known by their places here. */
+  readonly #drafters: Run[] = [];
   #model: LanguageModel;
   #config: RunConfig;
   #checkpoint: Checkpoint;
@@ -231,10 +238,10 @@ class OpenedRun implements Run {
 
   async *generate(
     prompt: string | readonly ChatMessage[],
-    { storage = "float32", source: given, ...options }: RunGenerateOptions = {},
+    { storage = "float32", source: given, draft, ...options }: RunGenerateOptions = {},
   ): AsyncGenerator<Generated, void, undefined> {
     const { tokenizer } = this;
-    const generator = await this.#generator(storage, this.#seeing(options.context));
+    const generator = await this.#generator(storage, this.#seeing(options.context), draft);
     const special = specialOf(tokenizer);
     const { end: endTokens = special ? [special.end] : [] } = this.#config.specialTokens ?? {};
     const source =
@@ -359,9 +366,14 @@ class OpenedRun implements Run {
     return model;
   }
 
-  #generator(storage: Storage, model: LanguageModel): Promise<Generator> {
-    return this.#generators.get(`${storage} ${model.config.maxLength}`, async () =>
-      createGenerator({ backend: this.#backend, model, weights: await this.#written(), storage }),
+  #generator(storage: Storage, model: LanguageModel, draft: Run | undefined): Promise<Generator> {
+    if (draft && !this.#drafters.includes(draft)) this.#drafters.push(draft);
+    const drafter = draft ? this.#drafters.indexOf(draft) : "none";
+    return this.#generators.get(`${storage} ${model.config.maxLength} ${drafter}`, async () =>
+      createGenerator({
+        ...{ backend: this.#backend, model, weights: await this.#written(), storage },
+        ...(draft && { draft: { model: draft.model, weights: await draft.weights(), storage } }),
+      }),
     );
   }
 }

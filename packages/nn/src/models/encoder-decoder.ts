@@ -1,4 +1,4 @@
-import { reshape, type Tensor, type TensorType } from "@finegrain/graph";
+import type { Tensor, TensorType } from "@finegrain/graph";
 import { type Context, evaluation } from "../context.ts";
 import type { CachedLayer, CacheTree, Params, Tree, Weights } from "../layer.ts";
 import { type AttentionParams, alike } from "../layers/attention/attention.ts";
@@ -43,7 +43,7 @@ interface Memory {
  */
 export function encoderDecoder(config: EncoderDecoderConfig, own?: OwnLayers): LanguageModel<EncoderDecoderParams> {
   checkConfig(config);
-  const { dModel, dropout, heads, encoder, vocabulary } = config;
+  const { dModel, dropout, heads, encoder } = config;
   const ends = endsOf(config, own);
   const parts = blockParts(config, own);
   expectCausal(config, parts.feedForward);
@@ -119,7 +119,7 @@ export function encoderDecoder(config: EncoderDecoderConfig, own?: OwnLayers): L
       },
     },
     caches: (batch, capacity) => ({ blocks: each(config.layers, described.caches(batch, capacity)) }),
-    decode(w, tokens, caches, position, memory) {
+    decode(w, tokens, caches, position, memory, every) {
       const { blocks: kept, source } = memory as unknown as Memory; // as `encode` makes it
       const { blocks } = caches as { readonly blocks: Record<string, Record<string, Tensor>> }; // as `caches` describes it
       let x = ends.beginAt(w, tokens, position);
@@ -130,7 +130,7 @@ export function encoderDecoder(config: EncoderDecoderConfig, own?: OwnLayers): L
         return [name, step.caches];
       });
       return {
-        logits: reshape(ends.lastLogits(w, x), [tokens.shape[0]!, vocabulary]),
+        logits: ends.decoded(w, x, every),
         caches: { blocks: Object.fromEntries(next) },
       };
     },

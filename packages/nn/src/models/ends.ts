@@ -1,4 +1,4 @@
-import { FinegrainError, slice, type Tensor } from "@finegrain/graph";
+import { FinegrainError, reshape, slice, type Tensor } from "@finegrain/graph";
 import { type Context, evaluation } from "../context.ts";
 import type { Params, Weights } from "../layer.ts";
 import { dropout } from "../layers/dropout.ts";
@@ -32,8 +32,8 @@ export interface Ends {
   beginAt(w: Weights<EndsParams>, tokens: Tensor, position: Tensor): Tensor;
   /** float32 [batch, time, dModel] -> [batch, time, vocabulary]. */
   logits(w: Weights<EndsParams>, x: Tensor, context: Context): Tensor;
-  /** Logits behind the last token, of an evaluation: [batch, 1, vocabulary]. */
-  lastLogits(w: Weights<EndsParams>, x: Tensor): Tensor;
+  /** Logits behind the last token, of an evaluation: [batch, vocabulary]; or behind `every` one, [batch, time, vocabulary]. */
+  decoded(w: Weights<EndsParams>, x: Tensor, every: boolean | undefined): Tensor;
 }
 
 /**
@@ -78,9 +78,11 @@ export function endsOf(config: ModelConfig, own: OwnLayers | undefined): Ends {
       }),
     beginAt: (w, tokens, position) => positions.decode(w.positions ?? {}, embedText(w, tokens), position),
     logits,
-    lastLogits(w, x) {
+    decoded(w, x, every) {
+      if (every) return logits(w, x, evaluation);
       const [batch, time] = x.shape as [number, number];
-      return logits(w, slice(x, { starts: [0, time - 1, 0], ends: [batch, time, dModel] }), evaluation);
+      const last = slice(x, { starts: [0, time - 1, 0], ends: [batch, time, dModel] });
+      return reshape(logits(w, last, evaluation), [batch, vocabulary]);
     },
   };
 }

@@ -68,6 +68,7 @@ export interface LanguageModel<P extends Params = Params> {
    *   memory                               what `source.encode` made, where there is a source
    *   logits    float32  [batch, vocabulary]  of the token after the last of them
    *
+   * @param every whether to give the logits after each of them, float32 [batch, new, vocabulary]. Default false.
    * @throws FinegrainError where the model is a masked one, which has no decode.
    */
   decode(
@@ -76,5 +77,6 @@ export interface LanguageModel<P extends Params = Params> {
     caches: Tree<Tensor>,
     position: Tensor,
     memory?: Tree<Tensor>,
+    every?: boolean,
   ): { readonly logits: Tensor; readonly caches: Tree<Tensor> };
 }

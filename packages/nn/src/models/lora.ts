@@ -45,7 +45,7 @@ export function withLora<P extends Params>(model: LanguageModel<P>, config: Lora
     params,
     isTrained: isLora,
     logits: (w, tokens, context) => model.logits(merged(w), tokens, context),
-    decode: (w, tokens, caches, position) => model.decode(merged(w), tokens, caches, position),
+    decode: (w, ...given) => model.decode(merged(w), ...given),
   };
 }
 

@@ -1,4 +1,4 @@
-import { FinegrainError, reshape, type Tensor, type TensorType } from "@finegrain/graph";
+import { FinegrainError, type Tensor, type TensorType } from "@finegrain/graph";
 import type { CacheTree, Layer, Tree } from "../layer.ts";
 import { type BlockParams, block } from "../layers/block.ts";
 import { type FilterOf, filtersOf, layerFilters } from "./active-inputs-config.ts";
@@ -50,7 +50,7 @@ export function filteredLM(
   own: OwnLayers | undefined,
   filterOf: FilterOf,
 ): LanguageModel<LanguageModelParams> {
-  const { vocabulary, layers } = config;
+  const { layers } = config;
   const isMasked = config.objective === "masked";
   const ends = endsOf(config, own);
   const blockAt = (i: number) => {
@@ -90,7 +90,7 @@ export function filteredLM(
     caches: (batch, capacity): CacheTree => ({
       blocks: Object.fromEntries(all.map(([name, one]) => [name, one.caches(batch, capacity)])) as Tree<TensorType>,
     }),
-    decode(w, tokens, caches, position) {
+    decode(w, tokens, caches, position, _memory, every) {
       if (isMasked) throw new FinegrainError("a masked language model has no decode: it sees tokens on both sides");
       let x = ends.beginAt(w, tokens, position);
       // The tree is the one that `caches` describes.
@@ -101,7 +101,7 @@ export function filteredLM(
         x = step.y;
         next[name] = step.caches;
       }
-      return { logits: reshape(ends.lastLogits(w, x), [tokens.shape[0]!, vocabulary]), caches: { blocks: next } };
+      return { logits: ends.decoded(w, x, every), caches: { blocks: next } };
     },
   };
 }

@@ -42,7 +42,7 @@ interface Memory {
  */
 export function terraformer(config: TerraformerConfig, own?: OwnLayers): LanguageModel<TerraformerParams> {
   checkConfig(config);
-  const { dModel, dropout, encoder, vocabulary } = config;
+  const { dModel, dropout, encoder } = config;
   const { bothStreams = false, textAttentions = 2, forgetEvery } = encoder;
   const ends = endsOf(config, own);
   const parts = blockParts(config, own);
@@ -112,13 +112,13 @@ export function terraformer(config: TerraformerConfig, own?: OwnLayers): Languag
       },
     },
     caches: (batch, capacity, source = 0) => text.caches(batch, capacity + source),
-    decode(w, tokens, caches, position, memory) {
+    decode(w, tokens, caches, position, memory, every) {
       const { lengths } = memory as unknown as Memory; // as `encode` makes it
       const x = ends.beginAt(w, tokens, position);
       const behind = add(position, reshape(lengths, position.shape));
       const step = text.decode(w, [x, x], caches as never, behind); // the tree that `caches` describes
       return {
-        logits: reshape(ends.lastLogits(w, meanOf(step.streams)), [tokens.shape[0]!, vocabulary]),
+        logits: ends.decoded(w, meanOf(step.streams), every),
         caches: step.caches as Tree<Tensor>,
       };
     },

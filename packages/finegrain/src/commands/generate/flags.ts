@@ -61,6 +61,11 @@ export const generateFlags = {
   chat: { type: "switch", help: "answer the prompt, by the chat template of a model that others trained" },
   system: { type: "text", value: "TEXT", help: "with --chat: what the model is told to be" },
   stop: { type: "texts", value: "TEXT", help: "end before this text; may be given more than once" },
+  draft: {
+    type: "text",
+    value: "RUN",
+    help: "a faster run with the same tokenizer: it drafts tokens and the other checks several at once, for the same text sooner",
+  },
   ...contextFlag,
   seed: { type: "whole", value: "N", least: 0, default: generationDefaults.seed, help: "decides what is drawn" },
   ...backendFlags,
@@ -76,6 +81,10 @@ export const generate = command({
   examples: [
     ['finegrain generate runs/first --prompt "The state of the Union is " -n 300', "write on from a prompt"],
     ['finegrain generate SmolLM2-135M.gguf --chat --prompt "What is gravity?"', "a question to a model of others"],
+    [
+      'finegrain generate runs/dense --draft runs/sparse --prompt "We "',
+      "the dense model's text, drafted by a sparse one",
+    ],
     ["finegrain generate runs/first --greedy --json < prompt.txt", "for a script: the prompt from a file, JSON out"],
   ],
   load: async () => (await import("./run.ts")).generate,

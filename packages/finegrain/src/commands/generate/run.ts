@@ -25,6 +25,7 @@ export async function generate(flags: Flags, [path]: readonly string[]): Promise
   const out = terminal({ quiet: flags.json });
   await using backend = await openNoting(out, backendOptions(flags.backend, flags.device));
   await using run = await openRun(path!, { backend }); // the operand is required
+  await using draft = flags.draft === undefined ? undefined : await openRun(flags.draft, { backend });
   using interrupt = interruptible(() => {});
   const show = (piece: string) => {
     if (!flags.json) out.write(piece);
@@ -34,10 +35,10 @@ export async function generate(flags: Flags, [path]: readonly string[]): Promise
   const told: Told[] = [];
   let ended: End | undefined;
   let started = performance.now();
-  for await (const { text: piece, end, ...drawn } of run.generate(
-    asked(prompt, flags),
-    generateOptions(flags, interrupt.signal),
-  )) {
+  for await (const { text: piece, end, ...drawn } of run.generate(asked(prompt, flags), {
+    ...generateOptions(flags, interrupt.signal),
+    draft,
+  })) {
     if (ids.length === 0) {
       // What comes before the first token is the prompt's time.
       started = performance.now();

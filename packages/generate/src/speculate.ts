@@ -1,0 +1,185 @@
+// One model drafts, another checks several tokens in one step and has the last word.
+
+import { type Buffer, disposeTree, FinegrainError, type HostTensor, hostTensor } from "@finegrain/graph";
+import type { LanguageModel } from "@finegrain/nn";
+import { statesOf } from "./decode-graph.ts";
+import { DraftLength } from "./draft-length.ts";
+import type { DrawnToken } from "./likely.ts";
+import { Pen } from "./pen.ts";
+import { marksOf } from "./penalties.ts";
+import { type DrawKind, drawKind, drawNumbers, tokenOf } from "./sampling.ts";
+import type { GenerateOptions } from "./shown.ts";
+import { type Buffers, type Decoder, Stream } from "./stream.ts";
+import { readAhead } from "./write.ts";
+
+/** @throws FinegrainError where a model cannot draft for another, or that one cannot take tokens back. */
+export function expectDrafts(model: LanguageModel, draft: LanguageModel): void {
+  const [{ vocabulary, maxLength }, other] = [model.config, draft.config];
+  if (model.source || draft.source) throw new FinegrainError("texts that follow a source are not drafted");
+  if (other.vocabulary !== vocabulary)
+    throw new FinegrainError(
+      `a model of ${other.vocabulary} tokens cannot draft for one of ${vocabulary}: both need the same tokenizer`,
+    );
+  if (other.maxLength < maxLength)
+    throw new FinegrainError(
+      `a model with a context of ${other.maxLength} tokens cannot draft for one of ${maxLength}: it would not see the whole text`,
+    );
+  const [state] = statesOf(model);
+  if (state !== undefined)
+    throw new FinegrainError(
+      `what is drafted can be taken back where every cache has a place for each token, and ${state} has not: let a dense model check`,
+    );
+}
+
+/**
+ * What `write` of a session writes, in rounds: a draft of some tokens, and a step of the model that reads them all.
+ *
+ * Every draw is a function of the seed and its place, so that what the model draws behind the tokens that it agreed with is what it would have
+ * drawn by itself: the text is the same, and needs no second lot for tokens that are refused. The model that drafts draws with the same
+ * noise, which makes the two agree about as often as can be (Gumbel's coupling: Daliri et al. 2025, "Coupling without Communication
+ * and Drafter-Invariant Speculative Decoding"). After Leviathan et al. 2023, "Fast Inference from Transformers via Speculative Decoding".
+ */
+export async function* speculate(
+  decoder: Decoder,
+  drafter: Decoder,
+  prompt: Int32Array,
+  options: GenerateOptions,
+): AsyncGenerator<DrawnToken, void, undefined> {
+  const { maxTokens, signal } = options;
+  if (options.context !== undefined) throw new FinegrainError("a text with a window that slides is not drafted");
+  if (options.source) throw new FinegrainError("a language model without an encoder reads no source");
+  if (options.logProbabilities !== undefined)
+    throw new FinegrainError("how likely tokens were is not told of drafted texts: leave the draft away");
+  const { maxLength } = decoder.model.config;
+  using rounds = new Rounds(decoder, drafter, prompt, options);
+  try {
+    await rounds.begin(signal);
+    for (let count = 0; count < maxTokens && rounds.length <= maxLength; )
+      for (const token of await rounds.round(Math.min(maxTokens - count, maxLength + 1 - rounds.length), signal)) {
+        yield { token };
+        count++;
+      }
+  } catch (error) {
+    if (!signal?.aborted) throw error;
+  }
+}
+
+/** A text of which the last token is read by neither of the two streams. */
+class Rounds implements Disposable {
+  readonly #model: Stream;
+  readonly #draft: Stream;
+  readonly #options: GenerateOptions;
+  readonly #promptEnd: number;
+  readonly #kind: DrawKind;
+  readonly #draw: Buffers;
+  readonly #choice = new DraftLength();
+  /** All tokens so far. */
+  #text: Int32Array;
+
+  constructor(decoder: Decoder, drafter: Decoder, prompt: Int32Array, options: GenerateOptions) {
+    this.#model = new Stream(decoder);
+    this.#draft = new Stream(drafter);
+    this.#model.expect(prompt);
+    this.#options = options;
+    this.#promptEnd = prompt.length;
+    this.#text = prompt;
+    this.#kind = drawKind(options, decoder.model.config.vocabulary);
+    this.#draw = this.#upload(drawNumbers(options, this.#kind, prompt.length));
+  }
+
+  /** Tokens so far. */
+  get length(): number {
+    return this.#text.length;
+  }
+
+  /** Read the prompt, but for its last token. */
+  async begin(signal: AbortSignal | undefined): Promise<void> {
+    const read = await readAhead(this.#model, this.#text, signal);
+    for (let at = read; at < this.#text.length - 1; at++) await this.#checked(this.#text.subarray(at, at + 1), signal);
+  }
+
+  /** The next tokens of the text, at least one and at most `most`. */
+  async round(most: number, signal: AbortSignal | undefined): Promise<Int32Array> {
+    const { length: end } = this.#text;
+    const length = this.#choice.next(most - 1);
+    const started = performance.now();
+    const { tokens, states } = length === 0 ? NO_DRAFT : await this.#drafted(length, signal);
+    try {
+      const own = await this.#checked(Int32Array.from([this.#text[end - 1]!, ...tokens]), signal);
+      let accepted = 0;
+      while (accepted < length && own[accepted] === tokens[accepted]) accepted++;
+      this.#choice.push({ length, accepted, seconds: (performance.now() - started) / 1000 });
+      this.#model.rewind(end + accepted);
+      // What drafts has not read the last token that it drafted.
+      if (accepted < length - 1) this.#draft.rewind(end + accepted, states.splice(accepted + 1, 1)[0]);
+      const fresh = own.slice(0, accepted + 1).map((token, i) => tokenOf(token, end - 1 + i));
+      this.#text = Int32Array.from([...this.#text, ...fresh]);
+      return fresh;
+    } finally {
+      disposeTree(states);
+    }
+  }
+
+  /** What the model draws behind each of the next tokens of the text and of a draft. */
+  async #checked(tokens: Int32Array, signal: AbortSignal | undefined): Promise<Int32Array> {
+    await this.#model.reserve(tokens.length);
+    const text = this.#marks(this.#text.subarray(0, this.#model.position));
+    try {
+      using drawn = await this.#model.check(tokens, this.#kind, { draw: this.#draw, text });
+      return Int32Array.from((await drawn.read(signal)).data);
+    } finally {
+      disposeTree(text);
+    }
+  }
+
+  /** So many tokens behind the text, and the states before each step that read the text's last token and all of them but the last. */
+  async #drafted(count: number, signal: AbortSignal | undefined): Promise<{ tokens: Int32Array; states: Buffers[] }> {
+    const stream = this.#draft;
+    const unread = this.#text.subarray(stream.position);
+    await readAhead(stream, unread, signal);
+    const written = this.#text.length - this.#promptEnd;
+    using pen = new Pen(stream, this.#text, this.#promptEnd, { ...this.#options, written });
+    for (const token of this.#text.subarray(stream.position, -1)) disposeTree(await pen.read(Int32Array.of(token)));
+    await stream.reserve(count);
+    const states: Buffers[] = [];
+    const drawn: Buffer[] = [this.#uploadOne(this.#text.at(-1)!)];
+    try {
+      while (drawn.length <= count) {
+        const { states: before, ...next } = await stream.writeKeeping(pen.kind, pen.given(drawn.at(-1)!));
+        states.push(before);
+        drawn.push(pen.keep(next).token);
+      }
+      const tokens = await Promise.all(drawn.slice(1).map(async (token) => (await token.read(signal)).data[0]!));
+      // Where logits were no numbers there is no token: one that the model will not agree with stands for it.
+      return { tokens: Int32Array.from(tokens, (token) => Math.max(token, 0)), states };
+    } catch (error) {
+      disposeTree(states);
+      throw error;
+    } finally {
+      disposeTree(drawn);
+    }
+  }
+
+  /** What penalties know of a text. */
+  #marks(tokens: Int32Array): Buffers {
+    if (!this.#kind.penalties) return {};
+    const written = Math.max(0, tokens.length - this.#promptEnd);
+    return this.#upload({ marks: marksOf(tokens, written, this.#model.decoder.model.config.vocabulary) });
+  }
+
+  #upload(values: Readonly<Record<string, HostTensor>>): Buffers {
+    const { backend } = this.#model.decoder;
+    return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, backend.upload(value)]));
+  }
+
+  #uploadOne(token: number): Buffer {
+    return this.#model.decoder.backend.upload(hostTensor("int32", [1, 1], [token]));
+  }
+
+  [Symbol.dispose](): void {
+    for (const stream of [this.#model, this.#draft]) stream[Symbol.dispose]();
+    disposeTree(this.#draw);
+  }
+}
+
+const NO_DRAFT: { readonly tokens: Int32Array; readonly states: Buffers[] } = { tokens: new Int32Array(0), states: [] };
