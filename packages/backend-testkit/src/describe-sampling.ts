@@ -64,6 +64,12 @@ export function describeSampling(backend: () => Backend): void {
     it.each(Object.entries(modelConfigs))("and several texts at a time with %s", async (_, config) => {
       expect(await writtenTogether(backend(), config)).toEqual(await writtenTogetherByReference(config));
     });
+
+    it.each(Object.entries(modelConfigs))("and the same text where it is drafted by %s", async (_, config) => {
+      const { vocabulary, maxLength } = config;
+      const model = { ...modelConfigs["a dense model"]!, vocabulary, maxLength };
+      expect(await drafted(backend(), model, config)).toEqual(await drafted(backend(), model, undefined));
+    });
   });
 }
 
@@ -86,6 +92,21 @@ async function written(backend: Backend, config: ModelConfig): Promise<[way: Wri
 }
 
 const writtenByReference = onceForEach((config: ModelConfig) => written(referenceBackend(), config));
+
+/** What a model writes, in three ways, where another drafts for it or none does. */
+async function drafted(backend: Backend, config: ModelConfig, draft: ModelConfig | undefined): Promise<number[][]> {
+  const of = (own: ModelConfig) => ({ model: scalingLM(own), weights: initialize(scalingLM(own).params, 3) });
+  await using generator = await createGenerator({ backend, ...of(config), draft: draft && of(draft) });
+  const prompt = randomValue({ dtype: "int32", shape: [PROMPT], below: config.vocabulary }, 1).data as Int32Array;
+  const all: number[][] = [];
+  for (const way of [ways[0], ways[2], ways[6]]) {
+    const tokens: number[] = [];
+    const options = { ...way, tokenizer: byteTokenizer(), maxTokens: 20 };
+    for await (const { token } of generator.generate(prompt, options)) tokens.push(token!); // no abort
+    all.push(tokens);
+  }
+  return all;
+}
 
 /** What a model writes behind prompts of other lengths, in two ways: five at a time, and fewer where they come to their ends. */
 async function writtenTogether(backend: Backend, config: ModelConfig): Promise<number[][]> {

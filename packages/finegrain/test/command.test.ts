@@ -109,6 +109,12 @@ test("train, evaluate and generate, from text to text", async () => {
   expect(logProbabilities[0].logProbability).toBeLessThanOrEqual(logProbabilities[0].likely[0].logProbability);
   expect(tokens).toHaveLength(6);
   expect(generated.stdout.trimEnd()).toBe(`It was${continuation}`.trimEnd());
+
+  const drafted = await finegrain(["generate", run, "--prompt", "It was", ...flags, "--draft", run]);
+  expect(drafted).toMatchObject({ code: 0, stdout: generated.stdout });
+  const telling = await finegrain(["generate", run, "--prompt", "It was", ...flags, ...told, "--draft", run]);
+  expect(telling.code).toBe(1);
+  expect(telling.stderr).toMatch(/how likely tokens were is not told of drafted texts/);
 });
 
 test("evaluates and writes with weights of 8 and 4 bits on wasm, and says what they cost", async () => {
