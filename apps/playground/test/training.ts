@@ -125,8 +125,10 @@ export function training(stage: Stage): void {
       await visitor.drop("picture.png", "image/png", "\0\0");
       expect(await visitor.status("train", "picture")).toMatch("picture.png is no text");
       await visitor.train("webgpu", TEXT, 300);
-      // A model is kept when it is evaluated.
-      await expect.poll(() => page.textContent("#held-said"), WAIT).toMatch(/sparse .* dense /);
+      // What can be downloaded is kept: each is a moment after its evaluation.
+      const kept = () => page.locator("#learners .download:enabled").count();
+      await expect.poll(kept, WAIT).toBe(2);
+      expect(await page.textContent("#held-said")).toMatch(/sparse .* dense /);
       expect(await page.textContent("#learners .dense .what")).toMatch(/webgpu/);
       await loseGpu(browser);
       expect(await visitor.status("train", "was lost")).toMatch("was lost");
