@@ -7,5 +7,6 @@ process.env.GALLIVM_PERF ??= "nopt";
 
 describeBackend("webgpu", () => webgpuBackend({ kernelsPerDispatch: 1 }), {
   storage: true,
-  goldenStep: 3,
+  drawn: 8,
+  goldenStep: 6,
 });
