@@ -11,7 +11,7 @@ function settled(draft: number, check: number, isRight: (token: number) => boole
     let accepted = 0;
     while (accepted < length && isRight(token + accepted)) accepted++;
     token += accepted + 1;
-    choice.push({ length, accepted, seconds: length * draft + check });
+    choice.push({ length, accepted, seconds: length * draft + check, room: "" });
     if (round >= 200) counts.set(length, (counts.get(length) ?? 0) + 1);
   }
   return counts;
@@ -39,7 +39,7 @@ test("it looks again, and finds that a text has changed", () => {
     for (let round = 0; round < rounds; round++) {
       const length = choice.next();
       lengths.push(length);
-      choice.push({ length, accepted: accepted(length), seconds: 0.1 * length + 1 });
+      choice.push({ length, accepted: accepted(length), seconds: 0.1 * length + 1, room: "" });
     }
     return lengths;
   };

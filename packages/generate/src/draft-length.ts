@@ -12,7 +12,10 @@ export interface Round {
   readonly length: number;
   /** Of those, how many the model itself would have written. */
   readonly accepted: number;
+  /** With drafts of the round; of a length of 0 those of one token. */
   readonly seconds: number;
+  /** The room of caches: the first round of a length with it is left out, which graphs are compiled in. */
+  readonly room: string;
 }
 
 /**
@@ -22,6 +25,7 @@ export interface Round {
  */
 export class DraftLength {
   readonly #seconds = new Map<number, number>();
+  readonly #rooms = new Set<string>();
   #right = 0;
   #checked = 0;
   #rounds = 0;
@@ -36,7 +40,12 @@ export class DraftLength {
     return this.#rounds % LOOK_AGAIN === 0 && longer.length > 0 ? Math.min(...longer) : best;
   }
 
-  push({ length, accepted, seconds }: Round): void {
+  push({ length, accepted, seconds, room }: Round): void {
+    const place = `${length} in ${room}`;
+    if (!this.#rooms.has(place)) {
+      this.#rooms.add(place);
+      return;
+    }
     const before = this.#seconds.get(length);
     this.#seconds.set(length, before === undefined ? seconds : MEMORY * before + (1 - MEMORY) * seconds);
     this.#rounds++;

@@ -10,11 +10,12 @@ import {
   writeGraph,
   writeTogetherGraph,
 } from "./decode-graph.ts";
+import { DraftLength } from "./draft-length.ts";
 import type { DrawnToken } from "./likely.ts";
 import { type Session, startSession } from "./session.ts";
 import { type Generated, type GenerateOptions, Shown } from "./shown.ts";
 import { writeSliding } from "./sliding.ts";
-import { expectDrafts, speculate } from "./speculate.ts";
+import { type Drafting, expectDrafts, speculate } from "./speculate.ts";
 import { capacityFor, type Decoder } from "./stream.ts";
 import { type GeneratedOf, generateTogether } from "./together.ts";
 
@@ -80,14 +81,15 @@ export async function createGenerator(options: GeneratorOptions): Promise<Genera
   if (draft) expectDrafts(options.model, draft.model);
   const opened = await openDecoder(options);
   const { decoder } = opened;
-  const drafting = draft && (await openDrafter(options, draft, opened));
+  const drafter = draft && (await openDrafter(options, draft, opened));
+  const drafting = drafter && { drafter: drafter.decoder, choice: new DraftLength() };
   return {
     start: (source) => startSession(decoder, source),
-    generate: (prompt, options) => generate(decoder, drafting?.decoder, prompt, options),
+    generate: (prompt, options) => generate(decoder, drafting, prompt, options),
     generateAll: (prompts, options) => generateTogether(decoder, streams, prompts, options),
     async [Symbol.asyncDispose]() {
       await opened[Symbol.asyncDispose]();
-      await drafting?.[Symbol.asyncDispose]();
+      await drafter?.[Symbol.asyncDispose]();
     },
   };
 }
@@ -162,13 +164,13 @@ const longestRun = ({ device }: Backend): number => (device.kind === "reference"
 
 async function* generate(
   decoder: Decoder,
-  drafter: Decoder | undefined,
+  drafting: Drafting | undefined,
   prompt: Int32Array,
   options: GenerateOptions,
 ): AsyncGenerator<Generated, void, undefined> {
   const { context, source } = options;
   const shown = new Shown(prompt, options, decoder.model.config.maxLength);
-  if (drafter) return yield* shownAsDrawn(shown, speculate(decoder, drafter, prompt, options));
+  if (drafting) return yield* shownAsDrawn(shown, speculate(decoder, drafting, prompt, options));
   using session = startSession(decoder, source);
   yield* shownAsDrawn(
     shown,

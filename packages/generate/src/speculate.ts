@@ -3,7 +3,7 @@
 import { type Buffer, disposeTree, FinegrainError, type HostTensor, hostTensor } from "@finegrain/graph";
 import type { LanguageModel } from "@finegrain/nn";
 import { statesOf } from "./decode-graph.ts";
-import { DraftLength } from "./draft-length.ts";
+import type { DraftLength } from "./draft-length.ts";
 import type { DrawnToken } from "./likely.ts";
 import { Pen } from "./pen.ts";
 import { marksOf } from "./penalties.ts";
@@ -11,6 +11,12 @@ import { type DrawKind, drawKind, drawNumbers, tokenOf } from "./sampling.ts";
 import type { GenerateOptions } from "./shown.ts";
 import { type Buffers, type Decoder, Stream } from "./stream.ts";
 import { readAhead } from "./write.ts";
+
+/** What drafts for a model, and what is known of how many tokens it had better draft. */
+export interface Drafting {
+  readonly drafter: Decoder;
+  readonly choice: DraftLength;
+}
 
 /** @throws FinegrainError where a model cannot draft for another, or that one cannot take tokens back. */
 export function expectDrafts(model: LanguageModel, draft: LanguageModel): void {
@@ -41,7 +47,7 @@ export function expectDrafts(model: LanguageModel, draft: LanguageModel): void {
  */
 export async function* speculate(
   decoder: Decoder,
-  drafter: Decoder,
+  { drafter, choice }: Drafting,
   prompt: Int32Array,
   options: GenerateOptions,
 ): AsyncGenerator<DrawnToken, void, undefined> {
@@ -51,7 +57,7 @@ export async function* speculate(
   if (options.logProbabilities !== undefined)
     throw new FinegrainError("how likely tokens were is not told of drafted texts: leave the draft away");
   const { maxLength } = decoder.model.config;
-  using rounds = new Rounds(decoder, drafter, prompt, options);
+  using rounds = new Rounds(decoder, { drafter, choice }, prompt, options);
   try {
     await rounds.begin(signal);
     for (let count = 0; count < maxTokens && rounds.length <= maxLength; )
@@ -64,6 +70,9 @@ export async function* speculate(
   }
 }
 
+/** Tokens that are written at a time where drafts do not pay: nobody waits for them one by one. */
+const ALONE = 16;
+
 /** A text of which the last token is read by neither of the two streams. */
 class Rounds implements Disposable {
   readonly #model: Stream;
@@ -72,15 +81,16 @@ class Rounds implements Disposable {
   readonly #promptEnd: number;
   readonly #kind: DrawKind;
   readonly #draw: Buffers;
-  readonly #choice = new DraftLength();
+  readonly #choice: DraftLength;
   /** All tokens so far. */
   #text: Int32Array;
 
-  constructor(decoder: Decoder, drafter: Decoder, prompt: Int32Array, options: GenerateOptions) {
+  constructor(decoder: Decoder, { drafter, choice }: Drafting, prompt: Int32Array, options: GenerateOptions) {
     this.#model = new Stream(decoder);
     this.#draft = new Stream(drafter);
     this.#model.expect(prompt);
     this.#options = options;
+    this.#choice = choice;
     this.#promptEnd = prompt.length;
     this.#text = prompt;
     this.#kind = drawKind(options, decoder.model.config.vocabulary);
@@ -102,22 +112,34 @@ class Rounds implements Disposable {
   async round(most: number, signal: AbortSignal | undefined): Promise<Int32Array> {
     const { length: end } = this.#text;
     const length = this.#choice.next(most - 1);
+    const room = [this.#model, this.#draft].map((stream) => stream.capacityWith(length + 1)).join();
     const started = performance.now();
-    const { tokens, states } = length === 0 ? NO_DRAFT : await this.#drafted(length, signal);
+    if (length === 0) {
+      const count = Math.min(ALONE, most);
+      const { tokens } = await this.#written(this.#model, count, signal);
+      this.#choice.push({ length, accepted: 0, seconds: (performance.now() - started) / 1000 / count, room });
+      return this.#append(tokens);
+    }
+    const { tokens, states } = await this.#written(this.#draft, length, signal);
     try {
-      const own = await this.#checked(Int32Array.from([this.#text[end - 1]!, ...tokens]), signal);
+      const own = await this.#checked(Int32Array.from([this.#text[end - 1]!, ...tokens.map(known)]), signal);
       let accepted = 0;
       while (accepted < length && own[accepted] === tokens[accepted]) accepted++;
-      this.#choice.push({ length, accepted, seconds: (performance.now() - started) / 1000 });
+      this.#choice.push({ length, accepted, seconds: (performance.now() - started) / 1000, room });
       this.#model.rewind(end + accepted);
       // What drafts has not read the last token that it drafted.
       if (accepted < length - 1) this.#draft.rewind(end + accepted, states.splice(accepted + 1, 1)[0]);
-      const fresh = own.slice(0, accepted + 1).map((token, i) => tokenOf(token, end - 1 + i));
-      this.#text = Int32Array.from([...this.#text, ...fresh]);
-      return fresh;
+      return this.#append(own.slice(0, accepted + 1));
     } finally {
       disposeTree(states);
     }
+  }
+
+  /** @throws FinegrainError where a token is none, since logits were no distribution. */
+  #append(drawn: Int32Array): Int32Array {
+    const fresh = drawn.map((token, i) => tokenOf(token, this.#text.length - 1 + i));
+    this.#text = Int32Array.from([...this.#text, ...fresh]);
+    return fresh;
   }
 
   /** What the model draws behind each of the next tokens of the text and of a draft. */
@@ -132,9 +154,12 @@ class Rounds implements Disposable {
     }
   }
 
-  /** So many tokens behind the text, and the states before each step that read the text's last token and all of them but the last. */
-  async #drafted(count: number, signal: AbortSignal | undefined): Promise<{ tokens: Int32Array; states: Buffers[] }> {
-    const stream = this.#draft;
+  /** What a stream writes behind the text, and its states before each of the steps, which read the text's last token and all of them but the last. */
+  async #written(
+    stream: Stream,
+    count: number,
+    signal: AbortSignal | undefined,
+  ): Promise<{ tokens: Int32Array; states: Buffers[] }> {
     const unread = this.#text.subarray(stream.position);
     await readAhead(stream, unread, signal);
     const written = this.#text.length - this.#promptEnd;
@@ -150,8 +175,7 @@ class Rounds implements Disposable {
         drawn.push(pen.keep(next).token);
       }
       const tokens = await Promise.all(drawn.slice(1).map(async (token) => (await token.read(signal)).data[0]!));
-      // Where logits were no numbers there is no token: one that the model will not agree with stands for it.
-      return { tokens: Int32Array.from(tokens, (token) => Math.max(token, 0)), states };
+      return { tokens: Int32Array.from(tokens), states };
     } catch (error) {
       disposeTree(states);
       throw error;
@@ -182,4 +206,5 @@ class Rounds implements Disposable {
   }
 }
 
-const NO_DRAFT: { readonly tokens: Int32Array; readonly states: Buffers[] } = { tokens: new Int32Array(0), states: [] };
+/** Where a draft's logits were no numbers there is no token: the first one stands for it, and is checked as any other. */
+const known = (token: number): number => Math.max(token, 0);
