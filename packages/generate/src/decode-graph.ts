@@ -186,7 +186,7 @@ const cachesByPlace = (model: LanguageModel): string[] => {
  *
  *   weights, caches, position, draw
  *                as of `writeGraph`; the caches are donated
- *   tokens       int32 [1, n]
+ *   token        int32 [1, n]
  *   text.marks   int32 [vocabulary]: where there are penalties, of the text before them
  *   drawn        int32 [n]    comes out
  */
@@ -209,7 +209,7 @@ export function checkGraph(model: LanguageModel, kind: DrawKind, shape: DecodeSh
   });
   const check = graph({
     name: `check of ${count} at ${capacity}`,
-    inputs: { weights, caches: before, tokens: ids, position, draw, text: text ?? {} },
+    inputs: { weights, caches: before, token: ids, position, draw, text: text ?? {} },
     outputs: { caches: after, drawn: count === 1 ? drawn[0]! : concat(...drawn, { axis: 0 }) },
   });
   return { graph: storedProducts(check, storage), donate: ["caches"] satisfies Donation[] };

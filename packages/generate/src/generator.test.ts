@@ -12,6 +12,7 @@ import {
 } from "@finegrain/graph";
 import { initialize, type LanguageModel, type ModelConfig, scalingLM } from "@finegrain/nn";
 import { describe, expect, test, vi } from "vitest";
+import { countingBackend } from "../test/counting-backend.ts";
 import { forward } from "../test/full-pass.ts";
 import { createGenerator } from "./generator.ts";
 import type { Generated, GenerateOptions } from "./shown.ts";
@@ -173,30 +174,9 @@ describe("generate", () => {
   test("an abort ends a prompt under way, and what it was given is given back", async () => {
     const config = { ...dense, vocabulary: 256, dModel: 64, dFf: 256, maxLength: 1024 };
     const model = scalingLM(config);
-    const driver = referenceDriver();
-    let held = 0;
-    const backend = createBackend({
-      ...driver,
-      upload(value) {
-        held++;
-        return driver.upload(value);
-      },
-      free: () => void held--,
-      async compile(graph, options) {
-        const program = await driver.compile(graph, options);
-        return {
-          ...program,
-          *run(inputs) {
-            held -= options.donate.length;
-            const outputs = yield* program.run(inputs);
-            held += outputs.length;
-            return outputs;
-          },
-        };
-      },
-    });
+    const { backend, seen } = countingBackend();
     await using generator = await createGenerator({ backend, model, weights: initialize(model.params, 2) });
-    const before = held;
+    const before = seen.held;
     const late: number[] = [];
     for (let i = 0; i < 3; i++) {
       const controller = new AbortController();
@@ -213,7 +193,7 @@ describe("generate", () => {
     }
     // The best of three, since another process may have the processor meanwhile.
     expect(Math.min(...late), "milliseconds from the abort").toBeLessThan(100);
-    expect(held).toBe(before);
+    expect(seen.held).toBe(before);
     const again: Generated[] = [];
     for await (const piece of generator.generate(tokenizer.encode("ab"), { maxTokens: 2, tokenizer }))
       again.push(piece);

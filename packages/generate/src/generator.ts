@@ -111,6 +111,7 @@ async function openDrafter(options: GeneratorOptions, draft: Draft, opened: Open
 async function openDecoder(options: GeneratorOptions): Promise<Opened> {
   const { backend, model, weights, capacity = 1, storage = "float32", watch } = options;
   const buffers = await loadWeights(backend, model, weights, storage);
+  const states = statesOf(model);
   const own = [...buffers].filter(([path, buffer]) => weights.get(path) !== buffer).map(([, buffer]) => buffer);
   const executables = new Once<string, Disposable>();
   /** What was compiled under this key. A key is of one kind of graph. */
@@ -119,7 +120,7 @@ async function openDecoder(options: GeneratorOptions): Promise<Opened> {
   const decoder: Decoder = {
     backend,
     model,
-    reading: { again: statesOf(model).length === 0, longest: longestRun(backend) },
+    reading: { again: states.length === 0, longest: longestRun(backend) },
     weights: Object.fromEntries(buffers),
     capacity: capacityFor(capacity, model.config.maxLength),
     encode: (source) => once(["encode", source], () => backend.compile(encodeGraph(model, { source, storage }))),
@@ -133,7 +134,7 @@ async function openDecoder(options: GeneratorOptions): Promise<Opened> {
         const { graph, donate } = decodeGraph(model, { tokens, ...room, storage });
         return backend.compile(graph, { donate });
       }),
-    states: statesOf(model),
+    states,
     write: (kind, room, keepsStates) =>
       once(["write", kind, room, keepsStates], () => {
         const { graph, donate } = writeGraph(model, kind, { ...room, storage, keepsStates }, watch);

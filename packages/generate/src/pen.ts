@@ -2,7 +2,7 @@ import { type Buffer, disposeTree, type HostTensor, hostTensor } from "@finegrai
 import type { DrawnToken } from "./likely.ts";
 import { marksOf } from "./penalties.ts";
 import { type DrawKind, drawKind, drawNumbers, type SamplingOptions, tokenOf } from "./sampling.ts";
-import type { Buffers, Stream, Written } from "./stream.ts";
+import { type Buffers, type Stream, uploadTokens, type Written } from "./stream.ts";
 
 export interface PenOptions extends SamplingOptions {
   /** So many tokens at the end of those that are given were written before. Default 0. */
@@ -60,7 +60,7 @@ export class Pen implements Disposable {
     let drawn: Drawing | undefined;
     for (const token of tokens) {
       if (drawn) disposeTree(drawn);
-      using given = this.#stream.decoder.backend.upload(hostTensor("int32", [1, 1], [token]));
+      using given = uploadTokens(this.#stream.decoder.backend, Int32Array.of(token));
       drawn = await this.step(given);
     }
     return drawn!; // there is at least one token

@@ -1,6 +1,8 @@
-import { type Backend, createBackend, referenceBackend, referenceDriver } from "@finegrain/graph";
+import { referenceBackend } from "@finegrain/graph";
 import { initialize, type ModelConfig, scalingLM } from "@finegrain/nn";
 import { describe, expect, test } from "vitest";
+import { allOf } from "../test/all-of.ts";
+import { countingBackend } from "../test/counting-backend.ts";
 import { createGenerator } from "./generator.ts";
 import type { GenerateOptions } from "./shown.ts";
 import { byteTokenizer } from "./tokenizer/index.ts";
@@ -41,56 +43,23 @@ const cases: Record<string, GenerateOptions> = {
   "to an end token": { tokenizer, maxTokens: 40, seed: 8, endTokens: Array.from({ length: 20 }, (_, i) => i * 12) },
 };
 
-async function all<T>(pieces: AsyncIterable<T>): Promise<T[]> {
-  const found: T[] = [];
-  for await (const piece of pieces) found.push(piece);
-  return found;
-}
-
-/** The reference, which tells how many buffers it holds. */
-function counting() {
-  const driver = referenceDriver();
-  const seen = { held: 0 };
-  const backend: Backend = createBackend({
-    ...driver,
-    upload(value) {
-      seen.held++;
-      return driver.upload(value);
-    },
-    free: () => void seen.held--,
-    async compile(graph, given) {
-      const program = await driver.compile(graph, given);
-      return {
-        ...program,
-        *run(inputs) {
-          seen.held -= given.donate.length;
-          const outputs = yield* program.run(inputs);
-          seen.held += outputs.length;
-          return outputs;
-        },
-      };
-    },
-  });
-  return { backend, seen };
-}
-
 describe.each(Object.entries(drafts))("a text drafted by %s", (name, draft) => {
   test.each(Object.entries(cases))("%s, is what the model writes, and nothing is left", async (_, options) => {
-    const { backend, seen } = counting();
+    const { backend, seen } = countingBackend();
     await using alone = await createGenerator({ backend: referenceBackend(), model, weights });
     await using drafted = await createGenerator({ backend, model, weights, draft });
     const held = seen.held;
     for (const length of [1, 4, 21]) {
       const prompt = Int32Array.from({ length }, (_, i) => (i * i + length) % 256);
-      const expected = await all(alone.generate(prompt, options));
-      expect(await all(drafted.generate(prompt, options)), `${name}, ${length}`).toEqual(expected);
+      const expected = await allOf(alone.generate(prompt, options));
+      expect(await allOf(drafted.generate(prompt, options)), `${name}, ${length}`).toEqual(expected);
     }
     expect(seen.held).toBe(held);
   });
 });
 
 test("an abort ends a drafted text, and what it held is given back", async () => {
-  const { backend, seen } = counting();
+  const { backend, seen } = countingBackend();
   await using generator = await createGenerator({ backend, model, weights, draft: drafts["a sparse one"] });
   const held = seen.held;
   const stop = new AbortController();
@@ -120,7 +89,7 @@ test("what cannot be drafted is refused in a sentence", async () => {
   await expect(open(sparse, dense)).rejects.toThrow("let a dense model check");
   await using generator = await open(dense, sparse);
   const write = (options: Partial<GenerateOptions>) =>
-    all(generator.generate(Int32Array.of(1), { tokenizer, maxTokens: 3, ...options }));
+    allOf(generator.generate(Int32Array.of(1), { tokenizer, maxTokens: 3, ...options }));
   await expect(write({ context: 20 })).rejects.toThrow("a text with a window that slides is not drafted");
   await expect(write({ logProbabilities: 2 })).rejects.toThrow("leave the draft away");
 });

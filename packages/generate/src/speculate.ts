@@ -1,15 +1,14 @@
 // One model drafts, another checks several tokens in one step and has the last word.
 
-import { type Buffer, disposeTree, FinegrainError, type HostTensor, hostTensor } from "@finegrain/graph";
+import { type Buffer, disposeTree, FinegrainError } from "@finegrain/graph";
 import type { LanguageModel } from "@finegrain/nn";
 import { statesOf } from "./decode-graph.ts";
 import type { DraftLength } from "./draft-length.ts";
 import type { DrawnToken } from "./likely.ts";
 import { Pen } from "./pen.ts";
-import { marksOf } from "./penalties.ts";
-import { type DrawKind, drawKind, drawNumbers, tokenOf } from "./sampling.ts";
+import { tokenOf } from "./sampling.ts";
 import type { GenerateOptions } from "./shown.ts";
-import { type Buffers, type Decoder, Stream } from "./stream.ts";
+import { type Buffers, checkSource, type Decoder, expectKnown, Stream, uploadTokens } from "./stream.ts";
 import { readAhead } from "./write.ts";
 
 /** What drafts for a model, and what is known of how many tokens it had better draft. */
@@ -53,15 +52,16 @@ export async function* speculate(
 ): AsyncGenerator<DrawnToken, void, undefined> {
   const { maxTokens, signal } = options;
   if (options.context !== undefined) throw new FinegrainError("a text with a window that slides is not drafted");
-  if (options.source) throw new FinegrainError("a language model without an encoder reads no source");
+  checkSource(decoder.model, options.source);
   if (options.logProbabilities !== undefined)
     throw new FinegrainError("how likely tokens were is not told of drafted texts: leave the draft away");
-  const { maxLength } = decoder.model.config;
+  const { maxLength, vocabulary } = decoder.model.config;
+  expectKnown(prompt, vocabulary);
   using rounds = new Rounds(decoder, { drafter, choice }, prompt, options);
   try {
-    await rounds.begin(signal);
+    await rounds.begin();
     for (let count = 0; count < maxTokens && rounds.length <= maxLength; )
-      for (const token of await rounds.round(Math.min(maxTokens - count, maxLength + 1 - rounds.length), signal)) {
+      for (const token of await rounds.round(Math.min(maxTokens - count, maxLength + 1 - rounds.length))) {
         yield { token };
         count++;
       }
@@ -79,8 +79,6 @@ class Rounds implements Disposable {
   readonly #draft: Stream;
   readonly #options: GenerateOptions;
   readonly #promptEnd: number;
-  readonly #kind: DrawKind;
-  readonly #draw: Buffers;
   readonly #choice: DraftLength;
   /** All tokens so far. */
   #text: Int32Array;
@@ -88,13 +86,10 @@ class Rounds implements Disposable {
   constructor(decoder: Decoder, { drafter, choice }: Drafting, prompt: Int32Array, options: GenerateOptions) {
     this.#model = new Stream(decoder);
     this.#draft = new Stream(drafter);
-    this.#model.expect(prompt);
     this.#options = options;
     this.#choice = choice;
     this.#promptEnd = prompt.length;
     this.#text = prompt;
-    this.#kind = drawKind(options, decoder.model.config.vocabulary);
-    this.#draw = this.#upload(drawNumbers(options, this.#kind, prompt.length));
   }
 
   /** Tokens so far. */
@@ -103,26 +98,26 @@ class Rounds implements Disposable {
   }
 
   /** Read the prompt, but for its last token. */
-  async begin(signal: AbortSignal | undefined): Promise<void> {
-    const read = await readAhead(this.#model, this.#text, signal);
-    for (let at = read; at < this.#text.length - 1; at++) await this.#checked(this.#text.subarray(at, at + 1), signal);
+  async begin(): Promise<void> {
+    const read = await readAhead(this.#model, this.#text, this.#options.signal);
+    for (let at = read; at < this.#text.length - 1; at++) await this.#checked(this.#text.subarray(at, at + 1));
   }
 
   /** The next tokens of the text, at least one and at most `most`. */
-  async round(most: number, signal: AbortSignal | undefined): Promise<Int32Array> {
+  async round(most: number): Promise<Int32Array> {
     const { length: end } = this.#text;
     const length = this.#choice.next(most - 1);
     const room = [this.#model, this.#draft].map((stream) => stream.capacityWith(length + 1)).join();
     const started = performance.now();
     if (length === 0) {
       const count = Math.min(ALONE, most);
-      const { tokens } = await this.#written(this.#model, count, signal);
+      const { tokens } = await this.#written(this.#model, count);
       this.#choice.push({ length, accepted: 0, seconds: (performance.now() - started) / 1000 / count, room });
       return this.#append(tokens);
     }
-    const { tokens, states } = await this.#written(this.#draft, length, signal);
+    const { tokens, states } = await this.#written(this.#draft, length);
     try {
-      const own = await this.#checked(Int32Array.from([this.#text[end - 1]!, ...tokens.map(known)]), signal);
+      const own = await this.#checked(Int32Array.from([this.#text[end - 1]!, ...tokens.map(known)]));
       let accepted = 0;
       while (accepted < length && own[accepted] === tokens[accepted]) accepted++;
       this.#choice.push({ length, accepted, seconds: (performance.now() - started) / 1000, room });
@@ -143,31 +138,24 @@ class Rounds implements Disposable {
   }
 
   /** What the model draws behind each of the next tokens of the text and of a draft. */
-  async #checked(tokens: Int32Array, signal: AbortSignal | undefined): Promise<Int32Array> {
-    await this.#model.reserve(tokens.length);
-    const text = this.#marks(this.#text.subarray(0, this.#model.position));
-    try {
-      using drawn = await this.#model.check(tokens, this.#kind, { draw: this.#draw, text });
-      return Int32Array.from((await drawn.read(signal)).data);
-    } finally {
-      disposeTree(text);
-    }
+  async #checked(tokens: Int32Array): Promise<Int32Array> {
+    const stream = this.#model;
+    await stream.reserve(tokens.length);
+    using pen = this.#pen(stream);
+    using given = uploadTokens(stream.decoder.backend, tokens);
+    using drawn = await stream.check(pen.kind, tokens.length, pen.given(given));
+    return Int32Array.from((await drawn.read(this.#options.signal)).data);
   }
 
   /** What a stream writes behind the text, and its states before each of the steps, which read the text's last token and all of them but the last. */
-  async #written(
-    stream: Stream,
-    count: number,
-    signal: AbortSignal | undefined,
-  ): Promise<{ tokens: Int32Array; states: Buffers[] }> {
-    const unread = this.#text.subarray(stream.position);
-    await readAhead(stream, unread, signal);
-    const written = this.#text.length - this.#promptEnd;
-    using pen = new Pen(stream, this.#text, this.#promptEnd, { ...this.#options, written });
+  async #written(stream: Stream, count: number): Promise<{ tokens: Int32Array; states: Buffers[] }> {
+    const { signal } = this.#options;
+    await readAhead(stream, this.#text.subarray(stream.position), signal);
+    using pen = this.#pen(stream);
     for (const token of this.#text.subarray(stream.position, -1)) disposeTree(await pen.read(Int32Array.of(token)));
     await stream.reserve(count);
     const states: Buffers[] = [];
-    const drawn: Buffer[] = [this.#uploadOne(this.#text.at(-1)!)];
+    const drawn: Buffer[] = [uploadTokens(stream.decoder.backend, this.#text.subarray(-1))];
     try {
       while (drawn.length <= count) {
         const { states: before, ...next } = await stream.writeKeeping(pen.kind, pen.given(drawn.at(-1)!));
@@ -184,25 +172,14 @@ class Rounds implements Disposable {
     }
   }
 
-  /** What penalties know of a text. */
-  #marks(tokens: Int32Array): Buffers {
-    if (!this.#kind.penalties) return {};
-    const written = Math.max(0, tokens.length - this.#promptEnd);
-    return this.#upload({ marks: marksOf(tokens, written, this.#model.decoder.model.config.vocabulary) });
-  }
-
-  #upload(values: Readonly<Record<string, HostTensor>>): Buffers {
-    const { backend } = this.#model.decoder;
-    return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, backend.upload(value)]));
-  }
-
-  #uploadOne(token: number): Buffer {
-    return this.#model.decoder.backend.upload(hostTensor("int32", [1, 1], [token]));
+  /** What draws behind the text where a stream is. */
+  #pen(stream: Stream): Pen {
+    const written = this.#text.length - this.#promptEnd;
+    return new Pen(stream, this.#text, this.#promptEnd, { ...this.#options, written });
   }
 
   [Symbol.dispose](): void {
     for (const stream of [this.#model, this.#draft]) stream[Symbol.dispose]();
-    disposeTree(this.#draw);
   }
 }
 

@@ -79,6 +79,10 @@ export interface Written {
 
 export type Buffers = Readonly<Record<string, Buffer>>;
 
+/** Tokens of one text on a device: int32 [1, n]. */
+export const uploadTokens = (backend: Backend, tokens: Int32Array): Buffer =>
+  backend.upload(hostTensor("int32", [1, tokens.length], tokens));
+
 /** Room for `needed` tokens: a power of two times the smallest, or all that the model has places for. */
 export const capacityFor = (needed: number, longest: number): number =>
   Math.min(longest, SMALLEST_CAPACITY * 2 ** Math.max(0, Math.ceil(Math.log2(needed / SMALLEST_CAPACITY))));
@@ -174,7 +178,7 @@ export class Stream implements Disposable {
     const { backend, weights, model } = this.decoder;
     const padded = new Int32Array(this.#room.source);
     padded.set(tokens);
-    using source = backend.upload(hostTensor("int32", [1, padded.length], padded));
+    using source = uploadTokens(backend, padded);
     const encode = await this.decoder.encode(padded.length);
     this.#memory = encode.run({ weights, source }).memory;
     if (!model.source?.read) return;
@@ -189,7 +193,7 @@ export class Stream implements Disposable {
   async read(tokens: Int32Array): Promise<Buffer> {
     const { backend, weights } = this.decoder;
     const executable = await this.decoder.decode(tokens.length, this.#room);
-    using ids = backend.upload(hostTensor("int32", [1, tokens.length], tokens));
+    using ids = uploadTokens(backend, tokens);
     using position = backend.upload(hostTensor("int32", [], [this.#position]));
     const { caches, logits } = executable.run({
       weights,
@@ -257,17 +261,16 @@ export class Stream implements Disposable {
   }
 
   /**
-   * Read the next tokens in one run over the caches, which have room for them.
-   * @returns int32 [n]: what would have been written behind each of them, see `checkGraph`.
+   * Read the next tokens in one run over the caches, which have room for them. What is given stays the caller's.
+   * @param given with `token` int32 [1, count], and else as of {@link write}.
+   * @returns int32 [count]: what would have been written behind each of them, see `checkGraph`.
    */
-  async check(tokens: Int32Array, kind: DrawKind, { draw, text }: Pick<Written, "draw" | "text">): Promise<Buffer> {
-    const { backend, weights } = this.decoder;
-    const executable = await this.decoder.check(kind, tokens.length, this.#room);
-    using ids = backend.upload(hostTensor("int32", [1, tokens.length], tokens));
-    using position = backend.upload(hostTensor("int32", [], [this.#position]));
-    const { caches, drawn } = executable.run({ weights, caches: this.#caches, tokens: ids, position, draw, text });
+  async check(kind: DrawKind, count: number, given: Written): Promise<Buffer> {
+    const executable = await this.decoder.check(kind, count, this.#room);
+    const { weights } = this.decoder;
+    const { caches, drawn } = executable.run({ weights, caches: this.#caches, ...given });
     this.#caches = caches;
-    this.#position += tokens.length;
+    this.#position += count;
     return drawn;
   }
 
@@ -301,7 +304,8 @@ export class Stream implements Disposable {
   }
 }
 
-function checkSource({ source: reader, config }: LanguageModel, source: Int32Array | undefined): void {
+/** @throws FinegrainError where a model's texts follow no such source. */
+export function checkSource({ source: reader, config }: LanguageModel, source: Int32Array | undefined): void {
   if (!reader && source) throw new FinegrainError("a language model without an encoder reads no source");
   if (!reader) return;
   if (!source || source.length === 0)

@@ -1,6 +1,8 @@
-import { type Backend, createBackend, referenceBackend, referenceDriver } from "@finegrain/graph";
+import { referenceBackend } from "@finegrain/graph";
 import { initialize, type ModelConfig, scalingLM } from "@finegrain/nn";
 import { describe, expect, test } from "vitest";
+import { allOf } from "../test/all-of.ts";
+import { countingBackend } from "../test/counting-backend.ts";
 import { createGenerator } from "./generator.ts";
 import type { GenerateOptions } from "./shown.ts";
 import { byteTokenizer } from "./tokenizer/index.ts";
@@ -13,12 +15,6 @@ const sparse: ModelConfig = {
   attention: { type: "multiplicative-convolutional", modules: 4 },
   loss: { type: "multiplicative", modules: 4 },
 };
-
-async function all<T>(pieces: AsyncIterable<T>): Promise<T[]> {
-  const found: T[] = [];
-  for await (const piece of pieces) found.push(piece);
-  return found;
-}
 
 /** Prompts of other lengths, and texts of other lengths that are drawn in other ways. */
 const lengths = [1, 9, 40, 2, 70, 5, 17];
@@ -45,7 +41,7 @@ describe.each(Object.entries({ dense, sparse }))("texts of a %s model", (_, conf
 
   test.each([1, 3, 8])("of %d streams are each what the prompt gives by itself", async (streams) => {
     await using generator = await createGenerator({ backend: referenceBackend(), model, weights, streams });
-    const expected = await Promise.all(prompts.map((prompt, i) => all(generator.generate(prompt, options[i]!))));
+    const expected = await Promise.all(prompts.map((prompt, i) => allOf(generator.generate(prompt, options[i]!))));
     const found = prompts.map((): unknown[] => []);
     for await (const { prompt, ...piece } of generator.generateAll(prompts, options)) found[prompt]!.push(piece);
     expect(found).toEqual(expected);
@@ -55,39 +51,11 @@ describe.each(Object.entries({ dense, sparse }))("texts of a %s model", (_, conf
   });
 });
 
-/** The reference, which tells what it compiled and how many buffers it holds. */
-function watched() {
-  const driver = referenceDriver();
-  const seen = { compiled: [] as string[], held: 0 };
-  const backend: Backend = createBackend({
-    ...driver,
-    upload(value) {
-      seen.held++;
-      return driver.upload(value);
-    },
-    free: () => void seen.held--,
-    async compile(graph, given) {
-      seen.compiled.push(graph.name);
-      const program = await driver.compile(graph, given);
-      return {
-        ...program,
-        *run(inputs) {
-          seen.held -= given.donate.length;
-          const outputs = yield* program.run(inputs);
-          seen.held += outputs.length;
-          return outputs;
-        },
-      };
-    },
-  });
-  return { backend, seen };
-}
-
 const model = scalingLM(sparse);
 const weights = initialize(model.params, 5);
 
 test("a text that ends frees its stream for the next prompt, few graphs serve all, and what they were given is given back", async () => {
-  const { backend, seen } = watched();
+  const { backend, seen } = countingBackend();
   await using generator = await createGenerator({ backend, model, weights, streams: 3 });
   const before = seen.held;
   const order: string[] = [];
@@ -107,7 +75,7 @@ test("a text that ends frees its stream for the next prompt, few graphs serve al
 });
 
 test("an abort ends its own text, those that are to come too, and no other", async () => {
-  const { backend, seen } = watched();
+  const { backend, seen } = countingBackend();
   await using generator = await createGenerator({ backend, model, weights, streams: 2 });
   const before = seen.held;
   const controller = new AbortController();
@@ -127,7 +95,7 @@ test("an abort ends its own text, those that are to come too, and no other", asy
 });
 
 test("those who look away leave nothing behind", async () => {
-  const { backend, seen } = watched();
+  const { backend, seen } = countingBackend();
   await using generator = await createGenerator({ backend, model, weights, streams: 3 });
   const before = seen.held;
   for await (const { prompt } of generator.generateAll(prompts, { tokenizer, maxTokens: 9 })) if (prompt === 1) break;
@@ -139,11 +107,11 @@ test("those who look away leave nothing behind", async () => {
 });
 
 test("refuses what cannot be before anything is written", async () => {
-  const { backend, seen } = watched();
+  const { backend, seen } = countingBackend();
   await using generator = await createGenerator({ backend, model, weights, streams: 2 });
   const usual = { tokenizer, maxTokens: 3 };
   const written = (given: Int32Array[], own: GenerateOptions | GenerateOptions[]) =>
-    all(generator.generateAll(given, own));
+    allOf(generator.generateAll(given, own));
   const good = Int32Array.of(1, 2);
   await expect(written([good, new Int32Array(0)], usual)).rejects.toThrow("the prompt is empty");
   await expect(written([good, Int32Array.of(300)], usual)).rejects.toThrow(

@@ -1,9 +1,9 @@
 // Many texts, several at a time: a step reads the weights once and writes a token of each.
 
-import { type Buffer, disposeTree, FinegrainError, hostTensor } from "@finegrain/graph";
+import { type Buffer, disposeTree, FinegrainError } from "@finegrain/graph";
 import { type Drawing, Pen, readDrawn } from "./pen.ts";
 import { type Generated, type GenerateOptions, Shown } from "./shown.ts";
-import { type Decoder, expectKnown, Stream } from "./stream.ts";
+import { checkSource, type Decoder, expectKnown, Stream, uploadTokens } from "./stream.ts";
 import { readAhead } from "./write.ts";
 
 /** What is written behind one of several prompts. */
@@ -56,7 +56,7 @@ function asked(
     const own = all[prompt] as GenerateOptions; // there are as many
     if (own.context !== undefined)
       throw new FinegrainError("of texts that are written together none has a window that slides: use generate");
-    if (own.source) throw new FinegrainError("a language model without an encoder reads no source");
+    checkSource(model, own.source);
     const shown = new Shown(tokens, own, maxLength);
     expectKnown(tokens, vocabulary);
     return { prompt, tokens, options: own, shown };
@@ -184,7 +184,7 @@ class Text implements Writer, Disposable {
   next(): Buffer {
     const [token] = this.#left;
     if (token === undefined) return this.#drawn!.drawing.token; // behind the whole prompt there is one
-    this.#given = this.stream.decoder.backend.upload(hostTensor("int32", [1, 1], [token]));
+    this.#given = uploadTokens(this.stream.decoder.backend, Int32Array.of(token));
     return this.#given;
   }
 
@@ -246,7 +246,7 @@ class Idle implements Writer, Disposable {
     stream.rewind();
     this.stream = stream;
     this.pen = new Pen(stream, Int32Array.of(0), 1, options);
-    this.#token = stream.decoder.backend.upload(hostTensor("int32", [1, 1], [0]));
+    this.#token = uploadTokens(stream.decoder.backend, Int32Array.of(0));
   }
 
   next(): Buffer {

@@ -1,16 +1,14 @@
-import { evaluate, graph, hostTensor, input, type Tensor } from "@finegrain/graph";
+import { evaluate, graph, hostTensor, input } from "@finegrain/graph";
 import { describe, expect, test } from "vitest";
 import {
   type Context,
   evaluation,
   initialize,
   type ModelConfig,
-  mapParams,
   modelOf,
-  type Params,
   randomSource,
+  traceWeights,
   training,
-  type Weights,
 } from "../src/index.ts";
 import { base, tokens } from "./small-model.ts";
 
@@ -34,22 +32,17 @@ const models: Record<string, ModelConfig> = {
 /** Logits of a row of tokens; noise is decided by `seed`. */
 function logits(config: ModelConfig, seed?: number): readonly number[] {
   const model = modelOf(config);
-  const inputs: Tensor[] = [];
-  const w = mapParams(model.params as Params, ({ shape }) => {
-    const x = input(shape);
-    inputs.push(x);
-    return x;
-  }) as Weights<Params>;
+  const { weights, stored } = traceWeights(model.params, "float32");
   const [ids, key, counter] = [input([1, tokens.length], "int32"), input([2], "int32"), input([], "int32")];
   const context: Context = seed === undefined ? evaluation : training(randomSource(key, counter));
   const values = [
-    ...initialize(model.params as Params, 5).values(),
+    ...initialize(model.params, 5).values(),
     hostTensor("int32", [1, tokens.length], tokens),
     hostTensor("int32", [2], [seed ?? 0, 1]),
     hostTensor("int32", [], [0]),
   ];
-  const outputs = [model.logits(w, ids, context)];
-  return [...evaluate(graph({ inputs: [...inputs, ids, key, counter], outputs }), values)[0]!.data];
+  const outputs = [model.logits(weights, ids, context)];
+  return [...evaluate(graph({ inputs: [...Object.values(stored), ids, key, counter], outputs }), values)[0]!.data];
 }
 
 describe.each(Object.entries(models))("%s", (_, config) => {

@@ -1,4 +1,4 @@
-import { evaluate, gradient, graph, hostTensor, input, mul, reduceSum, type Tensor } from "@finegrain/graph";
+import { evaluate, gradient, graph, hostTensor, input, mul, reduceSum } from "@finegrain/graph";
 import { expect, test } from "vitest";
 import {
   evaluation,
@@ -6,12 +6,10 @@ import {
   inChunks,
   initialize,
   type Layer,
-  mapParams,
-  type Params,
   randomSource,
   sparseFeedForward,
+  traceWeights,
   training,
-  type Weights,
 } from "../src/index.ts";
 
 const dimensions = { dModel: 4, dFf: 24 };
@@ -19,15 +17,11 @@ const time = 7;
 
 /** A layer's training graph: its output, and the gradients of its input and weights. */
 function trained(layer: Layer) {
-  const inputs: Tensor[] = [];
-  const w = mapParams(layer.params, ({ shape }) => {
-    const weight = input(shape);
-    inputs.push(weight);
-    return weight;
-  }) as Weights<Params>;
+  const { weights, stored } = traceWeights(layer.params, "float32");
+  const inputs = Object.values(stored);
   const x = input([2, time, 4]);
   const random = randomSource(input([2], "int32"), input([], "int32"));
-  const y = layer.apply(w, x, training(random));
+  const y = layer.apply(weights, x, training(random));
   const loss = reduceSum(mul(y, mul(y, y)), { axes: [0, 1, 2] });
   return graph({ inputs: [x, ...inputs], outputs: [y, ...gradient(loss, [x, ...inputs])] });
 }
@@ -65,6 +59,6 @@ test("no hidden units are there for more tokens than a chunk has", () => {
 test("a layer with a loss of its own is refused in training, and evaluated", () => {
   const layer = inChunks(sparseFeedForward({ ...dimensions, blockSize: 4 }) as Layer, 3);
   expect(() => trained(layer)).toThrow("cannot be in a reversible block, nor be computed in chunks of time");
-  const w = mapParams(layer.params, ({ shape }) => input(shape)) as Weights<Params>;
-  expect(layer.apply(w, input([1, time, 4]), evaluation).shape).toEqual([1, time, 4]);
+  const { weights } = traceWeights(layer.params, "float32");
+  expect(layer.apply(weights, input([1, time, 4]), evaluation).shape).toEqual([1, time, 4]);
 });

@@ -53,6 +53,14 @@ function int4Weights(packed: readonly Tensor[], tools: Tools) {
   return { words, scale, min };
 }
 
+/** What products with weights of 4 bits have in common, however these lie. */
+function int4Operands(x: Tensor, tools: Tools) {
+  const [vectors, ...packed] = x.inputs as [Tensor, Tensor, Tensor, Tensor];
+  const weights = int4Weights(packed, tools);
+  const [count] = vectors.shape as [number];
+  return { name: x.op, x: tools.stored(vectors), ...weights, count };
+}
+
 /** Ops whose value is made by kernels of another kind, or by several; all others are {@link buildLoop}. */
 export const builders: Readonly<Record<string, Builder>> = {
   pad(x, to, tools) {
@@ -137,19 +145,13 @@ export const builders: Readonly<Record<string, Builder>> = {
     return to;
   },
   int4Product(x, to, tools) {
-    const [vectors, ...packed] = x.inputs as [Tensor, Tensor, Tensor, Tensor];
-    const [rows, groups] = packed[1].shape as [number, number];
-    const weights = int4Weights(packed, tools);
-    const [count] = vectors.shape as [number];
-    tools.add({ kind: "int4Product", name: x.op, x: tools.stored(vectors), ...weights, count, rows, groups, to });
+    const [rows, groups] = x.inputs[2]!.shape as [number, number];
+    tools.add({ kind: "int4Product", ...int4Operands(x, tools), rows, groups, to });
     return to;
   },
   int4InputsProduct(x, to, tools) {
-    const [vectors, ...packed] = x.inputs as [Tensor, Tensor, Tensor, Tensor];
-    const [groups, rows] = packed[1].shape as [number, number];
-    const weights = int4Weights(packed, tools);
-    const [count] = vectors.shape as [number];
-    tools.add({ kind: "int4InputsProduct", name: x.op, x: tools.stored(vectors), ...weights, count, rows, groups, to });
+    const [groups, rows] = x.inputs[2]!.shape as [number, number];
+    tools.add({ kind: "int4InputsProduct", ...int4Operands(x, tools), rows, groups, to });
     return to;
   },
   randomBits(x, to, tools) {
